@@ -1,0 +1,2 @@
+//! aws-cancel-key-deletion
+fn main() {}

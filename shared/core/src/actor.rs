@@ -1,0 +1,205 @@
+//! Who called, as far as the provider says: the person, the role and session, the service.
+//!
+//! Two strings can name one person; `identities` is the set by which an approver is compared with an actor.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, RoleArn};
+
+/// The kind of identity, after CloudTrail's `userIdentity.type`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ActorKind {
+    /// The account's root user.
+    Root,
+    /// An IAM user.
+    IamUser,
+    /// A session of an IAM role.
+    AssumedRole,
+    /// A role itself, before a session.
+    Role,
+    /// A federated session (`GetFederationToken`).
+    FederatedUser,
+    /// Another AWS account.
+    AwsAccount,
+    /// An AWS service.
+    AwsService,
+    /// An IAM Identity Center user; has no ARN.
+    IdentityCenterUser,
+    /// A SAML or web-identity caller.
+    ExternalUser,
+    /// No identity was given: service events, and what a sweep finds.
+    Unknown,
+    /// A kind that this version does not know.
+    Other(String),
+}
+
+/// Who called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The kind of identity.
+    pub kind: ActorKind,
+    /// The full ARN, where the kind has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// The account that the identity belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// The user name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+    /// The role behind a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<RoleArn>,
+    /// The session's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_name: Option<String>,
+    /// `sourceIdentity`, which survives role chaining.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_identity: Option<String>,
+    /// The AWS service that called on somebody's behalf.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoked_by: Option<String>,
+    /// Where from: an address, a service name, or odd text, as logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_address: Option<String>,
+    /// The user agent as logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+}
+
+impl Actor {
+    /// Returns an actor of whom nothing is known.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            kind: ActorKind::Unknown,
+            arn: None,
+            account: None,
+            user_name: None,
+            role: None,
+            session_name: None,
+            source_identity: None,
+            invoked_by: None,
+            source_address: None,
+            user_agent: None,
+        }
+    }
+
+    /// Says whether anything identifies the caller.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.identities().is_empty()
+    }
+
+    /// Says whether the caller is a session of exactly this role.
+    #[must_use]
+    pub fn is_role(&self, role: &RoleArn) -> bool {
+        self.role.as_ref() == Some(role)
+    }
+
+    /// Returns every way in which this caller can be named: ARN, role, and `person:` names in lower case.
+    #[must_use]
+    pub fn identities(&self) -> BTreeSet<String> {
+        let mut identities = BTreeSet::new();
+        identities.extend(self.role.as_ref().map(ToString::to_string));
+        identities.extend([&self.user_name, &self.session_name, &self.source_identity].into_iter().flatten().map(|name| person(name)));
+        if let Some(arn) = &self.arn {
+            identities.insert(arn.clone());
+            identities.extend(person_of_arn(arn));
+        }
+        identities
+    }
+
+    /// Returns a short name for sentences: the person first, then the role.
+    #[must_use]
+    pub fn display_name(&self) -> String {
+        let short_role = self.role.as_ref().and_then(|role| role.as_str().rsplit('/').next());
+        match (&self.user_name, &self.session_name, short_role, &self.arn, &self.invoked_by) {
+            (Some(user), ..) => user.clone(),
+            (None, Some(session), Some(role), ..) => format!("{session} as {role}"),
+            (None, _, _, Some(arn), _) => arn.clone(),
+            (None, _, _, None, Some(service)) => service.clone(),
+            (None, _, Some(role), None, None) => role.to_owned(),
+            (None, _, None, None, None) => match &self.kind {
+                ActorKind::Root => "the root user".to_owned(),
+                ActorKind::AwsService => "an AWS service".to_owned(),
+                ActorKind::IamUser
+                | ActorKind::AssumedRole
+                | ActorKind::Role
+                | ActorKind::FederatedUser
+                | ActorKind::AwsAccount
+                | ActorKind::IdentityCenterUser
+                | ActorKind::ExternalUser
+                | ActorKind::Unknown
+                | ActorKind::Other(_) => "an unknown caller".to_owned(),
+            },
+        }
+    }
+}
+
+/// Returns every way in which a named approver can be the same person as an actor.
+///
+/// A bare role names all its sessions; a session or user names the person; any other text is a person's name.
+#[must_use]
+pub fn identities_of_name(name: &str) -> BTreeSet<String> {
+    let mut identities = BTreeSet::new();
+    if name.starts_with("arn:") {
+        identities.insert(name.to_owned());
+        identities.extend(person_of_arn(name));
+    } else {
+        identities.insert(person(name));
+    }
+    identities
+}
+
+fn person(name: &str) -> String {
+    format!("person:{}", name.trim().to_lowercase())
+}
+
+/// The person in the ARN of a user or of a session; a bare role and the root user name no person.
+fn person_of_arn(arn: &str) -> Option<String> {
+    let resource = arn.splitn(6, ':').nth(5)?;
+    let (kind, path) = resource.split_once('/')?;
+    let name = path.rsplit('/').next()?;
+    matches!(kind, "user" | "assumed-role" | "federated-user").then(|| person(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(role: &str, name: &str) -> Actor {
+        Actor {
+            kind: ActorKind::AssumedRole,
+            arn: Some(format!("arn:aws:sts::111122223333:assumed-role/{role}/{name}")),
+            role: Some(RoleArn::parse(&format!("arn:aws:iam::111122223333:role/{role}")).unwrap()),
+            session_name: Some(name.to_owned()),
+            ..Actor::unknown()
+        }
+    }
+
+    #[test]
+    fn one_person_is_recognised_under_every_name() {
+        let alice = session("Admin", "alice@example.com");
+        for (approver, same) in [
+            ("alice@example.com", true),
+            ("Alice@Example.com", true),
+            ("arn:aws:sts::111122223333:assumed-role/Approver/alice@example.com", true),
+            ("arn:aws:iam::111122223333:user/alice@example.com", true),
+            ("arn:aws:iam::111122223333:role/Admin", true),
+            ("arn:aws:sts::111122223333:assumed-role/Admin/bob@example.com", false),
+            ("bob@example.com", false),
+            ("arn:aws:iam::111122223333:role/Approver", false),
+        ] {
+            assert_eq!(!alice.identities().is_disjoint(&identities_of_name(approver)), same, "{approver}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_known_without_a_name() {
+        assert!(!Actor::unknown().is_known());
+        assert!(session("Admin", "a").is_known());
+    }
+}

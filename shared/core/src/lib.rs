@@ -1,0 +1,30 @@
+//! The pure domain of Reprieve: what a key event is, what was observed, what is decided and why.
+//!
+//! *Architecture invariant:* nothing here does I/O, reads a clock, knows a provider's JSON, an SDK or an async runtime.
+//! Time, configuration and observations are arguments; the same arguments always give the same answer.
+
+pub mod actor;
+pub mod approval;
+pub mod decide;
+pub mod decision;
+pub mod event;
+pub mod facts;
+pub mod id;
+pub mod lesson;
+pub mod notice;
+pub mod plan;
+pub mod policy;
+pub mod record;
+pub mod threat;
+
+pub use actor::{Actor, ActorKind};
+pub use approval::{ApprovalFinding, ApprovalKeys};
+pub use decide::{Domain, Situation, Triage, decide, triage};
+pub use decision::{Decision, Severity, Why};
+pub use event::{CallOutcome, Details, Event, EventForm, Oddity, Target};
+pub use facts::{Case, Inventory, KeyDescription, KeyFacts, KeyState, Known, Recollection, Serving};
+pub use id::{AccountId, EventId, IdError, KeyArn, Partition, Region, RoleArn};
+pub use plan::{Plan, Step};
+pub use policy::Policy;
+pub use record::{Mode, Phase, Record, Status, StepOutcome, StepResult};
+pub use threat::Threat;

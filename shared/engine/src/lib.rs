@@ -1,0 +1,13 @@
+//! The loop: observe -> decide -> act -> record, over one small port trait per capability.
+//!
+//! The same loop serves an event and the scheduled sweep. It decides nothing itself: `reprieve_core::decide` does.
+//! *Architecture invariant:* nothing here knows a provider, an SDK or a JSON shape.
+
+pub mod act;
+pub mod guard;
+pub mod observe;
+pub mod port;
+pub mod sweep;
+
+pub use port::{AuditSink, CallError, Claim, Clock, Disposition, Intent, KeyControl, Ledger, Meter, NoticeSink};
+pub use sweep::SweepReport;

@@ -1,0 +1,191 @@
+//! The ports: one small trait per capability. Adapters carry a service behind them; fakes keep state.
+//!
+//! Every error answers one question: is it worth trying again?
+
+use std::future::Future;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reprieve_core::approval::SealedApproval;
+use reprieve_core::facts::{Recollection, Rotation, Tags};
+use reprieve_core::lesson::Lesson;
+use reprieve_core::notice::Notice;
+use reprieve_core::{Case, EventId, KeyArn, KeyDescription, Plan, Record, Status};
+
+/// What a provider answered instead of doing what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The key does not exist.
+    #[error("{call}: the key does not exist: {message}")]
+    NotFound {
+        /// The call, as `service:Operation`.
+        call: &'static str,
+        /// The provider's message.
+        message: String,
+    },
+    /// The key's state does not allow the call.
+    #[error("{call}: the key's state does not allow it: {message}")]
+    InvalidState {
+        /// The call.
+        call: &'static str,
+        /// The provider's message.
+        message: String,
+    },
+    /// The provider cannot do this for this kind of key.
+    #[error("{call}: not possible for this key: {message}")]
+    Unsupported {
+        /// The call.
+        call: &'static str,
+        /// The provider's message.
+        message: String,
+    },
+    /// We are not allowed to.
+    #[error("{call}: access denied: {message}")]
+    AccessDenied {
+        /// The call.
+        call: &'static str,
+        /// The provider's message.
+        message: String,
+    },
+    /// The provider asks us to slow down.
+    #[error("{call}: throttled: {message}")]
+    Throttled {
+        /// The call.
+        call: &'static str,
+        /// The provider's message.
+        message: String,
+    },
+    /// No usable answer: a network fault, a time-out, a 5xx. The call may have taken effect.
+    #[error("{call}: no usable answer: {message}")]
+    Unavailable {
+        /// The call.
+        call: &'static str,
+        /// What happened.
+        message: String,
+    },
+    /// The provider rejects the request as it is, or its answer makes no sense.
+    #[error("{call}: rejected: {message}")]
+    Rejected {
+        /// The call.
+        call: &'static str,
+        /// The provider's message.
+        message: String,
+    },
+}
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Try again later.
+    Retryable,
+    /// Trying again gives the same answer.
+    Permanent,
+    /// Look at the state: it may be as desired already.
+    LookAgain,
+}
+
+impl CallError {
+    /// Says whether trying again can help.
+    #[must_use]
+    pub const fn disposition(&self) -> Disposition {
+        match self {
+            Self::Throttled { .. } | Self::Unavailable { .. } => Disposition::Retryable,
+            Self::InvalidState { .. } => Disposition::LookAgain,
+            Self::NotFound { .. } | Self::Unsupported { .. } | Self::AccessDenied { .. } | Self::Rejected { .. } => Disposition::Permanent,
+        }
+    }
+}
+
+/// Looks at keys and gives them back. It has no way to harm one.
+pub trait KeyControl: Sync {
+    /// Looks at the key's state. [`CallError::NotFound`] where it does not exist.
+    fn describe(&self, key: &KeyArn) -> impl Future<Output = Result<KeyDescription, CallError>> + Send;
+    /// Reads the key's tags, all of them.
+    fn tags(&self, key: &KeyArn) -> impl Future<Output = Result<Tags, CallError>> + Send;
+    /// Reads whether the key rotates by itself.
+    fn rotation(&self, key: &KeyArn) -> impl Future<Output = Result<Rotation, CallError>> + Send;
+    /// Takes the key out of its waiting period. It is disabled afterwards. Paced to the provider's quota.
+    fn cancel_deletion(&self, key: &KeyArn) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Makes the key usable. Paced to the provider's quota.
+    fn enable(&self, key: &KeyArn) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Switches automatic rotation on, with this period in days or the provider's default.
+    fn enable_rotation(&self, key: &KeyArn, period_days: Option<u32>) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Lists all keys of the account and Region.
+    fn list(&self) -> impl Future<Output = Result<Vec<KeyArn>, CallError>> + Send;
+}
+
+/// The intent behind a claim: durable before anything is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The event.
+    pub event_id: EventId,
+    /// The key.
+    pub key: KeyArn,
+    /// The most that will be done.
+    pub considering: Plan,
+    /// When the claim is made.
+    pub at: Timestamp,
+}
+
+/// What the ledger answers to a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// The event is ours to work on, for the `attempt`-th time (from 1).
+    Granted {
+        /// The attempt.
+        attempt: u32,
+    },
+    /// The event was worked on to the end before.
+    Settled,
+    /// Somebody else is working on it now.
+    Held,
+}
+
+/// Remembers what was, what is being done, and what has been approved outside the keys.
+pub trait Ledger: Sync {
+    /// Returns everything known of the key, in one read.
+    fn recall(&self, key: &KeyArn) -> impl Future<Output = Result<Recollection, CallError>> + Send;
+    /// Claims an event, and makes the intent durable. A claim whose holder went silent for longer than a lease, or that ended open,
+    /// is granted again.
+    fn claim(&self, intent: &Intent) -> impl Future<Output = Result<Claim, CallError>> + Send;
+    /// Ends a claim. An open one (`settled = false`) can be claimed again at once.
+    fn finish(&self, event_id: &EventId, status: Status, settled: bool, at: Timestamp) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Opens or renews the key's case. An earlier known deadline is kept.
+    fn open_case(&self, key: &KeyArn, case: &Case) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Closes the key's case, where it has one.
+    fn close_case(&self, key: &KeyArn) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Remembers what was learned, unless something newer is known.
+    fn learn(&self, key: &KeyArn, lesson: Lesson, rotation: Option<Rotation>) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Lists the keys with open cases, the earliest deadline first.
+    fn open_cases(&self) -> impl Future<Output = Result<Vec<(KeyArn, Case)>, CallError>> + Send;
+    /// Writes an approval outside the key.
+    fn approve(&self, key: &KeyArn, approval: &SealedApproval) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// Keeps audit records. Create-only: writing the same record again adds nothing and succeeds.
+pub trait AuditSink: Sync {
+    /// Writes the record.
+    fn append(&self, record: &Record) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// Tells people.
+pub trait NoticeSink: Sync {
+    /// Sends the notice, with the record it was made from for machines.
+    fn tell(&self, notice: &Notice, record: &Record) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// The time, as an argument.
+pub trait Clock: Sync {
+    /// Returns the time now.
+    fn now(&self) -> Timestamp;
+    /// Waits.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Counts. Each metric is declared once in `reprieve-runtime`'s table.
+pub trait Meter: Sync {
+    /// Notes what one event came to.
+    fn outcome(&self, record: &Record);
+    /// Notes what a sweep found.
+    fn sweep(&self, report: &crate::sweep::SweepReport);
+}

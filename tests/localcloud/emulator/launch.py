@@ -1,0 +1,205 @@
+"""Runs the AWS emulator in this process, plus a small loopback endpoint for the proxy in front of it.
+
+The endpoint (`POST /_reprieve/<what>`, JSON in and out) does what no AWS call can do: publish an event whose source is
+`aws.*`, say who owns an access key, and read or correct the stored state of a key. It decides nothing: which state a
+call may be made in, what a CloudTrail record looks like and which fault happens when is the proxy's business.
+
+Must not listen on anything but 127.0.0.1, must not outlive the process that started it (end of file on standard
+input ends it), and must not be used with another version of the emulator than the one pinned beside it.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import socket
+import sys
+import threading
+
+listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listener.bind(("127.0.0.1", int(os.environ.get("GATEWAY_PORT", "0"))))
+# The emulator writes its port into queue URLs and the like when it is imported.
+os.environ["GATEWAY_PORT"] = str(listener.getsockname()[1])
+
+from hypercorn.asyncio import serve  # noqa: E402
+from hypercorn.config import Config  # noqa: E402
+from ministack import app as emulator  # noqa: E402
+from ministack.core import lambda_runtime  # noqa: E402
+from ministack.core.responses import request_scope  # noqa: E402
+from ministack.services import eventbridge, iam, kms, lambda_svc, sts  # noqa: E402
+
+LOG_FOLDER = os.environ["REPRIEVE_LAMBDA_LOGS"]
+
+
+def role_of(account, role_name):
+    """The IAM role of that name, or an empty record when there is none."""
+    with request_scope(account, "us-east-1"):
+        return dict(iam._roles.get(role_name) or {})
+
+
+def execution_credentials(config):
+    """Gives each function its own session of its execution role, so that a caller can be told from its access key."""
+    function_arn, role_arn = config.get("FunctionArn", ""), config.get("Role", "")
+    account, role_name = function_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    session_name = config.get("FunctionName", "function")[:64]
+    digest = hashlib.sha256(f"{function_arn} {role_arn}".encode()).hexdigest()
+    access_key, secret, token = f"ASIA{digest[:16].upper()}", digest[16:56], digest
+    sts.register_session(access_key, {
+        "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}",
+        "UserId": f"{role_of(account, role_name).get('RoleId', 'AROALOCALCLOUD')}:{session_name}",
+        "SecretAccessKey": secret,
+        "SessionToken": token,
+    })
+    return {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
+
+
+class Tee:
+    """A function's output stream that is also written, line by line, to a file named after the function."""
+
+    def __init__(self, stream, function_name):
+        self._stream = stream
+        self._path = os.path.join(LOG_FOLDER, f"{function_name}.log")
+
+    def readline(self):
+        line = self._stream.readline()
+        if line:
+            with open(self._path, "ab") as log:
+                log.write(line if isinstance(line, bytes) else line.encode())
+        return line
+
+    def close(self):
+        self._stream.close()
+
+
+original_pump = lambda_runtime.ProvidedWorker._pump_output
+
+
+def pump_output(worker, stream, log_queue):
+    original_pump(worker, Tee(stream, worker.func_name), log_queue)
+
+
+lambda_runtime.execution_credentials = execution_credentials
+lambda_svc.execution_credentials = execution_credentials
+lambda_runtime.ProvidedWorker._pump_output = pump_output
+
+
+def publish(request):
+    """Publishes one event on the default bus of its account and Region, whatever its source."""
+    with request_scope(request["account"], request["region"]):
+        _, _, body = eventbridge._put_events({"Entries": [{
+            "Source": request["source"],
+            "DetailType": request["detail_type"],
+            "Detail": json.dumps(request["detail"]),
+            "Resources": request.get("resources", []),
+        }]}, allow_aws_source=True)
+    answer = json.loads(body)
+    if answer["FailedEntryCount"]:
+        raise ValueError(f"the event was refused: {answer['Entries']}")
+    return {"event_id": answer["Entries"][0]["EventId"]}
+
+
+def caller(request):
+    """Says who owns an access key: a session of a role, an IAM user, or nobody known."""
+    access_key = request["access_key_id"]
+    session = sts._sessions.get(access_key)
+    if session is not None:
+        account = session["Arn"].split(":")[4]
+        found = {"arn": session["Arn"], "principal_id": session.get("UserId", ""),
+                 "created_at": session.get("IssuedAt")}
+        if ":assumed-role/" in session["Arn"]:
+            role = role_of(account, session["Arn"].split("/")[1])
+            found["role_arn"] = role.get("Arn")
+            found["role_id"] = role.get("RoleId")
+        return found
+    account = emulator.find_iam_access_key_account(access_key)
+    if account is None:
+        return {"arn": None}
+    with request_scope(account, "us-east-1"):
+        record = iam._access_keys.get(access_key) or {}
+        name = record.get("UserName", "")
+        user = iam._users.get(name) or {}
+    return {"arn": user.get("Arn") or f"arn:aws:iam::{account}:user/{name}", "principal_id": user.get("UserId", "")}
+
+
+def principal(request):
+    """Makes an access key belong to the account of the given principal."""
+    sts.register_session(request["access_key_id"], {"Arn": request["arn"], "UserId": request["principal_id"]})
+    return {}
+
+
+def keys(request):
+    """Reads, corrects or removes stored keys; `update` leaves out what is null and never touches key material."""
+    with request_scope(request["account"], request["region"]):
+        what = request["do"]
+        if what == "list":
+            return {"keys": [{"KeyId": key["KeyId"], "KeyArn": key["Arn"]} for key in kms._keys.values()]}
+        record = kms._resolve_key(request["key"])
+        if record is None:
+            return {"key": None}
+        if what == "update":
+            for name, value in request["fields"].items():
+                if value is None:
+                    record.pop(name, None)
+                else:
+                    record[name] = value
+        if what == "delete":
+            del kms._keys[record["KeyId"]]
+            for alias in [arn for arn, target in list(kms._aliases.items()) if target == record["KeyId"]]:
+                del kms._aliases[alias]
+        return {"key": {
+            **kms._key_metadata(record),
+            "HasMaterial": any(field in record for field in kms._KEY_MATERIAL_FIELDS[:4]),
+            "MultiRegionType": record.get("_mrk_type"),
+            "PrimaryRegion": record.get("_mrk_primary_region"),
+            "MemberRegions": record.get("_mrk_regions"),
+            "PendingWindowInDays": record.get("_pending_window_days"),
+        }}
+
+
+ROUTES = {"events": publish, "caller": caller, "principals": principal, "keys": keys}
+
+
+async def application(scope, receive, send):
+    """Answers the proxy's own calls and hands everything else to the emulator."""
+    prefix = "/_reprieve/"
+    if scope["type"] != "http" or not scope["path"].startswith(prefix):
+        await emulator.app(scope, receive, send)
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    try:
+        answer, status = await asyncio.to_thread(ROUTES[scope["path"][len(prefix):]], json.loads(body)), 200
+    except Exception as error:  # the caller is told, whatever it was
+        answer, status = {"error": f"{type(error).__name__}: {error}"}, 500
+    payload = json.dumps(answer).encode()
+    await send({"type": "http.response.start", "status": status, "headers": [
+        (b"content-type", b"application/json"), (b"content-length", str(len(payload)).encode())]})
+    await send({"type": "http.response.body", "body": payload})
+
+
+def end_with_parent():
+    """Ends this process, and the functions it runs, when the parent closes its end of standard input."""
+    sys.stdin.buffer.read()
+    try:
+        lambda_runtime.reset()
+    finally:
+        os._exit(0)
+
+
+def main():
+    os.makedirs(LOG_FOLDER, exist_ok=True)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    print(json.dumps({"port": int(os.environ["GATEWAY_PORT"])}), file=sys.__stdout__, flush=True)
+    asyncio.run(serve(application, config))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,2 @@
+//! x
+pub mod answer; pub mod call; pub mod input;
