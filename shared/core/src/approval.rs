@@ -200,6 +200,7 @@ impl SealedApproval {
     ///
     /// # Errors
     /// Names the tag that is missing where some are present.
+    #[must_use]
     pub fn from_tags(tags: &Tags) -> Option<Result<Self, SealError>> {
         let names = [CHANGE_TAG, ACTION_TAG, WINDOW_TAG, APPROVER_TAG, SEAL_TAG];
         if !names.iter().any(|name| tags.contains_key(*name)) {
@@ -237,15 +238,8 @@ impl SealedApproval {
     ///
     /// # Errors
     /// Says why it does not hold; then it counts as none.
-    pub fn verify(
-        &self,
-        resource: &KeyArn,
-        action: &str,
-        keys: &ApprovalKeys,
-        source: ApprovalSource,
-    ) -> Result<Approval, SealError> {
-        let values =
-            [(CHANGE_TAG, &self.change), (ACTION_TAG, &self.action), (WINDOW_TAG, &self.window), (APPROVER_TAG, &self.approver)];
+    pub fn verify(&self, resource: &KeyArn, action: &str, keys: &ApprovalKeys, source: ApprovalSource) -> Result<Approval, SealError> {
+        let values = [(CHANGE_TAG, &self.change), (ACTION_TAG, &self.action), (WINDOW_TAG, &self.window), (APPROVER_TAG, &self.approver)];
         if let Some((name, _)) = values.iter().find(|(_, value)| value.chars().any(char::is_control)) {
             return Err(SealError::ControlCharacter(name));
         }

@@ -191,9 +191,11 @@ fn is_routine_retirement(event: &Event) -> bool {
 const fn severity(threat: Threat) -> Severity {
     match threat {
         Threat::KeyDeleted | Threat::KeyStoreDeleted | Threat::MaterialDeleted | Threat::MaterialExpired => Severity::Critical,
-        Threat::DeletionScheduled | Threat::KeyDisabled | Threat::KeyStoreDisconnected | Threat::RegionDisabled | Threat::PolicyReplaced => {
-            Severity::High
-        }
+        Threat::DeletionScheduled
+        | Threat::KeyDisabled
+        | Threat::KeyStoreDisconnected
+        | Threat::RegionDisabled
+        | Threat::PolicyReplaced => Severity::High,
         Threat::RotationDisabled | Threat::GrantRemoved | Threat::AliasChanged | Threat::MaterialExpires => Severity::Medium,
         Threat::TagsChanged => Severity::Low,
     }
@@ -208,7 +210,9 @@ const fn advice(threat: Threat) -> &'static str {
         Threat::MaterialExpires => "Import the same key material again, with a later expiry or none, before the deadline.",
         Threat::KeyStoreDisconnected => "Every key in it is unusable until ConnectCustomKeyStore succeeds.",
         Threat::KeyStoreDeleted => "Its keys were gone before it could be deleted: find out what they encrypted.",
-        Threat::PolicyReplaced => "Check that its users, its administrators and Reprieve are still let in, and restore the last good policy if not.",
+        Threat::PolicyReplaced => {
+            "Check that its users, its administrators and Reprieve are still let in, and restore the last good policy if not."
+        }
         Threat::GrantRemoved => "Whoever used the key through it can no longer; a grant must be made anew if it is still needed.",
         Threat::TagsChanged => "Access that is granted by tags may be lost within five minutes: check who used the key by its tags.",
         Threat::AliasChanged => "Callers that use the alias now reach another key, or none: point it back if that was not meant.",
@@ -300,7 +304,8 @@ fn is_approved(event: &Event, key: &KeyArn, threat: Threat, situation: &Situatio
     let self_approved = approval.is_some_and(|approval| !event.actor.identities().is_disjoint(&approval.approver_identities()));
     match situation.policy.ask(&question) {
         Ok(verdict) => {
-            why.escalations.extend(verdict.errors.into_iter().map(|error| format!("a policy could not be evaluated and was left out: {error}")));
+            why.escalations
+                .extend(verdict.errors.into_iter().map(|error| format!("a policy could not be evaluated and was left out: {error}")));
             why.policies = verdict.policies;
             if self_approved && !verdict.permitted {
                 why.severity = why.severity.max(Severity::High);
@@ -330,16 +335,11 @@ impl Examination<'_> {
         }
         match &description.state {
             KeyState::Enabled => self.stand("and has been given back already: it is enabled."),
-            KeyState::Disabled if serves && self.is_resumable() => self.remedy(restore(None), because),
+            KeyState::Disabled | KeyState::Unavailable if serves && self.is_resumable() => self.remedy(restore(None), because),
             KeyState::Disabled => self.stand(&format!("and the deletion has been cancelled already; it stays disabled: {because}.")),
             KeyState::PendingImport => self.needs_material(),
-            KeyState::Unavailable if serves && self.is_resumable() => self.remedy(restore(None), because),
             KeyState::Unavailable => self.stand("and the deletion has been cancelled already; its key store is not connected."),
-            KeyState::PendingDeletion
-            | KeyState::PendingReplicaDeletion
-            | KeyState::Creating
-            | KeyState::Updating
-            | KeyState::Other(_) => {
+            KeyState::PendingDeletion | KeyState::PendingReplicaDeletion | KeyState::Creating | KeyState::Updating | KeyState::Other(_) => {
                 let state = description.state.as_str().to_owned();
                 self.escalate(&format!("and is in state `{state}`, in which we cannot act: look at it before its deadline."))
             }
@@ -364,11 +364,7 @@ impl Examination<'_> {
             KeyState::Disabled | KeyState::Unavailable if serves => self.remedy(plan, because),
             KeyState::Disabled | KeyState::Unavailable => self.stand(&format!("and stays so: {because}.")),
             KeyState::PendingImport => self.needs_material(),
-            KeyState::PendingDeletion
-            | KeyState::PendingReplicaDeletion
-            | KeyState::Creating
-            | KeyState::Updating
-            | KeyState::Other(_) => {
+            KeyState::PendingDeletion | KeyState::PendingReplicaDeletion | KeyState::Creating | KeyState::Updating | KeyState::Other(_) => {
                 let state = description.state.as_str().to_owned();
                 self.escalate(&format!("and is in state `{state}`, in which we cannot enable it: look at it."))
             }
@@ -430,7 +426,9 @@ impl Examination<'_> {
     fn uncovered(&self) -> String {
         match &self.why.approval {
             ApprovalFinding::NotLookedFor | ApprovalFinding::None => "no approval covers it".to_owned(),
-            ApprovalFinding::Unreadable { reason } => format!("no approval could be read ({reason}), which counts as none"),
+            ApprovalFinding::Unreadable { reason } => {
+                format!("no approval could be read ({reason}), which counts as none")
+            }
             ApprovalFinding::Invalid { reason } => format!("its approval is not valid: {reason}"),
             ApprovalFinding::Established(approval) => {
                 let change = &approval.change;

@@ -36,10 +36,9 @@ impl Notice {
             lines.push(format!("- {}: {}", step.step, result_phrase(&step.result)));
         }
         lines.extend(why.escalations.iter().map(|escalation| format!("! {escalation}")));
-        if let Some(deadline) = why.deadline {
-            if has_failed(record.status) || record.status == Status::Escalated || record.status == Status::Observed {
-                lines.push(format!("Deadline: {deadline}"));
-            }
+        let is_open = has_failed(record.status) || record.status == Status::Escalated || record.status == Status::Observed;
+        if let Some(deadline) = why.deadline.filter(|_| is_open) {
+            lines.push(format!("Deadline: {deadline}"));
         }
         let subject = format!("[{}] {}", severity.caption(), headline(record));
         let subject = subject.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).take(SUBJECT_LIMIT).collect();

@@ -116,8 +116,9 @@ impl Policy {
         let principal = uid("Reprieve::Principal", &question.actor.display_name())?;
         let action = uid("Reprieve::Action", question.action)?;
         let resource = uid("Reprieve::Key", question.key.as_str())?;
-        let entities = Entities::from_entities([principal_entity(&principal, question.actor)?, key_entity(&resource, question)?], Some(&self.schema))
-            .map_err(|source| PolicyError::Request(source.to_string()))?;
+        let entities =
+            Entities::from_entities([principal_entity(&principal, question.actor)?, key_entity(&resource, question)?], Some(&self.schema))
+                .map_err(|source| PolicyError::Request(source.to_string()))?;
         let context = Context::from_pairs(evidence(question)).map_err(|source| PolicyError::Request(source.to_string()))?;
         let request = Request::new(principal, action, resource, context, Some(&self.schema))
             .map_err(|source| PolicyError::Request(source.to_string()))?;
@@ -159,7 +160,7 @@ fn texts(values: impl IntoIterator<Item = String>) -> RestrictedExpression {
 
 /// Cedar's `datetime` holds milliseconds.
 fn datetime(value: Timestamp) -> RestrictedExpression {
-    RestrictedExpression::new_datetime(&format!("{value:.3}"))
+    RestrictedExpression::new_datetime(format!("{value:.3}"))
 }
 
 fn principal_entity(uid: &EntityUid, actor: &Actor) -> Result<Entity, PolicyError> {
@@ -204,10 +205,8 @@ fn key_entity(uid: &EntityUid, question: &Question<'_>) -> Result<Entity, Policy
 }
 
 fn evidence(question: &Question<'_>) -> Vec<(String, RestrictedExpression)> {
-    let mut pairs = vec![
-        ("now".to_owned(), datetime(question.now)),
-        ("key_state".to_owned(), text(question.key_state.unwrap_or("unreadable"))),
-    ];
+    let mut pairs =
+        vec![("now".to_owned(), datetime(question.now)), ("key_state".to_owned(), text(question.key_state.unwrap_or("unreadable")))];
     if let Some(time) = question.event_time {
         pairs.push(("event_time".to_owned(), datetime(time)));
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decision::Decision;
 use crate::event::Event;
+use crate::facts::KeyState;
 use crate::id::{AccountId, EventId, KeyArn, Region};
 use crate::plan::{Plan, Step};
 use crate::threat::Threat;
@@ -180,8 +181,10 @@ impl Status {
 pub struct Record {
     /// Intent or outcome.
     pub phase: Phase,
-    /// How often this event has been worked on, from 1.
+    /// How often this event has been worked on, from 1. An intent is written once for all attempts.
     pub attempt: u32,
+    /// Whether the ledger granted the attempt. Where it could not be reached, `attempt` counts deliveries.
+    pub claimed: bool,
     /// When the record was made.
     pub recorded_at: Timestamp,
     /// When the event reached us.
@@ -204,10 +207,13 @@ pub struct Record {
     pub steps: Vec<StepOutcome>,
     /// How it ended.
     pub status: Status,
+    /// The key's state after the last step, where it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_after: Option<KeyState>,
     /// Receipt minus event time, in milliseconds. Negative where the clocks disagree; never clamped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detect_ms: Option<i64>,
-    /// Last successful step minus event time, in milliseconds; only where all steps succeeded.
+    /// Verified target state minus event time, in milliseconds; only where all steps succeeded and the state was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remediate_ms: Option<i64>,
 }
@@ -216,7 +222,8 @@ impl Record {
     /// Returns the record's id: the same event, phase and attempt always give the same one, so that writing twice adds nothing.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("{}.{}.{}", self.event.id, self.phase.as_str(), self.attempt)
+        let unclaimed = if self.claimed { "" } else { "u" };
+        format!("{}.{}.{unclaimed}{}", self.event.id, self.phase.as_str(), self.attempt)
     }
 
     /// Returns the id of the event.

@@ -1,1 +1,107 @@
-//! act
+//! Act: carries out a plan, step by step, and says truthfully how each step ended.
+//!
+//! Steps are idempotent. "The state does not allow it" is answered by looking: KMS is eventually consistent, and somebody else may
+//! have been quicker. What is worth trying again is tried again within the patience, then left to the next delivery.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reprieve_core::{KeyArn, KeyDescription, KeyState, Plan, Step, StepOutcome, StepResult};
+
+use crate::port::{CallError, Clock, Disposition, KeyControl};
+
+/// The first pause before a step is tried again; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Carries out one step.
+pub async fn carry_out(step: &Step, keys: &impl KeyControl, clock: &impl Clock, patience: Duration) -> StepOutcome {
+    let give_up_at = clock.now().checked_add(patience).unwrap_or(Timestamp::MAX);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let result = try_once(step, keys).await;
+        let now = clock.now();
+        let next = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+        if !matches!(result, StepResult::FailedForNow { .. }) || next > give_up_at {
+            return StepOutcome { step: step.clone(), result, at: Some(now) };
+        }
+        clock.sleep(pause).await;
+        pause = pause.saturating_mul(2);
+    }
+}
+
+/// Returns the steps of a plan that was decided and not carried out.
+#[must_use]
+pub fn not_carried_out(plan: &Plan, result: &StepResult) -> Vec<StepOutcome> {
+    plan.steps.iter().map(|step| StepOutcome { step: step.clone(), result: result.clone(), at: None }).collect()
+}
+
+async fn try_once(step: &Step, keys: &impl KeyControl) -> StepResult {
+    let answer = match step {
+        Step::CancelKeyDeletion { key } => keys.cancel_deletion(key).await,
+        Step::EnableKey { key } => keys.enable(key).await,
+        Step::EnableKeyRotation { key, period_days } => keys.enable_rotation(key, *period_days).await,
+    };
+    match answer {
+        Ok(()) => StepResult::Done,
+        Err(error) => match error.disposition() {
+            Disposition::Retryable => StepResult::FailedForNow { error: error.to_string() },
+            Disposition::LookAgain => match keys.describe(step.key()).await {
+                Ok(description) => by_state(step, &description, &error),
+                Err(unseen) => failure(unseen),
+            },
+            Disposition::Permanent => failure(error),
+        },
+    }
+}
+
+fn failure(error: CallError) -> StepResult {
+    match error {
+        CallError::NotFound { .. } => StepResult::DoesNotExist,
+        CallError::Unsupported { .. } => StepResult::Unsupported { error: error.to_string() },
+        CallError::AccessDenied { .. } | CallError::Rejected { .. } => StepResult::Refused { error: error.to_string() },
+        CallError::Throttled { .. } | CallError::Unavailable { .. } | CallError::InvalidState { .. } => {
+            StepResult::FailedForNow { error: error.to_string() }
+        }
+    }
+}
+
+/// The provider said that the state does not allow the step: what does the state say?
+fn by_state(step: &Step, description: &KeyDescription, error: &CallError) -> StepResult {
+    let for_now = || StepResult::FailedForNow { error: error.to_string() };
+    match (step, &description.state) {
+        (Step::CancelKeyDeletion { .. }, _) if !description.deletion_is_pending() => StepResult::AlreadySo,
+        (Step::EnableKey { .. }, KeyState::Enabled) => StepResult::AlreadySo,
+        (Step::EnableKey { .. } | Step::EnableKeyRotation { .. }, KeyState::PendingImport) => {
+            StepResult::Unsupported { error: "the key holds no material: the same key material must be imported again first".to_owned() }
+        }
+        (Step::EnableKey { .. } | Step::EnableKeyRotation { .. }, KeyState::Unavailable) => {
+            StepResult::Unsupported { error: "the key's custom key store is not connected: connect it first".to_owned() }
+        }
+        // A key that has just left its waiting period can still answer as if it were pending; so can a stale look.
+        (Step::CancelKeyDeletion { .. } | Step::EnableKey { .. } | Step::EnableKeyRotation { .. }, _) => for_now(),
+    }
+}
+
+/// Looks whether the key is as the plan wanted it. `None` where it cannot be seen.
+pub async fn verify(key: &KeyArn, plan: &Plan, keys: &impl KeyControl, clock: &impl Clock, patience: Duration) -> Option<KeyState> {
+    let give_up_at = clock.now().checked_add(patience).unwrap_or(Timestamp::MAX);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let state = keys.describe(key).await.ok()?.state;
+        if is_target(plan, &state) || clock.now().checked_add(pause).unwrap_or(Timestamp::MAX) > give_up_at {
+            return Some(state);
+        }
+        clock.sleep(pause).await;
+        pause = pause.saturating_mul(2);
+    }
+}
+
+/// Says whether the state is what a plan ends in.
+#[must_use]
+pub fn is_target(plan: &Plan, state: &KeyState) -> bool {
+    match plan.steps.last() {
+        Some(Step::EnableKey { .. }) => *state == KeyState::Enabled || *state == KeyState::Unavailable,
+        Some(Step::CancelKeyDeletion { .. }) => !matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion),
+        Some(Step::EnableKeyRotation { .. }) | None => true,
+    }
+}

@@ -1,1 +1,392 @@
-//! guard
+//! The loop for one event, and for a batch of them: claim and intent beside the look, decide, act, record, tell.
+//!
+//! Promises kept here: nothing is done before its intent is durable in the ledger or in the audit store; what is done is always
+//! within the intent; the outcome says what was answered and nothing else; a repeated delivery does nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, join, stream};
+use jiff::Timestamp;
+use reprieve_core::notice::Notice;
+use reprieve_core::record::elapsed_ms;
+use reprieve_core::{
+    ApprovalKeys, Case, Decision, Domain, Event, KeyArn, KeyFacts, KeyState, Mode, Phase, Plan, Policy, Record, Situation, Status, Step,
+    StepOutcome, StepResult, Threat, Triage, decide, lesson, triage,
+};
+
+use crate::port::{AuditSink, CallError, Claim, Clock, Intent, KeyControl, Ledger, Meter, NoticeSink};
+use crate::{act, observe};
+
+/// An attempt from which people are told of a case that is still open.
+const ATTEMPT_WORTH_TELLING: u32 = 3;
+
+/// The capabilities that the loop works with.
+#[derive(Debug, Clone)]
+pub struct Ports<K, L, A, N, C, M> {
+    /// The keys.
+    pub keys: K,
+    /// The memory.
+    pub ledger: L,
+    /// The evidence.
+    pub audit: A,
+    /// The people.
+    pub notices: N,
+    /// The time.
+    pub clock: C,
+    /// The counts.
+    pub meter: M,
+}
+
+/// What the loop is told at start.
+#[derive(Debug)]
+pub struct Settings {
+    /// Whether plans are carried out.
+    pub mode: Mode,
+    /// Where this deployment may act, and as whom.
+    pub domain: Domain,
+    /// The policies.
+    pub policy: Policy,
+    /// The public keys that seal approvals.
+    pub approval_keys: ApprovalKeys,
+    /// How long one step is tried again before it is left to the next delivery.
+    pub patience: Duration,
+    /// How many keys are worked on at the same time.
+    pub concurrency: usize,
+    /// How long a sweep may take before it leaves the rest to the next.
+    pub sweep_budget: Duration,
+}
+
+/// How an event reached us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// When it reached us first.
+    pub received_at: Timestamp,
+    /// The how-many-th delivery this is, from 1.
+    pub count: u32,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handled {
+    /// It was worked on to the end; `complaints` are what went wrong beside it.
+    Done {
+        /// The outcome.
+        record: Box<Record>,
+        /// What a human must look at: a notice that could not be sent, a ledger that could not be written.
+        complaints: Vec<String>,
+    },
+    /// It had been worked on to the end before.
+    Duplicate,
+    /// It must be delivered again.
+    Retry {
+        /// Why.
+        reason: String,
+        /// What was done so far, if anything was.
+        record: Option<Box<Record>>,
+    },
+}
+
+/// The guard: the loop with its capabilities and settings.
+#[derive(Debug)]
+pub struct Guard<K, L, A, N, C, M> {
+    /// The capabilities.
+    pub ports: Ports<K, L, A, N, C, M>,
+    /// The settings.
+    pub settings: Settings,
+}
+
+/// The event being worked on.
+struct Work<'a> {
+    event: &'a Event,
+    delivery: Delivery,
+    threat: Option<Threat>,
+    considering: Plan,
+    attempt: u32,
+    /// The ledger counted the attempt; see `Record::claimed`.
+    claimed: bool,
+    /// A claim is held, and must be ended.
+    holds_claim: bool,
+}
+
+impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> Guard<K, L, A, N, C, M> {
+    /// Works on one event.
+    pub async fn handle(&self, event: &Event, delivery: Delivery) -> Handled {
+        match triage(event, &self.settings.domain) {
+            Triage::Settled(decision) => self.record_only(event, delivery, decision).await,
+            Triage::Examine { key, threat, considering } => {
+                let work = Work { event, delivery, threat: Some(threat), considering, attempt: 1, claimed: true, holds_claim: false };
+                self.examine(work, &key, threat).await
+            }
+        }
+    }
+
+    /// Works on a batch: keys side by side, the earliest deadline first; events of one key in the order of their times.
+    ///
+    /// Returns one answer for each event, in the order given.
+    pub async fn handle_batch(&self, batch: &[(Event, Delivery)]) -> Vec<Handled> {
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, (event, _)) in batch.iter().enumerate() {
+            let key = event.target.key().map_or_else(|| event.id.to_string(), ToString::to_string);
+            groups.entry(key).or_default().push(index);
+        }
+        let at = |index: &usize| batch.get(*index);
+        let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+        for group in &mut groups {
+            group.sort_by_key(|index| at(index).and_then(|(event, _)| event.time));
+        }
+        groups.sort_by_key(|group| group.iter().filter_map(|index| at(index)?.0.deadline()).min().unwrap_or(Timestamp::MAX));
+        let mut answers: Vec<(usize, Handled)> = stream::iter(groups)
+            .map(|group| async move {
+                let mut answers = Vec::with_capacity(group.len());
+                for index in group {
+                    if let Some((event, delivery)) = batch.get(index) {
+                        answers.push((index, self.handle(event, *delivery).await));
+                    }
+                }
+                answers
+            })
+            .buffer_unordered(self.settings.concurrency.max(1))
+            .flat_map(stream::iter)
+            .collect()
+            .await;
+        answers.sort_by_key(|(index, _)| *index);
+        answers.into_iter().map(|(_, handled)| handled).collect()
+    }
+
+    /// Records an event that needs no look at its key, and tells people where the decision says so.
+    async fn record_only(&self, event: &Event, delivery: Delivery, decision: Decision) -> Handled {
+        let mut work = Work {
+            event,
+            delivery,
+            threat: Threat::of(event),
+            considering: Plan::default(),
+            attempt: 1,
+            claimed: true,
+            holds_claim: false,
+        };
+        if decision.wakes_a_human() {
+            // People are told once: whoever holds the claim tells them.
+            match self.ports.ledger.claim(&self.intent(&work)).await {
+                Ok(Claim::Granted { attempt }) => (work.attempt, work.holds_claim) = (attempt, true),
+                Ok(Claim::Settled) => return Handled::Duplicate,
+                Ok(Claim::Held) => return retry("another invocation is working on this event"),
+                Err(error) => {
+                    tracing::warn!(%error, event_id = %event.id, "the ledger granted no claim; people may be told twice");
+                    (work.attempt, work.claimed) = (delivery.count, false);
+                }
+            }
+        }
+        let status = if decision.wakes_a_human() { Status::Escalated } else { Status::NothingToDo };
+        let record = self.outcome(&work, decision, Vec::new(), status);
+        self.conclude(&work, record, true).await
+    }
+
+    async fn examine(&self, mut work: Work<'_>, key: &KeyArn, threat: Threat) -> Handled {
+        let Ports { keys, ledger, audit, clock, .. } = &self.ports;
+        let intent_record = self.intent_record(&work);
+        let intent = self.intent(&work);
+        let (claim, intent_kept, facts) =
+            join!(ledger.claim(&intent), audit.append(&intent_record), observe::look(keys, ledger, key, threat));
+        match claim {
+            Ok(Claim::Granted { attempt }) => (work.attempt, work.holds_claim) = (attempt, true),
+            Ok(Claim::Settled) => return Handled::Duplicate,
+            Ok(Claim::Held) => return retry("another invocation is working on this event"),
+            Err(error) => {
+                if let Err(also) = intent_kept {
+                    return retry(&format!("the intent could not be made durable, so nothing was done: {error}; {also}"));
+                }
+                tracing::warn!(%error, event_id = %work.event.id, "the ledger granted no claim; the intent is in the audit store");
+                (work.attempt, work.claimed) = (work.delivery.count, false);
+            }
+        }
+        let situation = Situation {
+            facts: &facts,
+            policy: &self.settings.policy,
+            approval_keys: &self.settings.approval_keys,
+            domain: &self.settings.domain,
+            now: clock.now(),
+        };
+        let decision = decide(work.event, &situation);
+        match decision {
+            Decision::Remedy { ref plan, .. } if self.settings.mode == Mode::Enforce => {
+                let plan = plan.clone();
+                self.remedy(&work, key, threat, &facts, decision, &plan).await
+            }
+            Decision::Remedy { ref plan, .. } => {
+                let steps = act::not_carried_out(plan, &StepResult::NotCarriedOut);
+                let record = self.outcome(&work, decision, steps, Status::Observed);
+                self.conclude(&work, record, true).await
+            }
+            Decision::Stand { ref why } => {
+                if why.approval.established().is_some() && threat == Threat::DeletionScheduled {
+                    // The sweep decides again on what an approval lets stand.
+                    let case = Case { stands: true, ..self.case(&work, threat, &decision) };
+                    complain(ledger.open_case(key, &case).await, "the approved deletion could not be noted for the sweep");
+                }
+                let record = self.outcome(&work, decision, Vec::new(), Status::NothingToDo);
+                self.conclude(&work, record, true).await
+            }
+            Decision::Escalate { .. } => {
+                complain(ledger.open_case(key, &self.case(&work, threat, &decision)).await, "the case could not be opened");
+                let record = self.outcome(&work, decision, Vec::new(), Status::Escalated);
+                self.conclude(&work, record, true).await
+            }
+        }
+    }
+
+    /// Carries out a plan. The ledger is written beside the calls, never before a key is safe.
+    async fn remedy(&self, work: &Work<'_>, key: &KeyArn, threat: Threat, facts: &KeyFacts, decision: Decision, plan: &Plan) -> Handled {
+        let Ports { keys, ledger, clock, .. } = &self.ports;
+        let mut case = self.case(work, threat, &decision);
+        case.cancelled_at = facts.case().and_then(|case| case.cancelled_at);
+        let mut steps: Vec<StepOutcome> = Vec::with_capacity(plan.steps.len());
+        for step in &plan.steps {
+            if steps.last().is_some_and(|last| !last.result.is_success()) {
+                steps.push(StepOutcome { step: step.clone(), result: StepResult::NotReached, at: None });
+                continue;
+            }
+            let (step, noted) = join!(act::carry_out(step, keys, clock, self.settings.patience), ledger.open_case(key, &case));
+            complain(noted, "the case could not be noted");
+            if matches!(step.step, Step::CancelKeyDeletion { .. }) && step.result == StepResult::Done {
+                case.cancelled_at = step.at;
+            }
+            steps.push(step);
+        }
+        let status = Status::of_steps(&steps);
+        let settled = !Status::is_open(&steps);
+        let (state_after, noted) = join!(
+            async { if status == Status::Success { act::verify(key, plan, keys, clock, self.settings.patience).await } else { None } },
+            async { if status == Status::Success { ledger.close_case(key).await } else { ledger.open_case(key, &case).await } }
+        );
+        complain(noted, "the case could not be noted");
+        let mut record = self.outcome(work, decision, steps, status);
+        let verified = state_after.as_ref().is_some_and(|state| act::is_target(plan, state));
+        record.remediate_ms = if verified { record.event.time.map(|time| elapsed_ms(time, clock.now())) } else { None };
+        mark_late_effects(&mut record, state_after.as_ref());
+        record.state_after = state_after;
+        self.conclude(work, record, settled).await
+    }
+
+    /// Writes the outcome, tells people, remembers what was learned, ends the claim.
+    async fn conclude(&self, work: &Work<'_>, record: Record, settled: bool) -> Handled {
+        let Ports { ledger, audit, notices, clock, meter, .. } = &self.ports;
+        let notice = Notice::of(&record).filter(|_| settled || work.attempt >= ATTEMPT_WORTH_TELLING);
+        let lesson = record
+            .decision
+            .as_ref()
+            .and_then(|decision| lesson::from_event(work.event, decision, self.settings.domain.remediator.as_ref()));
+        let (kept, told, learned) = join!(
+            audit.append(&record),
+            async {
+                match &notice {
+                    Some(notice) => notices.tell(notice, &record).await,
+                    None => Ok(()),
+                }
+            },
+            async {
+                match (record.key(), lesson) {
+                    (Some(key), Some(lesson)) => ledger.learn(key, lesson, None).await,
+                    _ => Ok(()),
+                }
+            },
+        );
+        meter.outcome(&record);
+        let repeatable = record.steps.is_empty();
+        let must_repeat = kept.is_err() || (told.is_err() && repeatable) || learned.is_err();
+        let settled = settled && !must_repeat;
+        let mut complaints: Vec<String> =
+            [kept, told, learned].into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
+        if work.holds_claim {
+            let ended = ledger.finish(&work.event.id, record.status, settled, clock.now()).await;
+            complaints.extend(ended.err().map(|error| error.to_string()));
+        }
+        if settled {
+            Handled::Done { record: Box::new(record), complaints }
+        } else {
+            let reason = match record.steps.iter().find(|step| !step.result.is_success()) {
+                Some(step) if complaints.is_empty() => {
+                    format!("{} is still open: {:?}", step.step.name(), step.result)
+                }
+                _ => complaints.join("; "),
+            };
+            Handled::Retry { reason, record: Some(Box::new(record)) }
+        }
+    }
+
+    fn intent(&self, work: &Work<'_>) -> Intent {
+        Intent {
+            event_id: work.event.id.clone(),
+            key: work.event.target.key().cloned(),
+            considering: work.considering.clone(),
+            at: self.ports.clock.now(),
+        }
+    }
+
+    fn case(&self, work: &Work<'_>, threat: Threat, decision: &Decision) -> Case {
+        Case {
+            event_id: work.event.id.clone(),
+            threat,
+            event_time: work.event.time,
+            actor: work.event.actor.clone(),
+            opened_at: self.ports.clock.now(),
+            deadline: decision.why().deadline,
+            cancelled_at: None,
+            stands: false,
+        }
+    }
+
+    fn intent_record(&self, work: &Work<'_>) -> Record {
+        self.record(work, Phase::Intent, None, Vec::new(), Status::Pending)
+    }
+
+    fn outcome(&self, work: &Work<'_>, decision: Decision, steps: Vec<StepOutcome>, status: Status) -> Record {
+        self.record(work, Phase::Outcome, Some(decision), steps, status)
+    }
+
+    fn record(&self, work: &Work<'_>, phase: Phase, decision: Option<Decision>, steps: Vec<StepOutcome>, status: Status) -> Record {
+        Record {
+            phase,
+            attempt: work.attempt,
+            claimed: work.claimed,
+            recorded_at: self.ports.clock.now(),
+            received_at: work.delivery.received_at,
+            mode: self.settings.mode,
+            event: work.event.clone(),
+            threat: work.threat,
+            considering: work.considering.clone(),
+            decision,
+            steps,
+            status,
+            state_after: None,
+            detect_ms: work.event.time.map(|time| elapsed_ms(time, work.delivery.received_at)),
+            remediate_ms: None,
+        }
+    }
+}
+
+/// A key in a store that is not connected accepts EnableKey and stays unavailable until the store is back.
+fn mark_late_effects(record: &mut Record, state_after: Option<&KeyState>) {
+    if state_after != Some(&KeyState::Unavailable) {
+        return;
+    }
+    for step in &mut record.steps {
+        if matches!(step.step, Step::EnableKey { .. }) && step.result == StepResult::Done {
+            step.result = StepResult::TakesEffectLater;
+        }
+    }
+    if let Some(Decision::Remedy { why, .. }) = &mut record.decision {
+        why.escalations.push("the key serves again only when its custom key store is connected (ConnectCustomKeyStore)".to_owned());
+    }
+}
+
+fn retry(reason: &str) -> Handled {
+    Handled::Retry { reason: reason.to_owned(), record: None }
+}
+
+/// The ledger's notes beside an act are for the next look; losing one loses no key, so it is logged and not fatal.
+fn complain(noted: Result<(), CallError>, what: &'static str) {
+    if let Err(error) = noted {
+        tracing::warn!(%error, what, "the ledger could not be written");
+    }
+}

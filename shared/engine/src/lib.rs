@@ -9,5 +9,6 @@ pub mod observe;
 pub mod port;
 pub mod sweep;
 
+pub use guard::{Delivery, Guard, Handled, Ports, Settings};
 pub use port::{AuditSink, CallError, Claim, Clock, Disposition, Intent, KeyControl, Ledger, Meter, NoticeSink};
 pub use sweep::SweepReport;

@@ -119,8 +119,8 @@ pub trait KeyControl: Sync {
 pub struct Intent {
     /// The event.
     pub event_id: EventId,
-    /// The key.
-    pub key: KeyArn,
+    /// The key, where the event has one.
+    pub key: Option<KeyArn>,
     /// The most that will be done.
     pub considering: Plan,
     /// When the claim is made.
@@ -149,7 +149,13 @@ pub trait Ledger: Sync {
     /// is granted again.
     fn claim(&self, intent: &Intent) -> impl Future<Output = Result<Claim, CallError>> + Send;
     /// Ends a claim. An open one (`settled = false`) can be claimed again at once.
-    fn finish(&self, event_id: &EventId, status: Status, settled: bool, at: Timestamp) -> impl Future<Output = Result<(), CallError>> + Send;
+    fn finish(
+        &self,
+        event_id: &EventId,
+        status: Status,
+        settled: bool,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
     /// Opens or renews the key's case. An earlier known deadline is kept.
     fn open_case(&self, key: &KeyArn, case: &Case) -> impl Future<Output = Result<(), CallError>> + Send;
     /// Closes the key's case, where it has one.

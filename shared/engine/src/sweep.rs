@@ -1,7 +1,291 @@
-//! placeholder
+//! The sweep: looks at every key, refreshes what is known of it, and decides again on all that is pending or disabled.
+//!
+//! EventBridge delivers on a best-effort basis, so an event can be lost. What the sweep finds without an event goes through the same
+//! loop as an event, and is counted as lost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, join, stream};
+use jiff::{SignedDuration, Timestamp};
+use reprieve_core::{
+    Actor, CallOutcome, Case, Details, Event, EventForm, EventId, KeyArn, KeyDescription, KeyState, Known, Recollection, Serving, Target,
+    Threat, lesson,
+};
+use serde::Serialize;
+
+use crate::guard::{Delivery, Guard, Handled, Ports};
+use crate::observe::known;
+use crate::port::{AuditSink, CallError, Clock, KeyControl, Ledger, Meter, NoticeSink};
+
+/// How long an event may still be on its way before it counts as lost.
+const IN_FLIGHT: SignedDuration = SignedDuration::from_mins(5);
+
 /// What a sweep found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SweepReport {
     /// Keys listed.
     pub keys: usize,
+    /// Keys that AWS manages and keeps; not guarded.
+    pub aws_managed: usize,
+    /// Keys that could not be looked at: their policies exclude the guard.
+    pub unreadable: usize,
+    /// Keys found pending deletion or disabled against what they are meant to be.
+    pub endangered: usize,
+    /// Of those, the keys for which no event had arrived.
+    pub lost_events: usize,
+    /// Keys given back by this sweep.
+    pub given_back: usize,
+    /// Keys whose pending deletion an approval still covers.
+    pub approved: usize,
+    /// Keys whose answer is still open; the next sweep takes them up.
+    pub open: usize,
+    /// Keys left to the next sweep, because the time was used up.
+    pub not_reached: usize,
+    /// The answers given, in the order of the deadlines.
+    #[serde(skip)]
+    pub handled: Vec<Handled>,
+}
+
+/// What the sweep made of one key.
+enum Seen {
+    NotReached,
+    AwsManaged,
+    Unreadable,
+    Well,
+    Endangered { lost: bool, handled: Box<Handled> },
+}
+
+impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> Guard<K, L, A, N, C, M> {
+    /// Sweeps all keys, those with open cases first, the earliest deadline first.
+    ///
+    /// # Errors
+    /// When the keys cannot be listed.
+    pub async fn sweep(&self, id: &EventId) -> Result<SweepReport, CallError> {
+        let Ports { keys, ledger, clock, meter, .. } = &self.ports;
+        let started_at = clock.now();
+        let stop_at = started_at.checked_add(self.settings.sweep_budget).unwrap_or(Timestamp::MAX);
+        let (listed, open) = join!(keys.list(), ledger.open_cases());
+        let listed = listed?;
+        let open = open.unwrap_or_else(|error| {
+            tracing::warn!(%error, "open cases could not be listed; keys are swept in the order in which they are listed");
+            Vec::new()
+        });
+        let mut report = SweepReport { keys: listed.len(), ..SweepReport::default() };
+        let seen: Vec<Seen> = stream::iter(in_order(listed, open))
+            .map(|key| async move { if clock.now() > stop_at { Seen::NotReached } else { self.sweep_key(&key, id, started_at).await } })
+            .buffered(self.settings.concurrency.max(1))
+            .collect()
+            .await;
+        for seen in seen {
+            report.add(seen);
+        }
+        meter.sweep(&report);
+        Ok(report)
+    }
+
+    async fn sweep_key(&self, key: &KeyArn, sweep: &EventId, now: Timestamp) -> Seen {
+        let Ports { keys, ledger, .. } = &self.ports;
+        let (description, recollection) = join!(keys.describe(key), ledger.recall(key));
+        let recollection = recollection.unwrap_or_else(|error| {
+            tracing::warn!(%error, %key, "the ledger could not be read; the key is judged by its state alone");
+            Recollection::default()
+        });
+        let description = match known(description) {
+            Known::Is(description) if description.aws_managed => return Seen::AwsManaged,
+            Known::Is(description) => Some(description),
+            Known::Absent | Known::Unreadable(_) => None,
+        };
+        let threat = match &description {
+            Some(description) => self.find_threat(key, description, &recollection).await,
+            // A key that cannot be seen and had an open case is decided on again: its deadline still runs.
+            None => match &recollection.case {
+                Some(case) => Some(case.threat),
+                None => return Seen::Unreadable,
+            },
+        };
+        let Some(threat) = threat else {
+            self.note_well(key, description.as_ref(), &recollection, now).await;
+            return Seen::Well;
+        };
+        let case = recollection.case.as_ref().filter(|case| case.threat == threat);
+        let event = found_event(key, threat, description.as_ref(), &recollection, case, sweep, now);
+        let lost = case.is_none() && event.time.is_none_or(|time| time.checked_add(IN_FLIGHT).is_ok_and(|late| late < now));
+        let handled = self.handle(&event, Delivery { received_at: now, count: 1 }).await;
+        Seen::Endangered { lost, handled: Box::new(handled) }
+    }
+
+    /// Compares the key with what it is meant to be.
+    async fn find_threat(&self, key: &KeyArn, description: &KeyDescription, recollection: &Recollection) -> Option<Threat> {
+        if description.deletion_is_pending() {
+            return Some(Threat::DeletionScheduled);
+        }
+        let meant_to_serve = recollection.inventory.as_ref().is_some_and(|inventory| inventory.serving == Serving::Enabled);
+        let half_restored = recollection.case.as_ref().is_some_and(|case| case.cancelled_at.is_some() && !case.stands);
+        if description.state == KeyState::Disabled && (meant_to_serve || half_restored) {
+            // A deletion that was cancelled and not yet enabled is still the deletion's case.
+            let case = recollection.case.as_ref().map(|case| case.threat);
+            return Some(case.filter(|threat| *threat == Threat::DeletionScheduled).unwrap_or(Threat::KeyDisabled));
+        }
+        let rotated = recollection.inventory.as_ref().and_then(|inventory| inventory.rotation).is_some_and(|rotation| rotation.enabled);
+        if rotated && description.state == KeyState::Enabled {
+            let rotation = self.ports.keys.rotation(key).await.ok()?;
+            return (!rotation.enabled).then_some(Threat::RotationDisabled);
+        }
+        None
+    }
+
+    /// Refreshes what is known of a key that is as it should be.
+    async fn note_well(&self, key: &KeyArn, description: Option<&KeyDescription>, recollection: &Recollection, now: Timestamp) {
+        let Ports { keys, ledger, .. } = &self.ports;
+        let Some(description) = description else {
+            return;
+        };
+        let serving = recollection.inventory.as_ref().map(|inventory| inventory.serving);
+        if let Some(lesson) = lesson::from_state(description, serving, now) {
+            let rotation = if description.state == KeyState::Enabled && !description.imported_material && description.key_store.is_none() {
+                keys.rotation(key).await.ok()
+            } else {
+                None
+            };
+            if let Err(error) = ledger.learn(key, lesson, rotation).await {
+                tracing::warn!(%error, %key, "the inventory could not be refreshed");
+            }
+        }
+        if description.state == KeyState::Enabled && recollection.case.is_some() {
+            if let Err(error) = ledger.close_case(key).await {
+                tracing::warn!(%error, %key, "a case that is over could not be closed");
+            }
+        }
+    }
+}
+
+impl SweepReport {
+    fn add(&mut self, seen: Seen) {
+        match seen {
+            Seen::NotReached => self.not_reached += 1,
+            Seen::AwsManaged => self.aws_managed += 1,
+            Seen::Unreadable => self.unreadable += 1,
+            Seen::Well => {}
+            Seen::Endangered { lost, handled } => {
+                self.endangered += 1;
+                self.lost_events += usize::from(lost);
+                match handled.as_ref() {
+                    Handled::Done { record, .. }
+                        if !record.steps.is_empty() && record.steps.iter().all(|step| step.result.is_success()) =>
+                    {
+                        self.given_back += 1;
+                    }
+                    Handled::Done { record, .. } => {
+                        let approved = record.decision.as_ref().is_some_and(|decision| decision.why().approval.established().is_some());
+                        self.approved += usize::from(approved && record.steps.is_empty());
+                        self.open += usize::from(!approved);
+                    }
+                    Handled::Duplicate => {}
+                    Handled::Retry { .. } => self.open += 1,
+                }
+                self.handled.push(*handled);
+            }
+        }
+    }
+}
+
+/// Puts the keys with open cases first, the earliest deadline first; keys of open cases that are no longer listed come too.
+fn in_order(listed: Vec<KeyArn>, open: Vec<(KeyArn, Case)>) -> Vec<KeyArn> {
+    let deadlines: BTreeMap<KeyArn, Timestamp> =
+        open.into_iter().map(|(key, case)| (key, case.deadline.unwrap_or(Timestamp::MAX))).collect();
+    let mut keys: Vec<KeyArn> = listed;
+    for key in deadlines.keys() {
+        if !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
+    keys.sort_by_key(|key| (!deadlines.contains_key(key), deadlines.get(key).copied()));
+    keys
+}
+
+/// Makes the event that a finding stands for. Where a case is open, who and when are the case's.
+fn found_event(
+    key: &KeyArn,
+    threat: Threat,
+    description: Option<&KeyDescription>,
+    recollection: &Recollection,
+    case: Option<&Case>,
+    sweep: &EventId,
+    now: Timestamp,
+) -> Event {
+    let name = match threat {
+        Threat::KeyDisabled => "DisableKey",
+        Threat::RotationDisabled => "DisableKeyRotation",
+        Threat::PolicyReplaced => "PutKeyPolicy",
+        Threat::MaterialDeleted => "DeleteImportedKeyMaterial",
+        Threat::MaterialExpired => "DeleteExpiredKeyMaterial",
+        Threat::MaterialExpires => "ImportKeyMaterial",
+        Threat::GrantRemoved => "RevokeGrant",
+        Threat::TagsChanged => "UntagResource",
+        Threat::AliasChanged => "UpdateAlias",
+        Threat::KeyStoreDisconnected => "DisconnectCustomKeyStore",
+        Threat::KeyStoreDeleted => "DeleteCustomKeyStore",
+        Threat::KeyDeleted => "DeleteKey",
+        Threat::RegionDisabled => "DisableRegion",
+        Threat::DeletionScheduled => "ScheduleKeyDeletion",
+    };
+    let deletion_date = description.and_then(|description| description.deletion_date);
+    let last_well = recollection.inventory.as_ref().map(|inventory| inventory.as_of);
+    let inferred = || scheduling_time(deletion_date?, last_well, now);
+    let id = format!("{sweep}.{}", key.key_id());
+    Event {
+        id: EventId::parse(&id).unwrap_or_else(|_| sweep.clone()),
+        form: EventForm::Sweep,
+        source: "kms.amazonaws.com".to_owned(),
+        name: name.to_owned(),
+        time: case.and_then(|case| case.event_time).or_else(inferred),
+        account: Some(key.account()),
+        region: Some(key.region()),
+        actor: case.map_or_else(Actor::unknown, |case| case.actor.clone()),
+        target: Target::Key(key.clone()),
+        outcome: CallOutcome::Succeeded,
+        details: Details { deletion_date, ..Details::default() },
+        oddities: Vec::new(),
+    }
+}
+
+/// Infers when a deletion was scheduled: KMS waits a whole number of days, 7 to 30, so only a few moments fit, and of those only one
+/// may lie between the last time that the key was seen well and now. `None` where that leaves a doubt.
+fn scheduling_time(deletion_date: Timestamp, last_well: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let candidates = (7..=30).filter_map(|days| deletion_date.checked_sub(SignedDuration::from_hours(days * 24)).ok());
+    let mut fitting = candidates.filter(|time| *time <= now && last_well.is_some_and(|well| *time >= well));
+    match (fitting.next(), fitting.next()) {
+        (Some(time), None) => Some(time),
+        (Some(_), Some(_)) | (None, _) => None,
+    }
+}
+
+/// The default of [`crate::guard::Settings::sweep_budget`]: leaves a 5-minute function time to end.
+pub const DEFAULT_BUDGET: Duration = Duration::from_secs(240);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_scheduling_time_is_inferred_only_without_doubt() {
+        let now = at("2026-12-01T12:00:00Z");
+        let deletion = at("2026-12-08T11:30:00Z");
+        for (last_well, expected) in [
+            (Some("2026-12-01T11:00:00Z"), Some("2026-12-01T11:30:00Z")),
+            (Some("2026-11-29T11:00:00Z"), Some("2026-12-01T11:30:00Z")),
+            (None, None),
+        ] {
+            assert_eq!(scheduling_time(deletion, last_well.map(at), now), expected.map(at), "{last_well:?}");
+        }
+        // With a longer waiting period, more than one day fits.
+        let far = at("2026-12-20T11:30:00Z");
+        assert_eq!(scheduling_time(far, Some(at("2026-11-25T00:00:00Z")), now), None);
+        assert_eq!(scheduling_time(far, Some(at("2026-12-01T11:00:00Z")), now), Some(at("2026-12-01T11:30:00Z")));
+    }
 }

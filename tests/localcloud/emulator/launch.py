@@ -85,7 +85,10 @@ lambda_runtime.ProvidedWorker._pump_output = pump_output
 
 
 def publish(request):
-    """Publishes one event on the default bus of its account and Region, whatever its source."""
+    """Publishes an event on the default bus of its account and Region, whatever its source.
+
+    With `copies` it is delivered that many times under one event id, as EventBridge may.
+    """
     with request_scope(request["account"], request["region"]):
         _, _, body = eventbridge._put_events({"Entries": [{
             "Source": request["source"],
@@ -93,10 +96,14 @@ def publish(request):
             "Detail": json.dumps(request["detail"]),
             "Resources": request.get("resources", []),
         }]}, allow_aws_source=True)
-    answer = json.loads(body)
-    if answer["FailedEntryCount"]:
-        raise ValueError(f"the event was refused: {answer['Entries']}")
-    return {"event_id": answer["Entries"][0]["EventId"]}
+        answer = json.loads(body)
+        if answer["FailedEntryCount"]:
+            raise ValueError(f"the event was refused: {answer['Entries']}")
+        event_id = answer["Entries"][0]["EventId"]
+        for _ in range(request.get("copies", 1) - 1):
+            event = next(e for e in reversed(eventbridge._events_log_list()) if e["EventId"] == event_id)
+            eventbridge._dispatch_event(event)
+    return {"event_id": event_id}
 
 
 def caller(request):

@@ -1,2 +1,323 @@
-//! x
-pub mod answer; pub mod call; pub mod input;
+//! The proxy in front of the emulator: every AWS call passes here, is judged, passed on, recorded and timed.
+//!
+//! One pass: read the call, tell the caller, faults before, KMS as AWS runs it or plainly on, faults after, CloudTrail
+//! record and event, timeline. Must not listen on anything but the loopback interface.
+
+pub mod answer;
+pub mod call;
+pub mod caller;
+mod cloudtrail;
+mod control;
+pub mod events;
+pub mod faults;
+mod input;
+mod keys;
+pub mod kms;
+pub mod quota;
+pub mod timeline;
+mod upstream;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::Response;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use self::answer::{Answer, Refusal};
+use self::call::Call;
+use self::caller::{Caller, Principal};
+use self::cloudtrail::Recorded;
+use self::events::{Event, EventBus};
+use self::faults::{CallFaults, Hit, Phase, Target};
+use self::quota::Quotas;
+use self::timeline::{Activity, CallEntry, Timeline};
+use self::upstream::{BODY_LIMIT_BYTES, Incoming, Upstream};
+use crate::error::LocalCloudError;
+
+/// Every caller is on this machine.
+const SOURCE_IP: &str = "127.0.0.1";
+
+/// The proxy and all that it keeps.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) timeline: Arc<Timeline>,
+    pub(crate) bus: Arc<EventBus>,
+    account: String,
+    region: String,
+    registered: Mutex<Vec<Principal>>,
+    callers: Mutex<HashMap<String, Caller>>,
+    quotas: Mutex<Quotas>,
+    call_faults: Mutex<CallFaults>,
+    kms_turn: tokio::sync::Mutex<()>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Proxy {
+    /// Makes the proxy in front of the emulator on that port; needs a Tokio runtime around it.
+    pub(crate) fn new(emulator_port: u16, account: &str, region: &str) -> Arc<Self> {
+        let upstream = Arc::new(Upstream::new(emulator_port));
+        let timeline = Arc::new(Timeline::new());
+        Arc::new(Self {
+            bus: EventBus::start(Arc::clone(&upstream), Arc::clone(&timeline)),
+            upstream,
+            timeline,
+            account: account.to_owned(),
+            region: region.to_owned(),
+            registered: Mutex::default(),
+            callers: Mutex::default(),
+            quotas: Mutex::default(),
+            call_faults: Mutex::default(),
+            kms_turn: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Serves until the listener's task is ended.
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) -> std::io::Result<()> {
+        let router = Router::new().nest("/_localcloud", control::routes()).fallback(pass).with_state(self);
+        axum::serve(listener, router).await
+    }
+
+    pub(crate) fn quotas(&self) -> MutexGuard<'_, Quotas> {
+        locked(&self.quotas)
+    }
+
+    pub(crate) fn call_faults(&self) -> MutexGuard<'_, CallFaults> {
+        locked(&self.call_faults)
+    }
+
+    /// Makes a principal known by its access key.
+    pub(crate) async fn register(&self, principal: Principal) -> Result<(), LocalCloudError> {
+        let Some(caller) = Caller::of(&principal) else {
+            return Err(LocalCloudError::Control(format!(
+                "`{}` is no principal: give the ARN of a user, an assumed role's session or a root user",
+                principal.arn
+            )));
+        };
+        // The emulator tells the account of a call from the access key.
+        let question = json!({
+            "access_key_id": principal.access_key_id, "arn": principal.arn, "principal_id": principal.principal_id,
+        });
+        self.upstream.ask("principals", &question).await?;
+        locked(&self.callers).insert(principal.access_key_id.clone(), caller);
+        let mut registered = locked(&self.registered);
+        registered.retain(|known| known.access_key_id != principal.access_key_id);
+        registered.push(principal);
+        Ok(())
+    }
+
+    /// Forgets all that happened and all that is stored; registered principals stay known.
+    pub(crate) async fn reset(&self) -> Result<(), LocalCloudError> {
+        self.upstream.reset().await?;
+        self.bus.clear_faults();
+        self.call_faults().clear();
+        self.quotas().switch(true);
+        self.timeline.clear();
+        locked(&self.callers).clear();
+        let registered = locked(&self.registered).clone();
+        for principal in registered {
+            self.register(principal).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells who signed a call; whoever nobody knows is the root user, as the emulator sees it.
+    async fn caller(&self, call: &Call) -> Result<Caller, LocalCloudError> {
+        let Some(access_key_id) = call.access_key_id.as_deref() else { return Ok(Caller::root(&self.account, "")) };
+        if caller::is_account_id(access_key_id) {
+            return Ok(Caller::root(access_key_id, access_key_id));
+        }
+        if let Some(known) = locked(&self.callers).get(access_key_id) {
+            return Ok(known.clone());
+        }
+        let answer = self.upstream.ask("caller", &json!({"access_key_id": access_key_id})).await?;
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+        let session_began = answer.get("created_at").and_then(Value::as_f64);
+        let found = text("arn").and_then(|arn| {
+            Caller::of(&Principal {
+                access_key_id: access_key_id.to_owned(),
+                arn,
+                principal_id: text("principal_id").unwrap_or_default(),
+                role_arn: text("role_arn"),
+                session_began: session_began.and_then(|seconds| format!("{seconds:.0}").parse().ok()),
+            })
+        });
+        let Some(found) = found else { return Ok(Caller::root(&self.account, access_key_id)) };
+        locked(&self.callers).insert(access_key_id.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// Answers one AWS call.
+    async fn answer(&self, call: &Call, incoming: &Incoming) -> Result<Answer, LocalCloudError> {
+        let (began, time, order) = (Instant::now(), Timestamp::now(), self.timeline.next_order());
+        let caller = self.caller(call).await?;
+        let target = Target {
+            service: &call.service,
+            operation: &call.operation,
+            key: call.key_reference(),
+            caller: &caller.arn,
+        };
+        let hit = self.call_faults().hit(target);
+        let (answer, key_arn) = self.answer_with_faults(call, &caller, incoming, hit.as_ref(), time).await?;
+        self.timeline.add(Activity::Call(CallEntry {
+            order,
+            at_ms: self.timeline.ms_of(began),
+            time,
+            took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            service: call.service.clone(),
+            operation: call.operation.clone(),
+            region: call.region.clone(),
+            caller: caller.arn,
+            key: key_arn.or_else(|| call.key_reference().map(str::to_owned)),
+            status: answer.status.as_u16(),
+            error_code: answer.error(call.protocol).map(|(code, _)| code),
+            fault: hit.is_some(),
+        }));
+        Ok(answer)
+    }
+
+    async fn answer_with_faults(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        incoming: &Incoming,
+        hit: Option<&Hit>,
+        time: Timestamp,
+    ) -> Result<(Answer, Option<String>), LocalCloudError> {
+        let before = hit.filter(|hit| hit.phase == Phase::Before);
+        let after = hit.filter(|hit| hit.phase == Phase::After);
+        wait(before).await;
+        if let Some(refusal) = before.and_then(|hit| hit.refusal.as_ref()) {
+            let answer = Answer::refused(call, refusal);
+            // A server error stands for a service that was never reached, which records nothing.
+            if refusal.status < 500 {
+                self.record(call, caller, &answer, None, time);
+            }
+            return Ok((answer, None));
+        }
+        let (answer, key_arn) = if call.service == "kms" {
+            let done = self.answer_kms(call, caller, incoming).await?;
+            (done.answer, done.key_arn)
+        } else {
+            (self.upstream.forward(incoming).await?, None)
+        };
+        self.record(call, caller, &answer, key_arn.as_deref(), time);
+        wait(after).await;
+        let answer = match after.and_then(|hit| hit.refusal.as_ref()) {
+            Some(refusal) => Answer::refused(call, refusal),
+            None => answer,
+        };
+        Ok((answer, key_arn))
+    }
+
+    /// Writes the CloudTrail record of a call and puts it on the bus as an event.
+    fn record(&self, call: &Call, caller: &Caller, answer: &Answer, key_arn: Option<&str>, at: Timestamp) {
+        let Some(source) = cloudtrail::recorded_source(call) else { return };
+        let event_id = Uuid::new_v4().to_string();
+        let recorded =
+            Recorded { call, caller, answer, key_arn, at, event_id, source_ip: SOURCE_IP.to_owned() };
+        let record = cloudtrail::record(source, &recorded);
+        self.timeline.add_record(record.clone());
+        self.bus.publish(Event {
+            account: caller.account.clone(),
+            region: call.region.clone(),
+            source: format!("aws.{}", source.trim_end_matches(".amazonaws.com")),
+            detail_type: "AWS API Call via CloudTrail".to_owned(),
+            detail: record,
+            resources: Vec::new(),
+        });
+    }
+
+    /// Publishes something that KMS did on its own, and records it.
+    pub(crate) fn publish_service_event(&self, event_name: &str, key_arn: &str) -> Result<(), LocalCloudError> {
+        let (account, region, _) = keys::split_arn(key_arn)?;
+        let record =
+            cloudtrail::service_event(event_name, key_arn, Timestamp::now(), &Uuid::new_v4().to_string());
+        self.timeline.add_record(record.clone());
+        self.bus.publish(Event {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            source: "aws.kms".to_owned(),
+            detail_type: "AWS Service Event via CloudTrail".to_owned(),
+            detail: record,
+            resources: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// Publishes an event of KMS itself, such as `KMS CMK Deletion`.
+    pub(crate) fn publish_kms_event(&self, detail_type: &str, key_arn: &str) -> Result<(), LocalCloudError> {
+        let (account, region, key_id) = keys::split_arn(key_arn)?;
+        self.bus.publish(Event {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            source: "aws.kms".to_owned(),
+            detail_type: detail_type.to_owned(),
+            detail: json!({"key-id": key_id}),
+            resources: vec![key_arn.to_owned()],
+        });
+        Ok(())
+    }
+
+    /// Deletes a key as if its waiting period were over, and says so on the bus.
+    pub(crate) async fn expire_key(&self, key_arn: &str) -> Result<(), LocalCloudError> {
+        self.delete_key(key_arn).await?;
+        self.publish_service_event("DeleteKey", key_arn)?;
+        self.publish_kms_event("KMS CMK Deletion", key_arn)
+    }
+}
+
+async fn wait(hit: Option<&Hit>) {
+    if let Some(hit) = hit.filter(|hit| hit.delay_ms > 0) {
+        tokio::time::sleep(Duration::from_millis(hit.delay_ms)).await;
+    }
+}
+
+/// Takes an HTTP request that is not meant for the proxy itself.
+async fn pass(State(proxy): State<Arc<Proxy>>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let method = parts.method.clone();
+    let body = match to_bytes(body, BODY_LIMIT_BYTES).await {
+        Ok(body) => body,
+        Err(error) => return bad_gateway(&format!("cannot read the request: {error}")).into_response(&method),
+    };
+    let incoming = Incoming { method: parts.method, uri: parts.uri, headers: parts.headers, body };
+    // The emulator's own pages are no AWS calls.
+    if incoming.uri.path().starts_with("/_") {
+        let answer = proxy.upstream.forward(&incoming).await;
+        return answer.unwrap_or_else(|error| bad_gateway(&error.to_string())).into_response(&method);
+    }
+    let call = Call::read(&incoming.method, &incoming.uri, &incoming.headers, &incoming.body, &proxy.region);
+    // A client that gives up must not stop what the service has begun, as it would not on AWS.
+    let working = tokio::spawn(async move { proxy.answer(&call, &incoming).await });
+    let answer = match working.await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => bad_gateway(&error.to_string()),
+        Err(error) => bad_gateway(&error.to_string()),
+    };
+    answer.into_response(&method)
+}
+
+fn bad_gateway(problem: &str) -> Answer {
+    let call = Call {
+        service: String::new(),
+        operation: String::new(),
+        region: String::new(),
+        access_key_id: None,
+        protocol: call::Protocol::RestJson,
+        input: Value::Null,
+        user_agent: String::new(),
+    };
+    let refusal = Refusal { status: 502, code: "LocalCloudUnavailable".to_owned(), message: problem.to_owned() };
+    Answer::refused(&call, &refusal)
+}

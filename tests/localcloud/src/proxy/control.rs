@@ -1,0 +1,163 @@
+//! The control endpoints under `/_localcloud`: the same as the Rust handle offers, for a shell.
+//!
+//! Thin: reads JSON, calls the proxy, writes JSON.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Proxy;
+use super::caller::Principal;
+use super::events::Event;
+use super::faults::{CallFault, EventFault};
+use super::kms::KeyState;
+use super::timeline::Activity;
+use crate::error::LocalCloudError;
+
+type Shared = State<Arc<Proxy>>;
+
+impl IntoResponse for LocalCloudError {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::Control(_) => StatusCode::BAD_REQUEST,
+            Self::Run { .. }
+            | Self::Install { .. }
+            | Self::File { .. }
+            | Self::Listen(_)
+            | Self::NotReady { .. }
+            | Self::Emulator { .. } => StatusCode::BAD_GATEWAY,
+        };
+        (status, Json(json!({"error": self.to_string()}))).into_response()
+    }
+}
+
+/// Returns the routes, to be put below `/_localcloud`.
+pub(crate) fn routes() -> Router<Arc<Proxy>> {
+    Router::new()
+        .route("/calls", get(calls))
+        .route("/events", get(events).post(publish))
+        .route("/records", get(records))
+        .route("/faults", get(faults).post(add_fault).delete(clear_faults))
+        .route("/event-faults", post(add_event_fault).delete(clear_event_faults))
+        .route("/release", post(release))
+        .route("/quotas", post(quotas))
+        .route("/principals", post(principal))
+        .route("/service-events", post(service_event))
+        .route("/keys/state", post(key_state))
+        .route("/keys/expire", post(expire_key))
+        .route("/reset", post(reset))
+}
+
+async fn calls(State(proxy): Shared) -> Json<Vec<Activity>> {
+    Json(proxy.timeline.entries().into_iter().filter(|entry| matches!(entry, Activity::Call(_))).collect())
+}
+
+async fn events(State(proxy): Shared) -> Json<Vec<Activity>> {
+    Json(proxy.timeline.entries().into_iter().filter(|entry| matches!(entry, Activity::Event(_))).collect())
+}
+
+async fn records(State(proxy): Shared) -> Json<Vec<Value>> {
+    Json(proxy.timeline.records())
+}
+
+async fn publish(State(proxy): Shared, Json(event): Json<Event>) -> StatusCode {
+    proxy.bus.publish(event);
+    StatusCode::ACCEPTED
+}
+
+async fn faults(State(proxy): Shared) -> Json<Value> {
+    let listed: Vec<Value> =
+        proxy.call_faults().list().into_iter().map(|(fault, seen)| json!({"fault": fault, "seen": seen})).collect();
+    Json(Value::Array(listed))
+}
+
+async fn add_fault(State(proxy): Shared, Json(fault): Json<CallFault>) -> StatusCode {
+    proxy.call_faults().add(fault);
+    StatusCode::NO_CONTENT
+}
+
+async fn clear_faults(State(proxy): Shared) -> StatusCode {
+    proxy.call_faults().clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn add_event_fault(State(proxy): Shared, Json(fault): Json<EventFault>) -> StatusCode {
+    proxy.bus.add_fault(fault);
+    StatusCode::NO_CONTENT
+}
+
+async fn clear_event_faults(State(proxy): Shared) -> StatusCode {
+    proxy.bus.clear_faults();
+    StatusCode::NO_CONTENT
+}
+
+async fn release(State(proxy): Shared) -> StatusCode {
+    proxy.bus.release();
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+struct Switch {
+    on: bool,
+}
+
+async fn quotas(State(proxy): Shared, Json(switch): Json<Switch>) -> StatusCode {
+    proxy.quotas().switch(switch.on);
+    StatusCode::NO_CONTENT
+}
+
+async fn principal(State(proxy): Shared, Json(principal): Json<Principal>) -> Result<StatusCode, LocalCloudError> {
+    proxy.register(principal).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Names an event of KMS and the key it is about: a service event by its `event_name`, a native one by `detail_type`.
+#[derive(Deserialize)]
+struct KmsEvent {
+    key_arn: String,
+    #[serde(default)]
+    event_name: Option<String>,
+    #[serde(default)]
+    detail_type: Option<String>,
+}
+
+async fn service_event(State(proxy): Shared, Json(event): Json<KmsEvent>) -> Result<StatusCode, LocalCloudError> {
+    if let Some(event_name) = &event.event_name {
+        proxy.publish_service_event(event_name, &event.key_arn)?;
+    }
+    if let Some(detail_type) = &event.detail_type {
+        proxy.publish_kms_event(detail_type, &event.key_arn)?;
+    }
+    Ok(StatusCode::ACCEPTED)
+}
+
+#[derive(Deserialize)]
+struct KeyChange {
+    key_arn: String,
+    #[serde(default)]
+    state: Option<KeyState>,
+}
+
+async fn key_state(State(proxy): Shared, Json(change): Json<KeyChange>) -> Result<StatusCode, LocalCloudError> {
+    let Some(state) = change.state else {
+        return Err(LocalCloudError::Control("`state` is missing: give a key state such as `Unavailable`".to_owned()));
+    };
+    proxy.set_key_state(&change.key_arn, state).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn expire_key(State(proxy): Shared, Json(change): Json<KeyChange>) -> Result<StatusCode, LocalCloudError> {
+    proxy.expire_key(&change.key_arn).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn reset(State(proxy): Shared) -> Result<StatusCode, LocalCloudError> {
+    proxy.reset().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

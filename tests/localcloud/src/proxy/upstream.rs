@@ -1,0 +1,121 @@
+//! The way from the proxy to the emulator: calls are passed on as they came, and the launcher is asked what no AWS call
+//! can ask.
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, Method, Request, Uri, header, uri::PathAndQuery};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::kms::Key;
+use crate::error::LocalCloudError;
+
+/// Bodies larger than this are refused, in bytes; Lambda packages and S3 objects of tests stay far below.
+pub(crate) const BODY_LIMIT_BYTES: usize = 256 * 1024 * 1024;
+
+/// A request as it came in, with its whole body.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// A client of the emulator behind the proxy.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    port: u16,
+    client: Client<HttpConnector, Body>,
+}
+
+impl Upstream {
+    pub(crate) fn new(port: u16) -> Self {
+        Self { port, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+
+    /// Passes a call on, unchanged but for what belongs to the connection.
+    pub(crate) async fn forward(&self, incoming: &Incoming) -> Result<Answer, LocalCloudError> {
+        let mut headers = incoming.headers.clone();
+        for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::EXPECT] {
+            headers.remove(name);
+        }
+        let path = incoming.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        self.send(incoming.method.clone(), path, headers, incoming.body.clone()).await
+    }
+
+    /// Asks the launcher; `what` is the name of one of its routes.
+    pub(crate) async fn ask(&self, what: &str, question: &Value) -> Result<Value, LocalCloudError> {
+        let path = format!("/_reprieve/{what}");
+        let answer = self.send(Method::POST, &path, HeaderMap::new(), question.to_string().into()).await?;
+        let members: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+        match members.get("error").and_then(Value::as_str) {
+            None if answer.status.is_success() => Ok(members),
+            problem => Err(LocalCloudError::Emulator {
+                request: format!("{what} {question}"),
+                problem: problem.map_or_else(|| answer.status.to_string(), str::to_owned),
+            }),
+        }
+    }
+
+    /// Reads the stored state of a key; `None` when there is none of that name.
+    pub(crate) async fn key(&self, account: &str, region: &str, name: &str) -> Result<Option<Key>, LocalCloudError> {
+        let question = json!({"account": account, "region": region, "do": "describe", "key": name});
+        let answer = self.ask("keys", &question).await?;
+        read_key(&answer)
+    }
+
+    /// Corrects stored fields of a key; `null` removes a field.
+    pub(crate) async fn update_key(
+        &self,
+        account: &str,
+        region: &str,
+        name: &str,
+        fields: Value,
+    ) -> Result<Option<Key>, LocalCloudError> {
+        let question = json!({"account": account, "region": region, "do": "update", "key": name, "fields": fields});
+        let answer = self.ask("keys", &question).await?;
+        read_key(&answer)
+    }
+
+    /// Tells whether the emulator serves.
+    pub(crate) async fn is_healthy(&self) -> bool {
+        let answer = self.send(Method::GET, "/_ministack/health", HeaderMap::new(), Bytes::new()).await;
+        answer.is_ok_and(|answer| answer.status.is_success())
+    }
+
+    /// Forgets everything that the emulator holds.
+    pub(crate) async fn reset(&self) -> Result<(), LocalCloudError> {
+        let answer = self.send(Method::POST, "/_ministack/reset", HeaderMap::new(), Bytes::new()).await?;
+        if answer.status.is_success() {
+            return Ok(());
+        }
+        Err(LocalCloudError::Emulator { request: "reset".to_owned(), problem: answer.status.to_string() })
+    }
+
+    async fn send(&self, method: Method, path: &str, headers: HeaderMap, body: Bytes) -> Result<Answer, LocalCloudError> {
+        let failed = |problem: String| LocalCloudError::Emulator { request: format!("{method} {path}"), problem };
+        let mut request = Request::builder()
+            .method(method.clone())
+            .uri(format!("http://127.0.0.1:{}{path}", self.port))
+            .body(Body::from(body))
+            .map_err(|error| failed(error.to_string()))?;
+        *request.headers_mut() = headers;
+        let response = self.client.request(request).await.map_err(|error| failed(error.to_string()))?;
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(Body::new(body), BODY_LIMIT_BYTES).await.map_err(|error| failed(error.to_string()))?;
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
+    }
+}
+
+fn read_key(answer: &Value) -> Result<Option<Key>, LocalCloudError> {
+    match answer.get("key") {
+        None | Some(Value::Null) => Ok(None),
+        Some(key) => serde_json::from_value(key.clone()).map(Some).map_err(|error| LocalCloudError::Emulator {
+            request: "describe a key".to_owned(),
+            problem: format!("{error} in `{key}`"),
+        }),
+    }
+}
