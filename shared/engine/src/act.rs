@@ -47,14 +47,14 @@ async fn try_once(step: &Step, keys: &impl KeyControl) -> StepResult {
             Disposition::Retryable => StepResult::FailedForNow { error: error.to_string() },
             Disposition::LookAgain => match keys.describe(step.key()).await {
                 Ok(description) => by_state(step, &description, &error),
-                Err(unseen) => failure(unseen),
+                Err(unseen) => failure(&unseen),
             },
-            Disposition::Permanent => failure(error),
+            Disposition::Permanent => failure(&error),
         },
     }
 }
 
-fn failure(error: CallError) -> StepResult {
+fn failure(error: &CallError) -> StepResult {
     match error {
         CallError::NotFound { .. } => StepResult::DoesNotExist,
         CallError::Unsupported { .. } => StepResult::Unsupported { error: error.to_string() },

@@ -365,7 +365,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
     }
 }
 
-/// A key in a store that is not connected accepts EnableKey and stays unavailable until the store is back.
+/// A key in a store that is not connected accepts `EnableKey` and stays unavailable until the store is back.
 fn mark_late_effects(record: &mut Record, state_after: Option<&KeyState>) {
     if state_after != Some(&KeyState::Unavailable) {
         return;

@@ -22,8 +22,12 @@ use crate::port::{AuditSink, CallError, Clock, KeyControl, Ledger, Meter, Notice
 const IN_FLIGHT: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a sweep found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SweepReport {
+    /// When the sweep began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
     /// Keys listed.
     pub keys: usize,
     /// Keys that AWS manages and keeps; not guarded.
@@ -71,7 +75,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
             tracing::warn!(%error, "open cases could not be listed; keys are swept in the order in which they are listed");
             Vec::new()
         });
-        let mut report = SweepReport { keys: listed.len(), ..SweepReport::default() };
+        let mut report = SweepReport::new(started_at, listed.len());
         let seen: Vec<Seen> = stream::iter(in_order(listed, open))
             .map(|key| async move { if clock.now() > stop_at { Seen::NotReached } else { self.sweep_key(&key, id, started_at).await } })
             .buffered(self.settings.concurrency.max(1))
@@ -80,6 +84,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         for seen in seen {
             report.add(seen);
         }
+        report.ended_at = clock.now();
         meter.sweep(&report);
         Ok(report)
     }
@@ -152,15 +157,33 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                 tracing::warn!(%error, %key, "the inventory could not be refreshed");
             }
         }
-        if description.state == KeyState::Enabled && recollection.case.is_some() {
-            if let Err(error) = ledger.close_case(key).await {
-                tracing::warn!(%error, %key, "a case that is over could not be closed");
-            }
+        if description.state == KeyState::Enabled
+            && recollection.case.is_some()
+            && let Err(error) = ledger.close_case(key).await
+        {
+            tracing::warn!(%error, %key, "a case that is over could not be closed");
         }
     }
 }
 
 impl SweepReport {
+    fn new(started_at: Timestamp, keys: usize) -> Self {
+        Self {
+            started_at,
+            ended_at: started_at,
+            keys,
+            aws_managed: 0,
+            unreadable: 0,
+            endangered: 0,
+            lost_events: 0,
+            given_back: 0,
+            approved: 0,
+            open: 0,
+            not_reached: 0,
+            handled: Vec::new(),
+        }
+    }
+
     fn add(&mut self, seen: Seen) {
         match seen {
             Seen::NotReached => self.not_reached += 1,
@@ -262,7 +285,7 @@ fn scheduling_time(deletion_date: Timestamp, last_well: Option<Timestamp>, now: 
 }
 
 /// The default of [`crate::guard::Settings::sweep_budget`]: leaves a 5-minute function time to end.
-pub const DEFAULT_BUDGET: Duration = Duration::from_secs(240);
+pub const DEFAULT_BUDGET: Duration = Duration::from_mins(4);
 
 #[cfg(test)]
 mod tests {
@@ -278,7 +301,8 @@ mod tests {
         let deletion = at("2026-12-08T11:30:00Z");
         for (last_well, expected) in [
             (Some("2026-12-01T11:00:00Z"), Some("2026-12-01T11:30:00Z")),
-            (Some("2026-11-29T11:00:00Z"), Some("2026-12-01T11:30:00Z")),
+            (Some("2026-11-30T12:00:00Z"), Some("2026-12-01T11:30:00Z")),
+            (Some("2026-11-29T11:00:00Z"), None),
             (None, None),
         ] {
             assert_eq!(scheduling_time(deletion, last_well.map(at), now), expected.map(at), "{last_well:?}");

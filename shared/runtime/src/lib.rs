@@ -1,1 +1,11 @@
-//! runtime
+//! What every function needs around its work: configuration, the table of environment variables, telemetry, metrics.
+//!
+//! Nothing here decides, and nothing here reads the environment: `main` passes the lookup in.
+
+pub mod configuration;
+pub mod environment;
+pub mod metrics;
+pub mod telemetry;
+
+pub use configuration::{Configuration, ConfigurationError};
+pub use metrics::EmfMeter;

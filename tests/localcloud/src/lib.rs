@@ -1,3 +1,39 @@
-//! x
-pub mod error;
-pub mod proxy;
+//! The local cloud: AWS on one machine, for the tests and the demo of Reprieve.
+//!
+//! Behind: an emulator of the AWS API, a pinned Python package, which also runs Lambda functions as processes. In front:
+//! a proxy that every client and every function talks to. It makes KMS refuse what KMS refuses, keeps its quotas, writes
+//! the CloudTrail record of each management write, puts it on EventBridge, and plays faults on request.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), reprieve_localcloud::LocalCloudError> {
+//! use reprieve_localcloud::{CallFault, EventAction, EventFault, LocalCloud, Options};
+//!
+//! let cloud = LocalCloud::start(Options::default()).await?;
+//! cloud.inject(CallFault::throttle("kms", "EnableKey").from_call(1, 2).by_caller("guard"));
+//! cloud.inject_event_fault(EventFault::on(&["ScheduleKeyDeletion"], EventAction::Duplicate(2)));
+//! // ... point any AWS client at `cloud.endpoint_url()` ...
+//! cloud.stop();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Must not depend on the product or on an AWS SDK: it judges the product from outside. It listens on 127.0.0.1 only.
+//!
+//! Known to be otherwise than AWS: events arrive at once, not after seconds; calls that CloudFormation makes inside the
+//! emulator leave no record; calls with an access key that nobody knows are those of the account's root user.
+
+mod cloud;
+mod error;
+mod process;
+mod proxy;
+mod venv;
+
+pub use cloud::{LocalCloud, Options, default_folder};
+pub use error::LocalCloudError;
+pub use proxy::caller::Principal;
+pub use proxy::events::Event;
+pub use proxy::faults::{CallFault, EventAction, EventFault, FaultAnswer, Phase};
+pub use proxy::kms::KeyState;
+pub use proxy::quota::kms_requests_per_second;
+pub use proxy::timeline::{Activity, CallEntry, EventEntry, Fate};
+pub use venv::{Progress, VENV_VARIABLE, prepare_venv};

@@ -10,13 +10,13 @@ use super::input;
 
 /// Describes why a call is refused, before it is put into a protocol's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The exception's name.
-    pub code: String,
+    pub(crate) code: String,
     /// What the service says.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Refusal {

@@ -9,7 +9,7 @@ use super::input;
 
 /// Names the wire protocol of a call, which decides what an error answer looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// AWS JSON 1.0.
     Json10,
     /// AWS JSON 1.1.
@@ -26,21 +26,21 @@ pub enum Protocol {
 
 /// Describes one AWS call as it came in.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub(crate) struct Call {
     /// The service as the signature names it: `kms`, `monitoring`, `s3`.
-    pub service: String,
+    pub(crate) service: String,
     /// The operation: `ScheduleKeyDeletion`.
-    pub operation: String,
+    pub(crate) operation: String,
     /// The Region of the credential scope.
-    pub region: String,
+    pub(crate) region: String,
     /// The access key id that signed, if any did.
-    pub access_key_id: Option<String>,
+    pub(crate) access_key_id: Option<String>,
     /// The wire protocol.
-    pub protocol: Protocol,
+    pub(crate) protocol: Protocol,
     /// The input members; `Null` for REST protocols.
-    pub input: Value,
+    pub(crate) input: Value,
     /// The `User-Agent` header.
-    pub user_agent: String,
+    pub(crate) user_agent: String,
 }
 
 /// The credential scope of a signature: who signed, for which Region and service.
@@ -78,7 +78,7 @@ impl CredentialScope {
 impl Call {
     /// Reads a request; `default_region` stands in where nothing was signed.
     #[must_use]
-    pub fn read(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8], default_region: &str) -> Self {
+    pub(crate) fn read(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8], default_region: &str) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let scope = CredentialScope::from_authorization(text("authorization"))
             .or_else(|| CredentialScope::from_query(uri.query().unwrap_or_default()));
@@ -100,13 +100,13 @@ impl Call {
 
     /// Returns a text member of the input.
     #[must_use]
-    pub fn text(&self, member: &str) -> Option<&str> {
+    pub(crate) fn text(&self, member: &str) -> Option<&str> {
         self.input.get(member).and_then(Value::as_str)
     }
 
     /// Returns what the call names as its key: an id, an ARN, an alias, or nothing.
     #[must_use]
-    pub fn key_reference(&self) -> Option<&str> {
+    pub(crate) fn key_reference(&self) -> Option<&str> {
         if self.service != "kms" {
             return None;
         }

@@ -3,18 +3,18 @@
 //! One pass: read the call, tell the caller, faults before, KMS as AWS runs it or plainly on, faults after, CloudTrail
 //! record and event, timeline. Must not listen on anything but the loopback interface.
 
-pub mod answer;
-pub mod call;
-pub mod caller;
+mod answer;
+mod call;
+pub(crate) mod caller;
 mod cloudtrail;
 mod control;
-pub mod events;
-pub mod faults;
+pub(crate) mod events;
+pub(crate) mod faults;
 mod input;
 mod keys;
-pub mod kms;
-pub mod quota;
-pub mod timeline;
+pub(crate) mod kms;
+pub(crate) mod quota;
+pub(crate) mod timeline;
 mod upstream;
 
 use std::collections::HashMap;

@@ -60,11 +60,6 @@ impl Quotas {
         self.buckets.clear();
     }
 
-    /// Tells whether the quotas are on.
-    pub(crate) fn is_on(&self) -> bool {
-        !self.off
-    }
-
     /// Takes one call out of its bucket, or says why it may not be made now.
     pub(crate) fn take(&mut self, operation: &str, account: &str, region: &str, now: Instant) -> Option<Refusal> {
         if self.off {
@@ -128,6 +123,5 @@ mod tests {
         let (mut quotas, now) = (Quotas::default(), Instant::now());
         quotas.switch(false);
         assert!((0..100).all(|_| quotas.take("EnableKey", "1", "us-east-1", now).is_none()));
-        assert!(!quotas.is_on());
     }
 }

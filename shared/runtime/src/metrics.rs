@@ -1,0 +1,156 @@
+//! Metrics, as CloudWatch Embedded Metric Format on standard output: no call, no permission, no waiting.
+//!
+//! Each metric is declared once, with its unit. Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+
+use std::io::Write as _;
+
+use reprieve_core::{Decision, Record, Status};
+use reprieve_engine::{Meter, SweepReport};
+use serde_json::{Map, Value, json};
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// The name.
+    pub name: &'static str,
+    /// The CloudWatch unit.
+    pub unit: &'static str,
+    /// What it counts or measures.
+    pub meaning: &'static str,
+}
+
+macro_rules! metrics {
+    ($($constant:ident = $name:literal, $unit:literal, $meaning:literal;)*) => {
+        $(#[doc = $meaning] pub const $constant: Metric = Metric { name: $name, unit: $unit, meaning: $meaning };)*
+        /// All metrics, in the order in which they are documented.
+        pub const ALL: &[Metric] = &[$($constant),*];
+    };
+}
+
+metrics! {
+    EVENTS_ANSWERED = "EventsAnswered", "Count", "Events that were worked on to an outcome.";
+    KEYS_GIVEN_BACK = "KeysGivenBack", "Count", "Keys given back in the state they had.";
+    REMEDY_FAILED = "RemedyFailed", "Count", "Remedies of which a step failed; a human must look.";
+    ESCALATIONS = "Escalations", "Count", "Outcomes that wake a human.";
+    TIME_TO_DETECT = "TimeToDetect", "Milliseconds", "Receipt of the event minus its time; negative where clocks disagree.";
+    TIME_TO_REMEDIATE = "TimeToRemediate", "Milliseconds", "Verified target state minus the time of the event.";
+    SWEPT_KEYS = "SweptKeys", "Count", "Keys that a sweep listed.";
+    UNREADABLE_KEYS = "UnreadableKeys", "Count", "Keys whose policies exclude the guard.";
+    LOST_EVENTS = "LostEvents", "Count", "Endangered keys that a sweep found and no event had announced.";
+    OPEN_CASES = "OpenCases", "Count", "Endangered keys that a sweep could not give back.";
+    NOT_REACHED_KEYS = "NotReachedKeys", "Count", "Keys that a sweep left to the next, because its time was used up.";
+}
+
+/// Writes the table as Markdown.
+#[must_use]
+pub fn markdown() -> String {
+    let rows = ALL.iter().map(|metric| format!("| `{}` | {} | {} |\n", metric.name, metric.unit, metric.meaning));
+    format!("| metric | unit | meaning |\n| --- | --- | --- |\n{}", rows.collect::<String>())
+}
+
+/// Writes metrics to standard output.
+#[derive(Debug, Clone)]
+pub struct EmfMeter {
+    namespace: String,
+}
+
+impl EmfMeter {
+    /// Makes a meter for this namespace.
+    #[must_use]
+    pub const fn new(namespace: String) -> Self {
+        Self { namespace }
+    }
+
+    fn write(&self, time_ms: i64, values: &[(Metric, f64)], properties: Map<String, Value>) {
+        let mut out = std::io::stdout().lock();
+        if let Err(error) = writeln!(out, "{}", document(&self.namespace, time_ms, values, properties)) {
+            tracing::warn!(%error, "metrics could not be written");
+        }
+    }
+}
+
+impl Meter for EmfMeter {
+    fn outcome(&self, record: &Record) {
+        self.write(record.recorded_at.as_millisecond(), &values_of(record), properties_of(record));
+    }
+
+    fn sweep(&self, report: &SweepReport) {
+        let values = [
+            (SWEPT_KEYS, count(report.keys)),
+            (UNREADABLE_KEYS, count(report.unreadable)),
+            (LOST_EVENTS, count(report.lost_events)),
+            (OPEN_CASES, count(report.open)),
+            (NOT_REACHED_KEYS, count(report.not_reached)),
+        ];
+        self.write(report.ended_at.as_millisecond(), &values, Map::from_iter([("task".to_owned(), json!("sweep"))]));
+    }
+}
+
+fn values_of(record: &Record) -> Vec<(Metric, f64)> {
+    let given_back = record.status == Status::Success;
+    let failed = matches!(record.status, Status::Failure | Status::Partial | Status::Unsupported | Status::DoesNotExist);
+    let wakes = failed || record.decision.as_ref().is_some_and(Decision::wakes_a_human);
+    let mut values = vec![
+        (EVENTS_ANSWERED, 1.0),
+        (KEYS_GIVEN_BACK, f64::from(u8::from(given_back))),
+        (REMEDY_FAILED, f64::from(u8::from(failed))),
+        (ESCALATIONS, f64::from(u8::from(wakes))),
+    ];
+    values.extend(record.detect_ms.map(|ms| (TIME_TO_DETECT, milliseconds(ms))));
+    values.extend(record.remediate_ms.map(|ms| (TIME_TO_REMEDIATE, milliseconds(ms))));
+    values
+}
+
+fn properties_of(record: &Record) -> Map<String, Value> {
+    let properties = [
+        ("event_id", json!(record.event.id)),
+        ("event", json!(record.event.name)),
+        ("key", json!(record.key())),
+        ("threat", json!(record.threat)),
+        ("decision", json!(record.decision.as_ref().map(Decision::name))),
+        ("status", json!(record.status)),
+        ("mode", json!(record.mode)),
+    ];
+    properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Makes one EMF document. CloudWatch takes the metrics named under `_aws` from the root; the properties stay searchable in the log.
+fn document(namespace: &str, time_ms: i64, values: &[(Metric, f64)], properties: Map<String, Value>) -> Value {
+    let declared: Vec<Value> = values.iter().map(|(metric, _)| json!({ "Name": metric.name, "Unit": metric.unit })).collect();
+    let mut root = properties;
+    root.extend(values.iter().map(|(metric, value)| (metric.name.to_owned(), json!(value))));
+    root.insert(
+        "_aws".to_owned(),
+        json!({ "Timestamp": time_ms, "CloudWatchMetrics": [{ "Namespace": namespace, "Dimensions": [[]], "Metrics": declared }] }),
+    );
+    Value::Object(root)
+}
+
+fn count(value: usize) -> f64 {
+    f64::from(u32::try_from(value).unwrap_or(u32::MAX))
+}
+
+/// A difference of two times of this century is far below 2^53 and stays exact.
+#[expect(clippy::cast_precision_loss, reason = "values are far below 2^53")]
+const fn milliseconds(value: i64) -> f64 {
+    value as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_declares_each_metric_it_carries() {
+        let document =
+            document("Reprieve", 1_000, &[(TIME_TO_DETECT, -5.0), (ESCALATIONS, 1.0)], Map::from_iter([("key".to_owned(), json!("k"))]));
+        let declared = &document["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(declared["Namespace"], "Reprieve");
+        assert_eq!(
+            declared["Metrics"],
+            json!([{ "Name": "TimeToDetect", "Unit": "Milliseconds" }, { "Name": "Escalations", "Unit": "Count" }])
+        );
+        assert_eq!((document["TimeToDetect"].as_f64(), document["Escalations"].as_f64()), (Some(-5.0), Some(1.0)));
+        assert_eq!(document["key"], "k");
+    }
+}

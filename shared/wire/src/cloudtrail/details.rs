@@ -1,0 +1,85 @@
+//! The few parameters and results that decisions and records need. Everything else stays in the provider's log.
+
+use reprieve_core::Details;
+use serde_json::Value;
+
+use super::{KMS, time};
+use crate::error::shorten_value;
+use crate::fields::{Fields, Oddities};
+
+pub(super) fn read(
+    source: &str,
+    request: &Fields<'_>,
+    response: &Fields<'_>,
+    additional: &Fields<'_>,
+    odd: &mut Oddities,
+) -> Details {
+    match source {
+        KMS => of_kms_call(request, response, additional, odd),
+        "account.amazonaws.com" => Details { region_name: request.text("regionName", odd), ..Details::default() },
+        _ => Details::default(),
+    }
+}
+
+fn of_kms_call(request: &Fields<'_>, response: &Fields<'_>, additional: &Fields<'_>, odd: &mut Oddities) -> Details {
+    let grant_id = [request, response, additional].into_iter().find_map(|fields| fields.text("grantId", odd));
+    Details {
+        waiting_period_days: waiting_period_days(request, response, odd),
+        deletion_date: time::read(response, "deletionDate", odd),
+        material_valid_to: material_valid_to(request, odd),
+        alias: request.text("aliasName", odd),
+        grant_id,
+        tag_keys: tag_keys(request, odd),
+        bypasses_lockout_check: request.flag("bypassPolicyLockoutSafetyCheck", odd).unwrap_or(false),
+        rotation_period_days: request.whole_number("rotationPeriodInDays", odd),
+        region_name: None,
+    }
+}
+
+/// The answer counts where it is given; KMS takes 7 to 30 days.
+fn waiting_period_days(request: &Fields<'_>, response: &Fields<'_>, odd: &mut Oddities) -> Option<u32> {
+    let asked = request.whole_number("pendingWindowInDays", odd);
+    let answered = response.whole_number("pendingWindowInDays", odd);
+    if let (Some(asked), Some(answered)) = (asked, answered) {
+        if asked != answered {
+            odd.note(response.path("pendingWindowInDays"), format!("is {answered} where {asked} was asked for"));
+        }
+    }
+    let days = answered.or(asked)?;
+    if !(7..=30).contains(&days) {
+        odd.note(request.path("pendingWindowInDays"), format!("is {days}, outside of the 7 to 30 days that KMS takes"));
+    }
+    Some(days)
+}
+
+fn material_valid_to(request: &Fields<'_>, odd: &mut Oddities) -> Option<jiff::Timestamp> {
+    let model = request.text("expirationModel", odd);
+    if model.as_deref() == Some("KEY_MATERIAL_DOES_NOT_EXPIRE") {
+        return None;
+    }
+    let valid_to = time::read(request, "validTo", odd);
+    if model.is_some() && valid_to.is_none() {
+        odd.note(request.path("validTo"), "does not say when the imported material expires");
+    }
+    valid_to
+}
+
+/// `TagResource` lists `tags[].tagKey`, `UntagResource` lists `tagKeys[]`.
+fn tag_keys(request: &Fields<'_>, odd: &mut Oddities) -> Vec<String> {
+    let mut keys = Vec::new();
+    for (list, path) in [("tags", request.path("tags")), ("tagKeys", request.path("tagKeys"))] {
+        let Some(value) = request.value(list, odd).cloned() else { continue };
+        let Value::Array(items) = &value else {
+            odd.note(path, format!("is not a list: `{}`", shorten_value(&value)));
+            continue;
+        };
+        for item in items {
+            let key = item.as_str().or_else(|| ["tagKey", "TagKey", "key", "Key"].iter().find_map(|name| item.get(name)?.as_str()));
+            match key {
+                Some(key) => keys.push(key.to_owned()),
+                None => odd.note(path.clone(), format!("holds an item without a tag key: `{}`", shorten_value(item))),
+            }
+        }
+    }
+    keys
+}

@@ -1,0 +1,364 @@
+//! The handle of a running local cloud.
+//!
+//! It runs on threads of its own, so it may be started in one test's runtime and used in another's.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::broadcast;
+
+use crate::error::LocalCloudError;
+use crate::process::{Emulator, Launch};
+use crate::proxy::Proxy;
+use crate::proxy::caller::Principal;
+use crate::proxy::events::Event;
+use crate::proxy::faults::{CallFault, EventFault};
+use crate::proxy::kms::KeyState;
+use crate::proxy::timeline::{Activity, CallEntry, EventEntry};
+use crate::venv::{self, Progress};
+
+/// Says how a local cloud is to be started.
+pub struct Options {
+    /// Folder for the Python environment, state and logs; `<target>/localcloud` when not set.
+    pub folder: PathBuf,
+    /// Port of the endpoint; 0 takes a free one.
+    pub port: u16,
+    /// Account id that dummy credentials belong to.
+    pub account: String,
+    /// Region of calls that name none.
+    pub region: String,
+    /// Whether IAM and key policies are enforced; then signatures are checked too, and dummy credentials refused.
+    pub enforce_iam: bool,
+    /// How long the emulator may take to come up.
+    pub startup_timeout: Duration,
+    /// Hears how far the start is; the first start downloads packages.
+    pub on_progress: Box<dyn FnMut(Progress) + Send>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            folder: default_folder(),
+            port: 0,
+            account: "111122223333".to_owned(),
+            region: "us-east-1".to_owned(),
+            enforce_iam: false,
+            startup_timeout: Duration::from_secs(60),
+            on_progress: Box::new(|_| {}),
+        }
+    }
+}
+
+/// Returns `<target>/localcloud` of the workspace that this crate was built in.
+#[must_use]
+pub fn default_folder() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
+    std::path::absolute(&target).unwrap_or(target).join("localcloud")
+}
+
+/// A running local cloud: the emulator, and the proxy in front of it that every client talks to.
+///
+/// Dropping it ends both.
+#[derive(Debug)]
+pub struct LocalCloud {
+    runtime: Option<Runtime>,
+    proxy: Arc<Proxy>,
+    emulator: Emulator,
+    endpoint_url: String,
+    folder: PathBuf,
+    account: String,
+    region: String,
+}
+
+impl LocalCloud {
+    /// Starts a local cloud and waits until it serves.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the Python environment cannot be made, no port can be bound, or the emulator does not come up in time.
+    pub async fn start(options: Options) -> Result<Self, LocalCloudError> {
+        let failed = |source| LocalCloudError::Run { program: "a thread".to_owned(), source };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("localcloud")
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let handle = runtime.handle().clone();
+        let started = handle.spawn(Self::start_inside(options)).await;
+        match started {
+            Ok(Ok(parts)) => {
+                let Parts { proxy, emulator, endpoint_url, folder, account, region } = parts;
+                Ok(Self { runtime: Some(runtime), proxy, emulator, endpoint_url, folder, account, region })
+            }
+            Ok(Err(error)) => {
+                runtime.shutdown_background();
+                Err(error)
+            }
+            Err(error) => {
+                runtime.shutdown_background();
+                Err(LocalCloudError::Control(format!("the local cloud did not start: {error}")))
+            }
+        }
+    }
+
+    async fn start_inside(mut options: Options) -> Result<Parts, LocalCloudError> {
+        let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(LocalCloudError::Listen)?;
+        let address = listener.local_addr().map_err(LocalCloudError::Listen)?;
+        let endpoint_url = format!("http://{address}");
+        let run_folder = options.folder.join(format!("run-{}-{}", std::process::id(), next_number()));
+        let launched = {
+            let (url, run_folder) = (endpoint_url.clone(), run_folder.clone());
+            let (account, region) = (options.account.clone(), options.region.clone());
+            tokio::task::spawn_blocking(move || {
+                let interpreter = venv::interpreter(&options.folder.join("venv"), &mut options.on_progress)?;
+                Emulator::launch(&Launch {
+                    interpreter: &interpreter,
+                    folder: &run_folder,
+                    endpoint_url: &url,
+                    account: &account,
+                    region: &region,
+                    enforce_iam: options.enforce_iam,
+                    timeout: options.startup_timeout,
+                })
+            })
+            .await
+        };
+        let mut emulator = match launched {
+            Ok(launched) => launched?,
+            Err(error) => return Err(LocalCloudError::Control(format!("the local cloud did not start: {error}"))),
+        };
+        let proxy = Proxy::new(emulator.port, &options.account, &options.region);
+        let deadline = Instant::now() + options.startup_timeout;
+        while !proxy.upstream.is_healthy().await {
+            if Instant::now() > deadline || !emulator.is_running() {
+                return Err(emulator.not_ready(options.startup_timeout));
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        tokio::spawn(Arc::clone(&proxy).serve(listener));
+        Ok(Parts {
+            proxy,
+            emulator,
+            endpoint_url,
+            folder: run_folder,
+            account: options.account,
+            region: options.region,
+        })
+    }
+
+    /// Returns the address for AWS clients, such as `http://127.0.0.1:40213`.
+    #[must_use]
+    pub fn endpoint_url(&self) -> &str {
+        &self.endpoint_url
+    }
+
+    /// Returns the account id that dummy credentials belong to.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Returns the environment variables with which any AWS client talks to this cloud as the account's root user.
+    #[must_use]
+    pub fn client_environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint_url.clone()),
+            ("AWS_REGION", self.region.clone()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ]
+    }
+
+    /// Returns the file that a Lambda function's output goes to; it exists once the function has printed something.
+    #[must_use]
+    pub fn function_log(&self, function_name: &str) -> PathBuf {
+        self.folder.join("functions").join(format!("{function_name}.log"))
+    }
+
+    /// Returns the emulator's own log.
+    #[must_use]
+    pub fn emulator_log(&self) -> &Path {
+        &self.emulator.log
+    }
+
+    /// Returns the emulator's process id.
+    #[must_use]
+    pub fn emulator_process_id(&self) -> u32 {
+        self.emulator.process_id()
+    }
+
+    /// Forgets everything stored, recorded and injected; quotas are on again, registered principals stay known.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the emulator cannot be reached.
+    pub async fn reset(&self) -> Result<(), LocalCloudError> {
+        let proxy = Arc::clone(&self.proxy);
+        self.inside(async move { proxy.reset().await }).await
+    }
+
+    /// Makes a principal known by its access key, so that records name it as the caller.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the ARN names no user, session or root user.
+    pub async fn register(&self, principal: Principal) -> Result<(), LocalCloudError> {
+        let proxy = Arc::clone(&self.proxy);
+        self.inside(async move { proxy.register(principal).await }).await
+    }
+
+    /// Lets calls fail.
+    pub fn inject(&self, fault: CallFault) {
+        self.proxy.call_faults().add(fault);
+    }
+
+    /// Lets events be lost, repeated, late or out of order.
+    pub fn inject_event_fault(&self, fault: EventFault) {
+        self.proxy.bus.add_fault(fault);
+    }
+
+    /// Delivers the events that are held, newest first.
+    pub fn release_held_events(&self) {
+        self.proxy.bus.release();
+    }
+
+    /// Takes back all faults; events that are held are lost.
+    pub fn clear_faults(&self) {
+        self.proxy.call_faults().clear();
+        self.proxy.bus.clear_faults();
+    }
+
+    /// Switches the request quotas of KMS on or off.
+    pub fn switch_quotas(&self, on: bool) {
+        self.proxy.quotas().switch(on);
+    }
+
+    /// Puts an event of any source on a default bus; event faults apply.
+    pub fn publish(&self, event: Event) {
+        self.proxy.bus.publish(event);
+    }
+
+    /// Records and publishes something that KMS did on its own, such as `DeleteExpiredKeyMaterial`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `key_arn` is no key ARN.
+    pub fn publish_service_event(&self, event_name: &str, key_arn: &str) -> Result<(), LocalCloudError> {
+        self.proxy.publish_service_event(event_name, key_arn)
+    }
+
+    /// Publishes an event of KMS itself, such as `KMS Imported Key Material Expiration`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `key_arn` is no key ARN.
+    pub fn publish_kms_event(&self, detail_type: &str, key_arn: &str) -> Result<(), LocalCloudError> {
+        self.proxy.publish_kms_event(detail_type, key_arn)
+    }
+
+    /// Puts a key into a state that no call leads to here, such as `Unavailable`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such key.
+    pub async fn set_key_state(&self, key_arn: &str, state: KeyState) -> Result<(), LocalCloudError> {
+        let (proxy, key_arn) = (Arc::clone(&self.proxy), key_arn.to_owned());
+        self.inside(async move { proxy.set_key_state(&key_arn, state).await }).await
+    }
+
+    /// Deletes a key as if its waiting period were over, with the events that KMS sends.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such key, or when it is a primary key that has replicas.
+    pub async fn expire_key(&self, key_arn: &str) -> Result<(), LocalCloudError> {
+        let (proxy, key_arn) = (Arc::clone(&self.proxy), key_arn.to_owned());
+        self.inside(async move { proxy.expire_key(&key_arn).await }).await
+    }
+
+    /// Returns the CloudTrail records, oldest first.
+    #[must_use]
+    pub fn records(&self) -> Vec<Value> {
+        self.proxy.timeline.records()
+    }
+
+    /// Returns everything that happened, oldest answer first.
+    #[must_use]
+    pub fn activity(&self) -> Vec<Activity> {
+        self.proxy.timeline.entries()
+    }
+
+    /// Returns the calls, oldest answer first.
+    #[must_use]
+    pub fn calls(&self) -> Vec<CallEntry> {
+        let entries = self.proxy.timeline.entries().into_iter();
+        entries.filter_map(|entry| if let Activity::Call(call) = entry { Some(call) } else { None }).collect()
+    }
+
+    /// Returns what became of the events, oldest first.
+    #[must_use]
+    pub fn events(&self) -> Vec<EventEntry> {
+        let entries = self.proxy.timeline.entries().into_iter();
+        entries.filter_map(|entry| if let Activity::Event(event) = entry { Some(event) } else { None }).collect()
+    }
+
+    /// Hears what happens from now on; who falls more than 4,096 entries behind misses some.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Activity> {
+        self.proxy.timeline.subscribe()
+    }
+
+    /// Ends the local cloud and removes its state; logs go with it.
+    pub fn stop(mut self) {
+        self.emulator.end();
+        // What cannot be removed is left in the build folder.
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+
+    /// Runs a future on the cloud's own threads, where its connections live.
+    async fn inside<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, LocalCloudError>> + Send + 'static,
+    ) -> Result<T, LocalCloudError> {
+        let Some(runtime) = &self.runtime else {
+            return Err(LocalCloudError::Control("the local cloud has ended".to_owned()));
+        };
+        match runtime.spawn(work).await {
+            Ok(result) => result,
+            Err(error) => Err(LocalCloudError::Control(format!("the local cloud failed: {error}"))),
+        }
+    }
+}
+
+impl Drop for LocalCloud {
+    fn drop(&mut self) {
+        self.emulator.end();
+        if let Some(runtime) = self.runtime.take() {
+            // Waiting for its threads is not allowed where other asynchronous code runs.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+struct Parts {
+    proxy: Arc<Proxy>,
+    emulator: Emulator,
+    endpoint_url: String,
+    folder: PathBuf,
+    account: String,
+    region: String,
+}
+
+/// Tells the local clouds of one process apart.
+fn next_number() -> u32 {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,119 @@
+//! A Lambda function inside the local cloud: it is fed from EventBridge through a queue, calls back through the proxy,
+//! and is known there by its execution role.
+//!
+//! The function is a Python script on the Lambda Runtime API, so that this test needs no build of the product.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on says why and stops")]
+
+mod http;
+
+use std::process::Command;
+use std::time::Duration;
+
+use axum::http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{call_as, eventually, send};
+use reprieve_localcloud::{LocalCloud, Options};
+use serde_json::{Value, json};
+
+/// Tags the key of every record that it gets, signed (in name) with the credentials of its execution role.
+const BOOTSTRAP: &str = r#"#!/usr/bin/env python3
+import json, os, urllib.request
+API = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation"
+while True:
+    with urllib.request.urlopen(f"{API}/next") as answer:
+        request_id, event = answer.headers["Lambda-Runtime-Aws-Request-Id"], json.load(answer)
+    for record in event["Records"]:
+        detail = json.loads(record["body"])["detail"]
+        print("saw", detail["eventName"], flush=True)
+        urllib.request.urlopen(urllib.request.Request(
+            os.environ["AWS_ENDPOINT_URL"],
+            data=json.dumps({"KeyId": detail["resources"][0]["ARN"],
+                             "Tags": [{"TagKey": "seen", "TagValue": "yes"}]}).encode(),
+            headers={"X-Amz-Target": "TrentService.TagResource", "Content-Type": "application/x-amz-json-1.1",
+                     "Authorization": "AWS4-HMAC-SHA256 Credential=%s/20261120/%s/kms/aws4_request, Signature=none"
+                                      % (os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_REGION"])}))
+    urllib.request.urlopen(urllib.request.Request(f"{API}/{request_id}/response", data=b"{\"batchItemFailures\":[]}"))
+"#;
+
+/// Packs a script as the `bootstrap` of a deployment package.
+fn package(script: &str) -> Vec<u8> {
+    let pack = "import io, sys, zipfile\n\
+                buffer, info = io.BytesIO(), zipfile.ZipInfo('bootstrap')\n\
+                info.external_attr = 0o755 << 16\n\
+                with zipfile.ZipFile(buffer, 'w') as package: package.writestr(info, sys.argv[1])\n\
+                sys.stdout.buffer.write(buffer.getvalue())";
+    Command::new("python3").args(["-c", pack, script]).output().expect("python3 packs").stdout
+}
+
+async fn form(cloud: &LocalCloud, service: &str, body: &str) -> u16 {
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    send(cloud, ("test", "us-east-1", service), Method::POST, "/", &headers, body.to_owned()).await.0
+}
+
+async fn rest(cloud: &LocalCloud, path: &str, body: Value) -> (u16, Value) {
+    let headers = [("content-type", "application/json")];
+    send(cloud, ("test", "us-east-1", "lambda"), Method::POST, path, &headers, body.to_string()).await
+}
+
+async fn aws(cloud: &LocalCloud, target: &str, input: Value) -> Value {
+    let (status, answer) = call_as(cloud, "test", "us-east-1", target, input).await;
+    assert_eq!(status, 200, "{target}: {answer}");
+    answer
+}
+
+async fn deploy(cloud: &LocalCloud) {
+    let trust = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
+    let role = format!("Action=CreateRole&Version=2010-05-08&RoleName=guard&Path=/reprieve/&AssumeRolePolicyDocument={trust}");
+    assert_eq!(form(cloud, "iam", &role).await, 200);
+    let function = json!({
+        "FunctionName": "tagger", "Runtime": "provided.al2023", "Handler": "bootstrap", "Timeout": 20,
+        "Role": "arn:aws:iam::111122223333:role/reprieve/guard",
+        "Code": {"ZipFile": STANDARD.encode(package(BOOTSTRAP))},
+    });
+    let (status, answer) = rest(cloud, "/2015-03-31/functions", function).await;
+    assert_eq!(status, 201, "{answer}");
+    aws(cloud, "AmazonSQS.CreateQueue", json!({"QueueName": "records"})).await;
+    let queue_arn = "arn:aws:sqs:us-east-1:111122223333:records";
+    let mapping = json!({"FunctionName": "tagger", "EventSourceArn": queue_arn, "BatchSize": 10,
+                         "FunctionResponseTypes": ["ReportBatchItemFailures"]});
+    assert_eq!(rest(cloud, "/2015-03-31/event-source-mappings", mapping).await.0, 202);
+    let pattern = json!({"source": ["aws.kms"], "detail": {"eventName": ["DisableKey"]}});
+    aws(cloud, "AWSEvents.PutRule", json!({"Name": "records", "EventPattern": pattern.to_string()})).await;
+    let targets = json!([{"Id": "queue", "Arn": queue_arn}]);
+    aws(cloud, "AWSEvents.PutTargets", json!({"Rule": "records", "Targets": targets})).await;
+}
+
+#[tokio::test]
+async fn a_function_is_known_by_its_execution_role() {
+    let cloud = LocalCloud::start(Options::default()).await.expect("the local cloud starts");
+    deploy(&cloud).await;
+    let mut waited_ms = Vec::new();
+    for round in 1..=2 {
+        let key = aws(&cloud, "TrentService.CreateKey", json!({})).await;
+        let key = key.pointer("/KeyMetadata/Arn").and_then(Value::as_str).expect("a key").to_owned();
+        aws(&cloud, "TrentService.DisableKey", json!({"KeyId": key})).await;
+        let disabled = cloud.calls().into_iter().rfind(|call| call.operation == "DisableKey").expect("the call");
+        let tagged = eventually("the function's call", async || {
+            cloud.calls().into_iter().find(|call| call.operation == "TagResource" && call.key.as_ref() == Some(&key))
+        })
+        .await;
+        assert_eq!(tagged.caller, "arn:aws:sts::111122223333:assumed-role/guard/tagger", "round {round}");
+        waited_ms.push(tagged.at_ms.saturating_sub(disabled.at_ms));
+    }
+    // The second round meets a warm function: what is left is the delivery.
+    assert!(waited_ms.last().is_some_and(|&ms| ms < Duration::from_secs(1).as_millis() as u64), "{waited_ms:?}");
+
+    let record = cloud.records().into_iter().rfind(|record| record.get("eventName") == Some(&json!("TagResource")));
+    let identity = record.as_ref().and_then(|record| record.get("userIdentity")).expect("a record of the function's call");
+    assert_eq!(identity.get("type"), Some(&json!("AssumedRole")));
+    assert_eq!(
+        identity.pointer("/sessionContext/sessionIssuer/arn"),
+        Some(&json!("arn:aws:iam::111122223333:role/reprieve/guard"))
+    );
+    let printed = std::fs::read_to_string(cloud.function_log("tagger")).expect("the function's output");
+    assert!(printed.contains("saw DisableKey"), "{printed}");
+    println!("from DisableKey to the function's call: {waited_ms:?} ms");
+    cloud.stop();
+}
