@@ -1,2 +1,87 @@
-//! aws-cancel-key-deletion
-fn main() {}
+//! The Lambda function that gives KMS keys back. Fed by EventBridge through SQS, and by EventBridge Scheduler for the sweep.
+//!
+//! Telemetry, configuration, clients, run: nothing is decided here.
+
+mod handler;
+
+use std::time::Duration;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use reprieve_aws::{AwsSettings, DEFAULT_LEASE, DynamoLedger, KmsKeyControl, Quotas, S3AuditSink, SnsNoticeSink, SystemClock, connect, credentials};
+use reprieve_core::Policy;
+use reprieve_engine::sweep::DEFAULT_BUDGET;
+use reprieve_engine::{Guard, Ports, Settings};
+use reprieve_runtime::{Configuration, EmfMeter, telemetry};
+use serde_json::Value;
+
+/// The guard on AWS.
+type AwsGuard = Guard<KmsKeyControl, DynamoLedger, S3AuditSink, SnsNoticeSink, SystemClock, EmfMeter>;
+
+/// How long a step is tried again inside one invocation, before it is left to the next delivery.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How many keys are worked on at the same time.
+const CONCURRENCY: usize = 10;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let guard = match start(lookup).await {
+        Ok(guard) => guard,
+        Err(error) => {
+            telemetry::start("info");
+            tracing::error!(error, "the function cannot start");
+            return Err(error);
+        }
+    };
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let guard = &guard;
+        async move {
+            let LambdaEvent { payload, context, .. } = event;
+            handler::answer(guard, &payload, &context.request_id).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
+        }
+    }))
+    .await
+}
+
+/// Reads the configuration, makes the clients and opens their connections, before the first event is asked for.
+async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsGuard, lambda_runtime::Error> {
+    let configuration = Configuration::parse(&lookup)?;
+    telemetry::start(&configuration.log);
+    let policy = Policy::shipped()?;
+    let calls = configuration.kms_calls_per_second;
+    let settings = AwsSettings {
+        region: configuration.region,
+        credentials: credentials(&lookup)?,
+        endpoint_url: configuration.endpoint_url,
+        ledger_table: configuration.ledger_table,
+        audit_bucket: configuration.audit_bucket,
+        retention_days: configuration.audit_retention_days,
+        topic_arn: configuration.notice_topic_arn,
+        lease: DEFAULT_LEASE,
+        quotas: Quotas { cancel_per_second: calls, enable_per_second: calls },
+    };
+    let clients = connect(&settings)?;
+    let opened = clients.warm(&settings).await;
+    tracing::debug!(opened, "connections opened ahead");
+    let ports = clients.ports(&settings);
+    Ok(Guard {
+        ports: Ports {
+            keys: ports.keys,
+            ledger: ports.ledger,
+            audit: ports.audit,
+            notices: ports.notices,
+            clock: ports.clock,
+            meter: EmfMeter::new(configuration.metrics_namespace),
+        },
+        settings: Settings {
+            mode: configuration.mode,
+            domain: configuration.domain,
+            policy,
+            approval_keys: configuration.approval_keys,
+            patience: PATIENCE,
+            concurrency: CONCURRENCY,
+            sweep_budget: DEFAULT_BUDGET,
+        },
+    })
+}

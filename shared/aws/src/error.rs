@@ -28,6 +28,7 @@ pub(crate) fn call_error<E>(call: &'static str, error: &SdkError<E, HttpResponse
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a failure of a kind that is added later is no usable answer either")]
     let (kind, message) = match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
@@ -37,7 +38,6 @@ where
         }
         SdkError::ConstructionFailure(_) => (Kind::Rejected, chain(error)),
         // An answer that cannot be read, none at all, or none in time: the call may have taken effect.
-        SdkError::ResponseError(answer) => (kind_of_status(answer.raw().status().as_u16()).unless_rejected(), chain(error)),
         _ => (Kind::Unavailable, chain(error)),
     };
     let message = match error.request_id() {
@@ -45,16 +45,6 @@ where
         None => message,
     };
     of_kind(kind, call, message)
-}
-
-impl Kind {
-    /// An unreadable answer to a call that was carried out is no refusal.
-    const fn unless_rejected(self) -> Self {
-        match self {
-            Self::Rejected => Self::Unavailable,
-            other => other,
-        }
-    }
 }
 
 /// Makes the engine's error.

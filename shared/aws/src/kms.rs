@@ -152,6 +152,3 @@ fn description_of(metadata: &KeyMetadata) -> Result<KeyDescription, &'static str
     })
 }
 
-#[cfg(test)]
-#[path = "kms_tests.rs"]
-mod tests;

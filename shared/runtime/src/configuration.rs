@@ -1,12 +1,13 @@
 //! Configuration: parsed once at start into types that cannot be wrong. Every wrong variable is named at once.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use reprieve_core::{ApprovalKeys, Domain, Mode, Region, RoleArn};
 
 use crate::environment::{
-    APPROVAL_KEYS, AUDIT_BUCKET, AUDIT_RETENTION_DAYS, AWS_ENDPOINT_URL, AWS_REGION, LEDGER_TABLE, LOG, METRICS_NAMESPACE, MODE,
-    NOTICE_TOPIC_ARN, REMEDIATOR_ROLE_ARN, Variable,
+    APPROVAL_KEYS, AUDIT_BUCKET, AUDIT_RETENTION_DAYS, AWS_ENDPOINT_URL, AWS_REGION, KMS_CALLS_PER_SECOND, LEDGER_TABLE, LOG,
+    METRICS_NAMESPACE, MODE, NOTICE_TOPIC_ARN, REMEDIATOR_ROLE_ARN, Variable,
 };
 
 /// What a guard function is configured with.
@@ -26,6 +27,8 @@ pub struct Configuration {
     pub domain: Domain,
     /// The public keys that seal approvals.
     pub approval_keys: ApprovalKeys,
+    /// How often this process calls `CancelKeyDeletion`, and how often `EnableKey`, in a second.
+    pub kms_calls_per_second: NonZeroU32,
     /// The CloudWatch namespace.
     pub metrics_namespace: String,
     /// The `tracing` filter.
@@ -72,6 +75,9 @@ impl Configuration {
         });
         let remediator = reader.read(REMEDIATOR_ROLE_ARN, |text| RoleArn::parse(text).map_err(|error| error.to_string()));
         let approval_keys = reader.read(APPROVAL_KEYS, |text| ApprovalKeys::parse(text).map_err(|error| error.to_string()));
+        let kms_calls_per_second = reader.read(KMS_CALLS_PER_SECOND, |text| {
+            text.parse::<NonZeroU32>().ok().filter(|calls| calls.get() <= 5).ok_or_else(|| "is out of range".to_owned())
+        });
         let metrics_namespace = reader.read(METRICS_NAMESPACE, text_of(1..=255));
         let log = reader
             .read(LOG, |text| text.parse::<tracing_subscriber::EnvFilter>().map(|_| text.to_owned()).map_err(|error| error.to_string()));
@@ -92,6 +98,7 @@ impl Configuration {
                 notice_topic_arn: notice_topic_arn?,
                 domain: Domain { account: Some(remediator.account()), region: Some(region.clone()), remediator: Some(remediator) },
                 approval_keys: approval_keys?,
+                kms_calls_per_second: kms_calls_per_second?,
                 metrics_namespace: metrics_namespace?,
                 log: log?,
                 region,

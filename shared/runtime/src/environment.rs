@@ -65,6 +65,14 @@ pub const APPROVAL_KEYS: Variable = Variable {
     meaning: "The public keys that seal approvals. Without one, nothing can be approved.",
 };
 
+/// The pace of one process.
+pub const KMS_CALLS_PER_SECOND: Variable = Variable {
+    name: "REPRIEVE_KMS_CALLS_PER_SECOND",
+    default: Some("2"),
+    accepts: "calls a second, 1 to 5",
+    meaning: "How often one process calls CancelKeyDeletion, and how often EnableKey. KMS takes 5 of each a second, in the whole account and Region.",
+};
+
 /// The namespace of the metrics.
 pub const METRICS_NAMESPACE: Variable = Variable {
     name: "REPRIEVE_METRICS_NAMESPACE",
@@ -94,7 +102,7 @@ pub const AWS_ENDPOINT_URL: Variable = Variable {
 };
 
 /// All variables, in the order in which they are documented.
-pub const ALL: [Variable; 11] = [
+pub const ALL: [Variable; 12] = [
     MODE,
     LEDGER_TABLE,
     AUDIT_BUCKET,
@@ -102,6 +110,7 @@ pub const ALL: [Variable; 11] = [
     NOTICE_TOPIC_ARN,
     REMEDIATOR_ROLE_ARN,
     APPROVAL_KEYS,
+    KMS_CALLS_PER_SECOND,
     METRICS_NAMESPACE,
     LOG,
     AWS_REGION,

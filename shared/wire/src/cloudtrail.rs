@@ -6,7 +6,7 @@
 mod details;
 mod identity;
 mod outcome;
-mod target;
+pub(crate) mod target;
 pub(crate) mod time;
 
 use jiff::Timestamp;

@@ -55,15 +55,14 @@ impl<'a> Fields<'a> {
     /// Returns a field that is there and not null; one in other letter case is taken, with a note.
     pub(crate) fn value(&self, name: &str, odd: &mut Oddities) -> Option<&Value> {
         let object = self.object.as_deref()?;
-        let value = match object.get(name) {
-            Some(value) => value,
-            None => {
-                let (written, value) = object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-                if !value.is_null() {
-                    odd.note(self.path(name), format!("is written `{}`", shorten(written)));
-                }
-                value
+        let value = if let Some(value) = object.get(name) {
+            value
+        } else {
+            let (written, value) = object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+            if !value.is_null() {
+                odd.note(self.path(name), format!("is written `{}`", shorten(written)));
             }
+            value
         };
         (!value.is_null()).then_some(value)
     }

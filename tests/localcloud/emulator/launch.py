@@ -15,6 +15,7 @@ import os
 import socket
 import sys
 import threading
+import time
 
 listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,7 +28,7 @@ from hypercorn.config import Config  # noqa: E402
 from ministack import app as emulator  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
 from ministack.core.responses import request_scope  # noqa: E402
-from ministack.services import eventbridge, iam, kms, lambda_svc, sts  # noqa: E402
+from ministack.services import eventbridge, iam, kms, lambda_svc, scheduler, sts  # noqa: E402
 
 LOG_FOLDER = os.environ["REPRIEVE_LAMBDA_LOGS"]
 
@@ -79,6 +80,25 @@ def pump_output(worker, stream, log_queue):
     original_pump(worker, Tee(stream, worker.func_name), log_queue)
 
 
+original_invoke_target = eventbridge._invoke_target
+
+
+def invoke_target(target, event, rule, view=None):
+    """Fills in what EventBridge Scheduler puts in place of its context attributes in a target's input."""
+    if event.get("Source") == "aws.scheduler" and target.get("Input"):
+        text = target["Input"]
+        for attribute, value in {
+            "execution-id": event["EventId"],
+            "schedule-arn": event["Resources"][0],
+            "scheduled-time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event["Time"])),
+            "attempt-number": "1",
+        }.items():
+            text = text.replace(f"<aws.scheduler.{attribute}>", value)
+        target = {**target, "Input": text}
+    original_invoke_target(target, event, rule, view)
+
+
+eventbridge._invoke_target = invoke_target
 lambda_runtime.execution_credentials = execution_credentials
 lambda_svc.execution_credentials = execution_credentials
 lambda_runtime.ProvidedWorker._pump_output = pump_output
@@ -164,7 +184,21 @@ def keys(request):
         }}
 
 
-ROUTES = {"events": publish, "caller": caller, "principals": principal, "keys": keys}
+def schedule(request):
+    """Runs a schedule now, whatever its time."""
+    with request_scope(request["account"], request["region"]):
+        found = next((s for s in list(scheduler._schedules.values()) if s["Name"] == request["name"]), None)
+        if found is None:
+            return {"fired": False}
+        eventbridge._invoke_target(found["Target"], {
+            "EventId": eventbridge.new_uuid(), "Source": "aws.scheduler", "DetailType": "Scheduled Event",
+            "Detail": "{}", "Time": int(time.time()), "Resources": [found["Arn"]],
+            "Account": request["account"], "Region": request["region"],
+        }, found)
+    return {"fired": True}
+
+
+ROUTES = {"schedules": schedule, "events": publish, "caller": caller, "principals": principal, "keys": keys}
 
 
 async def application(scope, receive, send):

@@ -32,7 +32,10 @@ pub struct Options {
     pub account: String,
     /// Region of calls that name none.
     pub region: String,
-    /// Whether IAM and key policies are enforced; then signatures are checked too, and dummy credentials refused.
+    /// Whether signatures, IAM policies and key policies are checked.
+    ///
+    /// The dummy credentials of [`LocalCloud::client_environment`] stay the root user; everybody else must be a real IAM
+    /// user or session of the local cloud, as Lambda functions are by their execution roles.
     pub enforce_iam: bool,
     /// How long the emulator may take to come up.
     pub startup_timeout: Duration,
@@ -48,7 +51,7 @@ impl Default for Options {
             account: "111122223333".to_owned(),
             region: "us-east-1".to_owned(),
             enforce_iam: false,
-            startup_timeout: Duration::from_secs(60),
+            startup_timeout: Duration::from_mins(1),
             on_progress: Box::new(|_| {}),
         }
     }
@@ -57,8 +60,8 @@ impl Default for Options {
 /// Returns `<target>/localcloud` of the workspace that this crate was built in.
 #[must_use]
 pub fn default_folder() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
     std::path::absolute(&target).unwrap_or(target).join("localcloud")
 }
 
@@ -84,12 +87,8 @@ impl LocalCloud {
     /// Fails when the Python environment cannot be made, no port can be bound, or the emulator does not come up in time.
     pub async fn start(options: Options) -> Result<Self, LocalCloudError> {
         let failed = |source| LocalCloudError::Run { program: "a thread".to_owned(), source };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("localcloud")
-            .enable_all()
-            .build()
-            .map_err(failed)?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("localcloud").enable_all().build().map_err(failed)?;
         let handle = runtime.handle().clone();
         let started = handle.spawn(Self::start_inside(options)).await;
         match started {
@@ -143,14 +142,7 @@ impl LocalCloud {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         tokio::spawn(Arc::clone(&proxy).serve(listener));
-        Ok(Parts {
-            proxy,
-            emulator,
-            endpoint_url,
-            folder: run_folder,
-            account: options.account,
-            region: options.region,
-        })
+        Ok(Parts { proxy, emulator, endpoint_url, folder: run_folder, account: options.account, region: options.region })
     }
 
     /// Returns the address for AWS clients, such as `http://127.0.0.1:40213`.
@@ -206,6 +198,8 @@ impl LocalCloud {
     }
 
     /// Makes a principal known by its access key, so that records name it as the caller.
+    ///
+    /// For clouds that do not check signatures ([`Options::enforce_iam`]); elsewhere make a user with IAM's own calls.
     ///
     /// # Errors
     ///
@@ -282,6 +276,16 @@ impl LocalCloud {
     pub async fn expire_key(&self, key_arn: &str) -> Result<(), LocalCloudError> {
         let (proxy, key_arn) = (Arc::clone(&self.proxy), key_arn.to_owned());
         self.inside(async move { proxy.expire_key(&key_arn).await }).await
+    }
+
+    /// Runs an `EventBridge` Scheduler schedule now, without waiting for its time.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no schedule of that name in the cloud's account and Region.
+    pub async fn fire_schedule(&self, name: &str) -> Result<(), LocalCloudError> {
+        let (proxy, name) = (Arc::clone(&self.proxy), name.to_owned());
+        self.inside(async move { proxy.fire_schedule(&name).await }).await
     }
 
     /// Returns the CloudTrail records, oldest first.

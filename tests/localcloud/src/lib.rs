@@ -20,7 +20,8 @@
 //! Must not depend on the product or on an AWS SDK: it judges the product from outside. It listens on 127.0.0.1 only.
 //!
 //! Known to be otherwise than AWS: events arrive at once, not after seconds; calls that CloudFormation makes inside the
-//! emulator leave no record; calls with an access key that nobody knows are those of the account's root user.
+//! emulator leave no record; calls with an access key that nobody knows are those of the account's root user; a key's state
+//! is looked at before the caller's permissions.
 
 mod cloud;
 mod error;

@@ -80,10 +80,8 @@ impl Emulator {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log_file);
-        let mut child = command.spawn().map_err(|source| LocalCloudError::Run {
-            program: launch.interpreter.display().to_string(),
-            source,
-        })?;
+        let mut child =
+            command.spawn().map_err(|source| LocalCloudError::Run { program: launch.interpreter.display().to_string(), source })?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {

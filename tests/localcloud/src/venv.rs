@@ -15,7 +15,7 @@ pub(crate) const REQUIREMENTS: &str = include_str!("../emulator/requirements.txt
 pub const VENV_VARIABLE: &str = "REPRIEVE_LOCALCLOUD_VENV";
 
 /// How many things pip says, about, while it installs the pinned packages; for a progress bar.
-const STEPS: u32 = 60;
+const STEPS: u32 = 40;
 
 /// Tells how far the start of the local cloud is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,12 +55,10 @@ pub fn prepare_venv(folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result
     let requirements = folder.join("requirements.txt");
     std::fs::write(&requirements, REQUIREMENTS).map_err(file(&requirements))?;
     let mut install = Command::new(&interpreter);
-    install
-        .args(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "-r"])
-        .arg(&requirements);
+    install.args(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "-r"]).arg(&requirements);
     let mut done = 1;
     run(install, "is a Python package index reachable?", &mut |line| {
-        if ["Collecting", "Downloading", "Installing", "Successfully"].iter().any(|word| line.trim_start().starts_with(word)) {
+        if ["Collecting", "Installing", "Successfully"].iter().any(|word| line.trim_start().starts_with(word)) {
             done += 1;
             progress(say(line.trim().chars().take(72).collect(), done));
         }
@@ -94,8 +92,7 @@ fn run(mut command: Command, hint: &str, on_line: &mut dyn FnMut(&str)) -> Resul
     let shown = format!("{command:?}").replace('"', "");
     let program = command.get_program().to_string_lossy().into_owned();
     let failed = |source| LocalCloudError::Run { program: program.clone(), source };
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let stderr = child.stderr.take();
     let errors = std::thread::spawn(move || {
         let mut text = String::new();
@@ -104,10 +101,8 @@ fn run(mut command: Command, hint: &str, on_line: &mut dyn FnMut(&str)) -> Resul
         text
     });
     let mut output = String::new();
-    for line in BufReader::new(child.stdout.take().into_iter().fold(Box::new(std::io::empty()) as Box<dyn Read>, |_, out| Box::new(out)))
-        .lines()
-        .map_while(Result::ok)
-    {
+    let stdout = child.stdout.take().into_iter();
+    for line in stdout.flat_map(|stdout| BufReader::new(stdout).lines()).map_while(Result::ok) {
         on_line(&line);
         output.push_str(&line);
         output.push('\n');

@@ -10,9 +10,7 @@ mod http;
 use std::time::{Duration, Instant};
 
 use http::{call_as, eventually};
-use reprieve_localcloud::{
-    CallFault, EventAction, EventFault, Fate, KeyState, LocalCloud, Options, Principal,
-};
+use reprieve_localcloud::{CallFault, EventAction, EventFault, Fate, KeyState, LocalCloud, Options, Principal};
 use serde_json::{Value, json};
 
 const ALICE: &str = "AKIAALICEEXAMPLE0001";
@@ -220,14 +218,14 @@ async fn records_reach_a_queue_through_eventbridge(cloud: &LocalCloud) {
         assert_eq!(envelope.pointer(pointer), Some(&value), "{pointer}");
     }
     assert_eq!(cloud.records().last(), envelope.get("detail"));
+    let input = json!({"LookupAttributes": [{"AttributeKey": "ResourceName", "AttributeValue": key}], "MaxResults": 1});
+    let (_, found) = call_as(cloud, "test", "us-east-1", "CloudTrail_20131101.LookupEvents", input).await;
+    assert_eq!(found.pointer("/Events/0/EventName"), Some(&json!("ScheduleKeyDeletion")), "{found}");
 
     let (status, _) = call_as(cloud, ALICE, "us-east-1", "TrentService.EnableKey", json!({"KeyId": key})).await;
     assert_eq!(status, 400);
     let refused = receive(cloud, &queue_url, 1).await;
-    assert_eq!(
-        refused.first().and_then(|envelope| envelope.pointer("/detail/errorCode")),
-        Some(&json!("KMSInvalidStateException"))
-    );
+    assert_eq!(refused.first().and_then(|envelope| envelope.pointer("/detail/errorCode")), Some(&json!("KMSInvalidStateException")));
 }
 
 async fn events_are_repeated_and_reordered(cloud: &LocalCloud) {

@@ -8,7 +8,6 @@
 mod http;
 
 use std::process::Command;
-use std::time::Duration;
 
 use axum::http::Method;
 use base64::Engine as _;
@@ -24,7 +23,9 @@ API = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocat
 while True:
     with urllib.request.urlopen(f"{API}/next") as answer:
         request_id, event = answer.headers["Lambda-Runtime-Aws-Request-Id"], json.load(answer)
-    for record in event["Records"]:
+    if "Records" not in event:
+        print("fired", json.dumps(event), flush=True)
+    for record in event.get("Records", []):
         detail = json.loads(record["body"])["detail"]
         print("saw", detail["eventName"], flush=True)
         urllib.request.urlopen(urllib.request.Request(
@@ -54,7 +55,8 @@ async fn form(cloud: &LocalCloud, service: &str, body: &str) -> u16 {
 
 async fn rest(cloud: &LocalCloud, path: &str, body: Value) -> (u16, Value) {
     let headers = [("content-type", "application/json")];
-    send(cloud, ("test", "us-east-1", "lambda"), Method::POST, path, &headers, body.to_string()).await
+    let service = if path.starts_with("/schedules") { "scheduler" } else { "lambda" };
+    send(cloud, ("test", "us-east-1", service), Method::POST, path, &headers, body.to_string()).await
 }
 
 async fn aws(cloud: &LocalCloud, target: &str, input: Value) -> Value {
@@ -103,17 +105,36 @@ async fn a_function_is_known_by_its_execution_role() {
         waited_ms.push(tagged.at_ms.saturating_sub(disabled.at_ms));
     }
     // The second round meets a warm function: what is left is the delivery.
-    assert!(waited_ms.last().is_some_and(|&ms| ms < Duration::from_secs(1).as_millis() as u64), "{waited_ms:?}");
+    assert!(waited_ms.last().is_some_and(|&ms| ms < 1_000), "{waited_ms:?}");
 
     let record = cloud.records().into_iter().rfind(|record| record.get("eventName") == Some(&json!("TagResource")));
     let identity = record.as_ref().and_then(|record| record.get("userIdentity")).expect("a record of the function's call");
     assert_eq!(identity.get("type"), Some(&json!("AssumedRole")));
-    assert_eq!(
-        identity.pointer("/sessionContext/sessionIssuer/arn"),
-        Some(&json!("arn:aws:iam::111122223333:role/reprieve/guard"))
-    );
+    assert_eq!(identity.pointer("/sessionContext/sessionIssuer/arn"), Some(&json!("arn:aws:iam::111122223333:role/reprieve/guard")));
     let printed = std::fs::read_to_string(cloud.function_log("tagger")).expect("the function's output");
     assert!(printed.contains("saw DisableKey"), "{printed}");
-    println!("from DisableKey to the function's call: {waited_ms:?} ms");
+
+    a_schedule_fires_at_once(&cloud).await;
     cloud.stop();
+}
+
+async fn a_schedule_fires_at_once(cloud: &LocalCloud) {
+    let input = json!({"id": "<aws.scheduler.execution-id>", "time": "<aws.scheduler.scheduled-time>",
+                       "resources": ["<aws.scheduler.schedule-arn>"]});
+    let schedule = json!({
+        "ScheduleExpression": "rate(1 hour)", "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {"Arn": "arn:aws:lambda:us-east-1:111122223333:function:tagger", "Input": input.to_string(),
+                   "RoleArn": "arn:aws:iam::111122223333:role/reprieve/guard"},
+    });
+    let (status, answer) = rest(cloud, "/schedules/sweep", schedule).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(cloud.fire_schedule("nothing").await.is_err());
+    cloud.fire_schedule("sweep").await.expect("the schedule fires");
+    let printed = eventually("the scheduled run", async || {
+        let printed = std::fs::read_to_string(cloud.function_log("tagger")).unwrap_or_default();
+        printed.lines().find_map(|line| line.strip_prefix("fired ").map(str::to_owned))
+    })
+    .await;
+    assert!(printed.contains(r#""resources": ["arn:aws:scheduler:us-east-1:111122223333:schedule/default/sweep"]"#), "{printed}");
+    assert!(!printed.contains("<aws.scheduler"), "{printed}");
 }

@@ -40,10 +40,10 @@ fn of_kms_call(request: &Fields<'_>, response: &Fields<'_>, additional: &Fields<
 fn waiting_period_days(request: &Fields<'_>, response: &Fields<'_>, odd: &mut Oddities) -> Option<u32> {
     let asked = request.whole_number("pendingWindowInDays", odd);
     let answered = response.whole_number("pendingWindowInDays", odd);
-    if let (Some(asked), Some(answered)) = (asked, answered) {
-        if asked != answered {
-            odd.note(response.path("pendingWindowInDays"), format!("is {answered} where {asked} was asked for"));
-        }
+    if let (Some(asked), Some(answered)) = (asked, answered)
+        && asked != answered
+    {
+        odd.note(response.path("pendingWindowInDays"), format!("is {answered} where {asked} was asked for"));
     }
     let days = answered.or(asked)?;
     if !(7..=30).contains(&days) {

@@ -17,10 +17,10 @@ pub(super) fn read(record: &Fields<'_>, additional: &Fields<'_>, name: &str, odd
     if message.is_some() {
         odd.note(record.path("errorMessage"), "comes without an `errorCode`; the call is taken as carried out");
     }
-    if name == "DeleteKey" {
-        if let Some(message) = undeleted_backing_keys(additional, odd) {
-            return CallOutcome::Refused { code: BACKING_KEYS_NOT_DELETED.to_owned(), message: Some(message) };
-        }
+    if name == "DeleteKey"
+        && let Some(message) = undeleted_backing_keys(additional, odd)
+    {
+        return CallOutcome::Refused { code: BACKING_KEYS_NOT_DELETED.to_owned(), message: Some(message) };
     }
     CallOutcome::Succeeded
 }

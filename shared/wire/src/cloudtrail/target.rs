@@ -16,7 +16,7 @@ use crate::fields::{Fields, Oddities};
 #[derive(Debug, Default)]
 pub(super) struct Resources {
     arns: Vec<String>,
-    /// The account that owns the first key listed, else the first resource.
+    /// The account of the first resource that names one.
     owner: Option<AccountId>,
     path: String,
 }
@@ -221,11 +221,7 @@ pub(crate) fn of_native_event(
     region: Option<&Region>,
     odd: &mut Oddities,
 ) -> Target {
-    let resources: Vec<String> = envelope
-        .value("resources", odd)
-        .and_then(Value::as_array)
-        .map(|items| items.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect())
-        .unwrap_or_default();
+    let resources = listed_arns(envelope, odd);
     if let Some(key) = resources.iter().find_map(|arn| KeyArn::parse(arn).ok()) {
         return Target::Key(key);
     }
@@ -238,3 +234,20 @@ pub(crate) fn of_native_event(
     completed.map_or(Target::Named(key_id), Target::Key)
 }
 
+
+/// Tells the target of another service's EventBridge event: the first resource, never a key to act on.
+pub(crate) fn of_foreign_event(envelope: &Fields<'_>, odd: &mut Oddities) -> Target {
+    listed_arns(envelope, odd).into_iter().next().map_or(Target::Unnamed, Target::Named)
+}
+
+/// An envelope's `resources` is a list of ARNs.
+fn listed_arns(envelope: &Fields<'_>, odd: &mut Oddities) -> Vec<String> {
+    match envelope.value("resources", odd).cloned() {
+        None => Vec::new(),
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect(),
+        Some(value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_))) => {
+            odd.note(envelope.path("resources"), format!("is {} where a list is expected: `{}`", kind(&value), shorten_value(&value)));
+            value.as_str().map(ToOwned::to_owned).into_iter().collect()
+        }
+    }
+}

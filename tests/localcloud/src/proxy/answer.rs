@@ -89,9 +89,7 @@ impl Answer {
     /// Returns the members of a JSON or CBOR answer.
     pub(crate) fn members(&self, protocol: Protocol) -> Value {
         match protocol {
-            Protocol::Json10 | Protocol::Json11 | Protocol::RestJson => {
-                serde_json::from_slice(&self.body).unwrap_or(Value::Null)
-            }
+            Protocol::Json10 | Protocol::Json11 | Protocol::RestJson => serde_json::from_slice(&self.body).unwrap_or(Value::Null),
             Protocol::Cbor => input::from_cbor(&self.body),
             Protocol::Query | Protocol::RestXml => Value::Null,
         }
@@ -144,8 +142,7 @@ impl Answer {
 
 fn cbor_error(code: &str, message: &str) -> Vec<u8> {
     let text = |text: &str| ciborium::Value::Text(text.to_owned());
-    let value =
-        ciborium::Value::Map(vec![(text("__type"), text(code)), (text("message"), text(message))]);
+    let value = ciborium::Value::Map(vec![(text("__type"), text(code)), (text("message"), text(message))]);
     let mut body = Vec::new();
     match ciborium::into_writer(&value, &mut body) {
         Ok(()) => body,
@@ -173,16 +170,10 @@ mod tests {
     #[test]
     fn a_refusal_reads_back_in_every_protocol() {
         let refusal = Refusal::bad_request("ThrottlingException", "slow down");
-        for protocol in
-            [Protocol::Json10, Protocol::Json11, Protocol::Query, Protocol::Cbor, Protocol::RestXml, Protocol::RestJson]
-        {
+        for protocol in [Protocol::Json10, Protocol::Json11, Protocol::Query, Protocol::Cbor, Protocol::RestXml, Protocol::RestJson] {
             let answer = Answer::refused(&call(protocol), &refusal);
             assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-            assert_eq!(
-                answer.error(protocol),
-                Some(("ThrottlingException".to_owned(), Some("slow down".to_owned()))),
-                "{protocol:?}"
-            );
+            assert_eq!(answer.error(protocol), Some(("ThrottlingException".to_owned(), Some("slow down".to_owned()))), "{protocol:?}");
         }
     }
 

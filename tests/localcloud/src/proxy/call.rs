@@ -129,9 +129,7 @@ fn dispatch(
         return (protocol, service_of_target(prefix).to_owned(), operation.to_owned(), input);
     }
     let mut path = uri.path().split('/').skip(1);
-    if let (Some("service"), Some(service), Some("operation"), Some(operation)) =
-        (path.next(), path.next(), path.next(), path.next())
-    {
+    if let (Some("service"), Some(service), Some("operation"), Some(operation)) = (path.next(), path.next(), path.next(), path.next()) {
         return (Protocol::Cbor, service_of_target(service).to_owned(), operation.to_owned(), input::from_cbor(body));
     }
     if content_type.starts_with("application/x-www-form-urlencoded") || is_query_get(method, uri) {
@@ -182,9 +180,8 @@ fn service_of_version(version: &str) -> &str {
 fn s3_operation(method: &Method, uri: &Uri) -> String {
     let has_object = uri.path().trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty());
     let kind = if has_object { "Object" } else { "Bucket" };
-    let names: Vec<String> = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-        .map(|(name, _)| name.into_owned())
-        .collect();
+    let names: Vec<String> =
+        form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).map(|(name, _)| name.into_owned()).collect();
     let asks = |name: &str| names.iter().any(|given| given == name);
     let verb = match method.as_str() {
         "GET" => "Get",
@@ -252,14 +249,7 @@ mod tests {
     #[test]
     fn signature_names_caller_region_and_service() {
         let scope = CredentialScope::from_authorization(SIGNED);
-        assert_eq!(
-            scope,
-            Some(CredentialScope {
-                access_key_id: "ASIAEXAMPLE".into(),
-                region: "eu-west-1".into(),
-                service: "kms".into()
-            })
-        );
+        assert_eq!(scope, Some(CredentialScope { access_key_id: "ASIAEXAMPLE".into(), region: "eu-west-1".into(), service: "kms".into() }));
         assert_eq!(CredentialScope::from_authorization("Bearer x"), None);
         assert_eq!(CredentialScope::from_authorization("AWS4-HMAC-SHA256 Credential=, x"), None);
     }

@@ -67,10 +67,7 @@ impl Caller {
             Some(("user", path)) => Kind::IamUser { name: path.rsplit('/').next().unwrap_or(path).to_owned() },
             Some(("assumed-role", session)) => {
                 let (role_name, _) = session.split_once('/')?;
-                let role_arn = principal
-                    .role_arn
-                    .clone()
-                    .unwrap_or_else(|| format!("arn:aws:iam::{account}:role/{role_name}"));
+                let role_arn = principal.role_arn.clone().unwrap_or_else(|| format!("arn:aws:iam::{account}:role/{role_name}"));
                 let role_id = principal.principal_id.split(':').next().unwrap_or_default();
                 let role_id = if role_id.is_empty() { made_up_id("AROA", role_name) } else { role_id.to_owned() };
                 Kind::AssumedRole { role_name: role_name.to_owned(), role_arn, role_id }

@@ -98,10 +98,10 @@ pub(crate) fn record(source: &str, recorded: &Recorded<'_>) -> Value {
     set("requestID", json!(answer.request_id()));
     set("eventID", json!(event_id));
     set("readOnly", json!(false));
-    if call.service == "kms" {
-        if let Some(resources) = resources(call, answer, caller, *key_arn) {
-            set("resources", resources);
-        }
+    if call.service == "kms"
+        && let Some(resources) = resources(call, answer, caller, *key_arn)
+    {
+        set("resources", resources);
     }
     set("eventType", json!("AwsApiCall"));
     if let Some(version) = api_version(&call.service) {
@@ -213,9 +213,7 @@ fn key_metadata(metadata: &Value) -> Value {
 fn resources(call: &Call, answer: &Answer, caller: &Caller, key_arn: Option<&str>) -> Option<Value> {
     let members = answer.members(call.protocol);
     let created = members.pointer("/KeyMetadata/Arn").and_then(Value::as_str);
-    let alias = call
-        .text("AliasName")
-        .map(|name| format!("arn:aws:kms:{}:{}:{name}", call.region, caller.account));
+    let alias = call.text("AliasName").map(|name| format!("arn:aws:kms:{}:{}:{name}", call.region, caller.account));
     let arns: Vec<Value> = alias
         .as_deref()
         .into_iter()

@@ -44,18 +44,13 @@ fn alice() -> Option<Caller> {
 fn recorded(call: &Call, answer: &Answer, key_arn: Option<&str>) -> Value {
     let (Some(source), Some(caller)) = (recorded_source(call), alice()) else { return Value::Null };
     let at = Timestamp::from_second(1_795_197_749).unwrap_or_default();
-    record(
-        source,
-        &Recorded { call, caller: &caller, answer, key_arn, at, event_id: "event-1".into(), source_ip: "192.0.2.0".into() },
-    )
+    record(source, &Recorded { call, caller: &caller, answer, key_arn, at, event_id: "event-1".into(), source_ip: "192.0.2.0".into() })
 }
 
 #[test]
 fn scheduled_deletion_has_the_documented_record() {
     let call = kms("ScheduleKeyDeletion", json!({"KeyId": "1234abcd-12ab-34cd-56ef-1234567890ab", "PendingWindowInDays": 7}));
-    let answer = ok(&format!(
-        r#"{{"KeyId":"{KEY}","DeletionDate":1795802549,"KeyState":"PendingDeletion","PendingWindowInDays":7}}"#
-    ));
+    let answer = ok(&format!(r#"{{"KeyId":"{KEY}","DeletionDate":1795802549,"KeyState":"PendingDeletion","PendingWindowInDays":7}}"#));
     assert_eq!(
         recorded(&call, &answer, Some(KEY)),
         json!({
@@ -104,11 +99,7 @@ fn response_elements_are_those_that_each_call_has() {
         (kms("TagResource", json!({"KeyId": "k"})), "{}".into(), Value::Null),
         (kms("CreateGrant", json!({"KeyId": "k"})), r#"{"GrantId":"g","GrantToken":"t"}"#.into(), json!({"grantId": "g"})),
         (call("cloudtrail", "StopLogging", Protocol::Json11, json!({"Name": "t"})), "{}".into(), Value::Null),
-        (
-            call("events", "PutRule", Protocol::Json11, json!({"Name": "r"})),
-            r#"{"RuleArn":"arn:r"}"#.into(),
-            json!({"ruleArn": "arn:r"}),
-        ),
+        (call("events", "PutRule", Protocol::Json11, json!({"Name": "r"})), r#"{"RuleArn":"arn:r"}"#.into(), json!({"ruleArn": "arn:r"})),
         (
             call("sns", "CreateTopic", Protocol::Query, json!({"Name": "t"})),
             "<CreateTopicResponse><CreateTopicResult><TopicArn>arn:t</TopicArn></CreateTopicResult></CreateTopicResponse>".into(),
@@ -123,9 +114,8 @@ fn response_elements_are_those_that_each_call_has() {
 
 #[test]
 fn created_key_is_shown_with_its_metadata() {
-    let body = format!(
-        r#"{{"KeyMetadata":{{"KeyId":"k","Arn":"{KEY}","CreationDate":1795197749,"Enabled":true,"SigningAlgorithms":[]}}}}"#
-    );
+    let body =
+        format!(r#"{{"KeyMetadata":{{"KeyId":"k","Arn":"{KEY}","CreationDate":1795197749,"Enabled":true,"SigningAlgorithms":[]}}}}"#);
     let record = recorded(&kms("CreateKey", json!({})), &ok(&body), None);
     assert_eq!(
         record.get("responseElements"),

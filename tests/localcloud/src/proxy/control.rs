@@ -51,6 +51,7 @@ pub(crate) fn routes() -> Router<Arc<Proxy>> {
         .route("/service-events", post(service_event))
         .route("/keys/state", post(key_state))
         .route("/keys/expire", post(expire_key))
+        .route("/schedules/fire", post(fire_schedule))
         .route("/reset", post(reset))
 }
 
@@ -72,8 +73,7 @@ async fn publish(State(proxy): Shared, Json(event): Json<Event>) -> StatusCode {
 }
 
 async fn faults(State(proxy): Shared) -> Json<Value> {
-    let listed: Vec<Value> =
-        proxy.call_faults().list().into_iter().map(|(fault, seen)| json!({"fault": fault, "seen": seen})).collect();
+    let listed: Vec<Value> = proxy.call_faults().list().into_iter().map(|(fault, seen)| json!({"fault": fault, "seen": seen})).collect();
     Json(Value::Array(listed))
 }
 
@@ -155,6 +155,16 @@ async fn key_state(State(proxy): Shared, Json(change): Json<KeyChange>) -> Resul
 async fn expire_key(State(proxy): Shared, Json(change): Json<KeyChange>) -> Result<StatusCode, LocalCloudError> {
     proxy.expire_key(&change.key_arn).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+struct Schedule {
+    name: String,
+}
+
+async fn fire_schedule(State(proxy): Shared, Json(schedule): Json<Schedule>) -> Result<StatusCode, LocalCloudError> {
+    proxy.fire_schedule(&schedule.name).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 async fn reset(State(proxy): Shared) -> Result<StatusCode, LocalCloudError> {

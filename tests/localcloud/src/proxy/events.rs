@@ -221,10 +221,7 @@ mod tests {
     }
 
     fn names(deliveries: &[Delivery]) -> Vec<(String, u64, u32)> {
-        deliveries
-            .iter()
-            .map(|due| (due.event.name().unwrap_or_default().to_owned(), due.delay_ms, due.copies))
-            .collect()
+        deliveries.iter().map(|due| (due.event.name().unwrap_or_default().to_owned(), due.delay_ms, due.copies)).collect()
     }
 
     #[test]

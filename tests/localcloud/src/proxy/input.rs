@@ -18,8 +18,7 @@ const MAPS: &[&str] = &[
 ];
 
 /// Members of AWS Query calls that CloudTrail shows as numbers or booleans.
-const TYPED: &[&str] =
-    &["ActionsEnabled", "DatapointsToAlarm", "EvaluationPeriods", "Period", "ReturnSubscriptionArn", "Threshold"];
+const TYPED: &[&str] = &["ActionsEnabled", "DatapointsToAlarm", "EvaluationPeriods", "Period", "ReturnSubscriptionArn", "Threshold"];
 
 /// Spells members the way CloudTrail does: first letter small, keys of maps untouched.
 #[must_use]
@@ -35,6 +34,7 @@ pub(crate) fn camel_case(value: &Value) -> Value {
                 .collect(),
         ),
         Value::Array(items) => Value::Array(items.iter().map(camel_case).collect()),
+        Value::Number(number) if number.is_f64() => number.as_f64().map_or(Value::Null, whole_or_float),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
@@ -124,6 +124,7 @@ pub(crate) fn from_cbor(body: &[u8]) -> Value {
     ciborium::from_reader::<ciborium::Value, _>(body).map_or(Value::Null, |value| cbor_to_json(&value))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is not ours and may grow; what JSON cannot hold is null")]
 fn cbor_to_json(value: &ciborium::Value) -> Value {
     match value {
         ciborium::Value::Bool(flag) => Value::Bool(*flag),
@@ -131,9 +132,9 @@ fn cbor_to_json(value: &ciborium::Value) -> Value {
         ciborium::Value::Float(number) => whole_or_float(*number),
         ciborium::Value::Text(text) => Value::String(text.clone()),
         ciborium::Value::Array(items) => Value::Array(items.iter().map(cbor_to_json).collect()),
-        ciborium::Value::Map(members) => Value::Object(
-            members.iter().filter_map(|(name, value)| Some((name.as_text()?.to_owned(), cbor_to_json(value)))).collect(),
-        ),
+        ciborium::Value::Map(members) => {
+            Value::Object(members.iter().filter_map(|(name, value)| Some((name.as_text()?.to_owned(), cbor_to_json(value)))).collect())
+        }
         ciborium::Value::Tag(_, inner) => cbor_to_json(inner),
         _ => Value::Null,
     }
@@ -168,13 +169,15 @@ mod tests {
             "KeyId": "k",
             "Tags": [{"TagKey": "Department", "TagValue": "IT"}],
             "Constraints": {"EncryptionContextSubset": {"ContextKey1": "Value1"}},
-            "S3BucketName": "b"
+            "S3BucketName": "b",
+            "Threshold": 70.0
         });
         let expected = json!({
             "keyId": "k",
             "tags": [{"tagKey": "Department", "tagValue": "IT"}],
             "constraints": {"encryptionContextSubset": {"ContextKey1": "Value1"}},
-            "s3BucketName": "b"
+            "s3BucketName": "b",
+            "threshold": 70
         });
         assert_eq!(camel_case(&given), expected);
     }

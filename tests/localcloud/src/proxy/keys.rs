@@ -30,12 +30,7 @@ struct Place<'a> {
 
 impl Proxy {
     /// Answers a KMS call.
-    pub(crate) async fn answer_kms(
-        &self,
-        call: &Call,
-        caller: &Caller,
-        incoming: &Incoming,
-    ) -> Result<KmsAnswer, LocalCloudError> {
+    pub(crate) async fn answer_kms(&self, call: &Call, caller: &Caller, incoming: &Incoming) -> Result<KmsAnswer, LocalCloudError> {
         let (operation, account, region) = (call.operation.as_str(), caller.account.as_str(), call.region.as_str());
         let refuse = |refusal: &Refusal, key_arn| KmsAnswer { answer: Answer::refused(call, refusal), key_arn };
         if let Some(refusal) = self.quotas().take(operation, account, region, Instant::now()) {
@@ -71,23 +66,17 @@ impl Proxy {
     }
 
     /// Puts right what the emulator does otherwise than KMS when a call succeeds.
-    async fn correct(
-        &self,
-        call: &Call,
-        place: &Place<'_>,
-        before: &Key,
-        answer: Answer,
-    ) -> Result<Answer, LocalCloudError> {
+    async fn correct(&self, call: &Call, place: &Place<'_>, before: &Key, answer: Answer) -> Result<Answer, LocalCloudError> {
         match call.operation.as_str() {
             "ScheduleKeyDeletion" => self.correct_schedule(call, place, before, answer).await,
             "CancelKeyDeletion" => {
-                let stays = if before.key_state == KeyState::Unavailable { json!("Unavailable") } else { json!("Disabled") };
+                let stays = if before.state == KeyState::Unavailable { json!("Unavailable") } else { json!("Disabled") };
                 let fields = json!({"KeyState": stays, "Enabled": false, "_pending_window_days": null});
                 self.upstream.update_key(place.account, place.region, place.key_id, fields).await?;
                 Ok(answer)
             }
             // It takes effect when the key store is connected again.
-            "EnableKey" | "DisableKey" if before.key_state == KeyState::Unavailable => {
+            "EnableKey" | "DisableKey" if before.state == KeyState::Unavailable => {
                 let enabled = call.operation == "EnableKey";
                 let fields = json!({"KeyState": "Unavailable", "Enabled": enabled});
                 self.upstream.update_key(place.account, place.region, place.key_id, fields).await?;
@@ -98,13 +87,7 @@ impl Proxy {
     }
 
     /// A primary key with replicas has no date yet; a replica stays one until it is gone.
-    async fn correct_schedule(
-        &self,
-        call: &Call,
-        place: &Place<'_>,
-        before: &Key,
-        answer: Answer,
-    ) -> Result<Answer, LocalCloudError> {
+    async fn correct_schedule(&self, call: &Call, place: &Place<'_>, before: &Key, answer: Answer) -> Result<Answer, LocalCloudError> {
         let window_days = call.input.get("PendingWindowInDays").and_then(Value::as_i64).unwrap_or(30);
         let mut members = answer.members(call.protocol);
         if let Some(members) = members.as_object_mut() {
@@ -129,7 +112,7 @@ impl Proxy {
             let fields = json!({"_mrk_regions": regions});
             let member = self.upstream.update_key(place.account, region, place.key_id, fields).await?;
             // The emulator starts the clock of a waiting primary key too early.
-            if member.is_some_and(|member| member.key_state == KeyState::PendingDeletion && member.is_primary_with_replicas()) {
+            if member.is_some_and(|member| member.state == KeyState::PendingDeletion && member.is_primary_with_replicas()) {
                 let fields = json!({"KeyState": "PendingReplicaDeletion", "DeletionDate": null});
                 self.upstream.update_key(place.account, region, place.key_id, fields).await?;
             }
@@ -137,7 +120,7 @@ impl Proxy {
         Ok(())
     }
 
-    /// Answers ListKeys in pages, with markers.
+    /// Answers `ListKeys` in pages, with markers.
     async fn list_keys(&self, call: &Call, account: &str, incoming: &Incoming) -> Result<KmsAnswer, LocalCloudError> {
         let answer = self.upstream.forward(incoming).await?;
         if !answer.status.is_success() {
@@ -173,12 +156,11 @@ impl Proxy {
         }
         let question = json!({"account": account, "region": region, "do": "delete", "key": key_id});
         self.upstream.ask("keys", &question).await?;
-        let left: Vec<String> =
-            key.member_regions.unwrap_or_default().into_iter().filter(|member| member != region).collect();
+        let left: Vec<String> = key.member_regions.unwrap_or_default().into_iter().filter(|member| member != region).collect();
         for member_region in &left {
             let fields = json!({"_mrk_regions": left});
             let member = self.upstream.update_key(account, member_region, key_id, fields).await?;
-            let waits = member.filter(|member| member.key_state == KeyState::PendingReplicaDeletion && left.len() == 1);
+            let waits = member.filter(|member| member.state == KeyState::PendingReplicaDeletion && left.len() == 1);
             if let Some(primary) = waits {
                 let days = primary.pending_window_in_days.unwrap_or(30);
                 let date = Timestamp::now().as_second().saturating_add(days.saturating_mul(86_400));
@@ -208,10 +190,10 @@ fn page(keys: &[Value], marker: Option<&str>, limit: u64) -> Option<Value> {
 /// Splits a key ARN into account, Region and key id.
 pub(crate) fn split_arn(key_arn: &str) -> Result<(&str, &str, &str), LocalCloudError> {
     let parts: Vec<&str> = key_arn.splitn(6, ':').collect();
-    if let &["arn", _, "kms", region, account, resource] = parts.as_slice() {
-        if let Some(key_id) = resource.strip_prefix("key/") {
-            return Ok((account, region, key_id));
-        }
+    if let &["arn", _, "kms", region, account, resource] = parts.as_slice()
+        && let Some(key_id) = resource.strip_prefix("key/")
+    {
+        return Ok((account, region, key_id));
     }
     Err(LocalCloudError::Control(format!("`{key_arn}` is no key ARN: give arn:aws:kms:<region>:<account>:key/<id>")))
 }

@@ -13,7 +13,7 @@ use super::answer::Refusal;
 pub enum KeyState {
     /// Usable.
     Enabled,
-    /// Switched off, by DisableKey or by a cancelled deletion.
+    /// Switched off, by `DisableKey` or by a cancelled deletion.
     Disabled,
     /// Waiting for its deletion.
     PendingDeletion,
@@ -35,9 +35,7 @@ impl KeyState {
     pub fn is_pending_deletion(self) -> bool {
         match self {
             Self::PendingDeletion | Self::PendingReplicaDeletion => true,
-            Self::Enabled | Self::Disabled | Self::PendingImport | Self::Unavailable | Self::Creating | Self::Updating => {
-                false
-            }
+            Self::Enabled | Self::Disabled | Self::PendingImport | Self::Unavailable | Self::Creating | Self::Updating => false,
         }
     }
 }
@@ -47,9 +45,11 @@ impl KeyState {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Key {
     pub(crate) arn: String,
-    pub(crate) key_state: KeyState,
+    #[serde(rename = "KeyState")]
+    pub(crate) state: KeyState,
     pub(crate) origin: String,
-    pub(crate) key_spec: String,
+    #[serde(rename = "KeySpec")]
+    pub(crate) spec: String,
     #[serde(default)]
     pub(crate) has_material: bool,
     #[serde(default)]
@@ -65,10 +65,9 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Tells whether a CancelKeyDeletion has something to cancel.
+    /// Tells whether a `CancelKeyDeletion` has something to cancel.
     fn deletion_is_pending(&self) -> bool {
-        self.key_state.is_pending_deletion()
-            || (self.key_state == KeyState::Unavailable && self.deletion_date.is_some())
+        self.state.is_pending_deletion() || (self.state == KeyState::Unavailable && self.deletion_date.is_some())
     }
 
     fn is_external_without_material(&self) -> bool {
@@ -77,8 +76,7 @@ impl Key {
 
     /// Tells whether the key is a primary key that has replicas.
     pub(crate) fn is_primary_with_replicas(&self) -> bool {
-        self.multi_region_type.as_deref() == Some("PRIMARY")
-            && self.member_regions.as_ref().is_some_and(|regions| regions.len() > 1)
+        self.multi_region_type.as_deref() == Some("PRIMARY") && self.member_regions.as_ref().is_some_and(|regions| regions.len() > 1)
     }
 }
 
@@ -194,11 +192,11 @@ pub(crate) fn not_found(given: &str, account: &str, region: &str) -> Refusal {
 #[must_use]
 pub(crate) fn state_refusal(operation: &str, key: &Key) -> Option<Refusal> {
     let invalid = |words: &str| Some(Refusal::bad_request("KMSInvalidStateException", format!("{} {words}", key.arn)));
-    let refuse_as_it_is = || invalid(words_for(key.key_state));
+    let refuse_as_it_is = || invalid(words_for(key.state));
     match operation {
         "CancelKeyDeletion" if key.deletion_is_pending() => None,
         "CancelKeyDeletion" => invalid("is not pending deletion."),
-        "EnableKey" | "DisableKey" => match key.key_state {
+        "EnableKey" | "DisableKey" => match key.state {
             KeyState::Enabled | KeyState::Disabled if key.is_external_without_material() && operation == "EnableKey" => {
                 invalid("is pending import.")
             }
@@ -209,31 +207,36 @@ pub(crate) fn state_refusal(operation: &str, key: &Key) -> Option<Refusal> {
             | KeyState::Creating
             | KeyState::Updating => refuse_as_it_is(),
         },
-        "ScheduleKeyDeletion" => match key.key_state {
+        "ScheduleKeyDeletion" => match key.state {
             KeyState::Unavailable if key.deletion_date.is_some() => invalid("is pending deletion."),
-            KeyState::Enabled
-            | KeyState::Disabled
-            | KeyState::PendingImport
-            | KeyState::Unavailable
-            | KeyState::Creating => None,
+            KeyState::Enabled | KeyState::Disabled | KeyState::PendingImport | KeyState::Unavailable | KeyState::Creating => None,
             KeyState::PendingDeletion | KeyState::PendingReplicaDeletion | KeyState::Updating => refuse_as_it_is(),
         },
-        "TagResource" | "UntagResource" | "UpdateKeyDescription" | "CreateAlias" | "UpdateAlias" | "ReplicateKey"
-        | "UpdatePrimaryRegion" | "ImportKeyMaterial" | "GetParametersForImport" => {
-            if key.key_state.is_pending_deletion() { refuse_as_it_is() } else { None }
+        "TagResource"
+        | "UntagResource"
+        | "UpdateKeyDescription"
+        | "CreateAlias"
+        | "UpdateAlias"
+        | "ReplicateKey"
+        | "UpdatePrimaryRegion"
+        | "ImportKeyMaterial"
+        | "GetParametersForImport" => {
+            if key.state.is_pending_deletion() {
+                refuse_as_it_is()
+            } else {
+                None
+            }
         }
-        "CreateGrant" => match key.key_state {
-            KeyState::Disabled => disabled(key),
+        "CreateGrant" => match key.state {
+            KeyState::Disabled => Some(disabled(key)),
             KeyState::PendingDeletion | KeyState::PendingReplicaDeletion | KeyState::PendingImport => refuse_as_it_is(),
             KeyState::Enabled | KeyState::Unavailable | KeyState::Creating | KeyState::Updating => None,
         },
         "EnableKeyRotation" | "DisableKeyRotation" => rotation_refusal(key),
-        operation if CRYPTOGRAPHIC.contains(&operation) => match key.key_state {
+        operation if CRYPTOGRAPHIC.contains(&operation) => match key.state {
             // The emulator refuses these itself, in the right words.
             KeyState::Enabled | KeyState::Disabled | KeyState::PendingDeletion | KeyState::PendingImport => None,
-            KeyState::PendingReplicaDeletion | KeyState::Unavailable | KeyState::Creating | KeyState::Updating => {
-                refuse_as_it_is()
-            }
+            KeyState::PendingReplicaDeletion | KeyState::Unavailable | KeyState::Creating | KeyState::Updating => refuse_as_it_is(),
         },
         _ => None,
     }
@@ -241,30 +244,28 @@ pub(crate) fn state_refusal(operation: &str, key: &Key) -> Option<Refusal> {
 
 /// Rotation exists for symmetric encryption keys with material of KMS itself.
 fn rotation_refusal(key: &Key) -> Option<Refusal> {
-    if key.key_spec != "SYMMETRIC_DEFAULT" || key.origin != "AWS_KMS" {
-        let what = if key.key_spec == "SYMMETRIC_DEFAULT" { "origin" } else { "key spec" };
-        let value = if what == "origin" { &key.origin } else { &key.key_spec };
+    if key.spec != "SYMMETRIC_DEFAULT" || key.origin != "AWS_KMS" {
+        let what = if key.spec == "SYMMETRIC_DEFAULT" { "origin" } else { "key spec" };
+        let value = if what == "origin" { &key.origin } else { &key.spec };
         return Some(Refusal::bad_request(
             "UnsupportedOperationException",
             format!("{} {what} is {value} which is not valid for this operation.", key.arn),
         ));
     }
-    match key.key_state {
+    match key.state {
         KeyState::Enabled => None,
-        KeyState::Disabled => disabled(key),
+        KeyState::Disabled => Some(disabled(key)),
         KeyState::PendingDeletion
         | KeyState::PendingReplicaDeletion
         | KeyState::PendingImport
         | KeyState::Unavailable
         | KeyState::Creating
-        | KeyState::Updating => {
-            Some(Refusal::bad_request("KMSInvalidStateException", format!("{} {}", key.arn, words_for(key.key_state))))
-        }
+        | KeyState::Updating => Some(Refusal::bad_request("KMSInvalidStateException", format!("{} {}", key.arn, words_for(key.state)))),
     }
 }
 
-fn disabled(key: &Key) -> Option<Refusal> {
-    Some(Refusal::bad_request("DisabledException", format!("{} is disabled.", key.arn)))
+fn disabled(key: &Key) -> Refusal {
+    Refusal::bad_request("DisabledException", format!("{} is disabled.", key.arn))
 }
 
 fn words_for(state: KeyState) -> &'static str {

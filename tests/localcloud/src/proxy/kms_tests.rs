@@ -7,9 +7,9 @@ const ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/k";
 fn key(state: KeyState) -> Key {
     Key {
         arn: ARN.into(),
-        key_state: state,
+        state,
         origin: if state == KeyState::PendingImport { "EXTERNAL" } else { "AWS_KMS" }.into(),
-        key_spec: "SYMMETRIC_DEFAULT".into(),
+        spec: "SYMMETRIC_DEFAULT".into(),
         has_material: state != KeyState::PendingImport,
         deletion_date: None,
         multi_region_type: None,
@@ -89,8 +89,8 @@ fn a_cancelled_key_without_material_cannot_be_enabled() {
 #[test]
 fn rotation_is_for_symmetric_keys_of_kms_only() {
     for key in [
-        Key { key_spec: "RSA_2048".into(), ..key(KeyState::Enabled) },
-        Key { key_spec: "HMAC_256".into(), ..key(KeyState::Enabled) },
+        Key { spec: "RSA_2048".into(), ..key(KeyState::Enabled) },
+        Key { spec: "HMAC_256".into(), ..key(KeyState::Enabled) },
         Key { origin: "EXTERNAL".into(), ..key(KeyState::Enabled) },
     ] {
         let code = state_refusal("DisableKeyRotation", &key).map(|refusal| refusal.code);
@@ -100,9 +100,7 @@ fn rotation_is_for_symmetric_keys_of_kms_only() {
 
 #[test]
 fn references_are_judged_before_the_key_is_looked_at() {
-    let given = |operation: &str, given: &str| {
-        reference(operation, given, "111122223333", "us-east-1").map_err(|refusal| refusal.code)
-    };
+    let given = |operation: &str, given: &str| reference(operation, given, "111122223333", "us-east-1").map_err(|refusal| refusal.code);
     let table = [
         ("ScheduleKeyDeletion", "k", Ok(Reference::KeyId("k".into()))),
         ("ScheduleKeyDeletion", ARN, Ok(Reference::KeyId("k".into()))),

@@ -13,6 +13,7 @@ pub(crate) mod faults;
 mod input;
 mod keys;
 pub(crate) mod kms;
+mod lookup;
 pub(crate) mod quota;
 pub(crate) mod timeline;
 mod upstream;
@@ -161,12 +162,7 @@ impl Proxy {
     async fn answer(&self, call: &Call, incoming: &Incoming) -> Result<Answer, LocalCloudError> {
         let (began, time, order) = (Instant::now(), Timestamp::now(), self.timeline.next_order());
         let caller = self.caller(call).await?;
-        let target = Target {
-            service: &call.service,
-            operation: &call.operation,
-            key: call.key_reference(),
-            caller: &caller.arn,
-        };
+        let target = Target { service: &call.service, operation: &call.operation, key: call.key_reference(), caller: &caller.arn };
         let hit = self.call_faults().hit(target);
         let (answer, key_arn) = self.answer_with_faults(call, &caller, incoming, hit.as_ref(), time).await?;
         self.timeline.add(Activity::Call(CallEntry {
@@ -208,6 +204,8 @@ impl Proxy {
         let (answer, key_arn) = if call.service == "kms" {
             let done = self.answer_kms(call, caller, incoming).await?;
             (done.answer, done.key_arn)
+        } else if call.service == "cloudtrail" && call.operation == "LookupEvents" {
+            (self.look_up(call, caller, incoming).await?, None)
         } else {
             (self.upstream.forward(incoming).await?, None)
         };
@@ -220,12 +218,28 @@ impl Proxy {
         Ok((answer, key_arn))
     }
 
+    /// Answers `LookupEvents` from the records; the emulator says only whether the caller may.
+    async fn look_up(&self, call: &Call, caller: &Caller, incoming: &Incoming) -> Result<Answer, LocalCloudError> {
+        let (account, region) = (caller.account.as_str(), call.region.as_str());
+        let throttled = self.quotas().take_at(lookup::REQUESTS_PER_SECOND, &call.operation, account, region, Instant::now());
+        if let Some(refusal) = throttled {
+            return Ok(Answer::refused(call, &refusal));
+        }
+        let answer = self.upstream.forward(incoming).await?;
+        if !answer.status.is_success() {
+            return Ok(answer);
+        }
+        Ok(match lookup::lookup(&self.timeline.records(), account, region, &call.input) {
+            Ok(found) => answer.with_members(&found),
+            Err(refusal) => Answer::refused(call, &refusal),
+        })
+    }
+
     /// Writes the CloudTrail record of a call and puts it on the bus as an event.
     fn record(&self, call: &Call, caller: &Caller, answer: &Answer, key_arn: Option<&str>, at: Timestamp) {
         let Some(source) = cloudtrail::recorded_source(call) else { return };
         let event_id = Uuid::new_v4().to_string();
-        let recorded =
-            Recorded { call, caller, answer, key_arn, at, event_id, source_ip: SOURCE_IP.to_owned() };
+        let recorded = Recorded { call, caller, answer, key_arn, at, event_id, source_ip: SOURCE_IP.to_owned() };
         let record = cloudtrail::record(source, &recorded);
         self.timeline.add_record(record.clone());
         self.bus.publish(Event {
@@ -241,8 +255,7 @@ impl Proxy {
     /// Publishes something that KMS did on its own, and records it.
     pub(crate) fn publish_service_event(&self, event_name: &str, key_arn: &str) -> Result<(), LocalCloudError> {
         let (account, region, _) = keys::split_arn(key_arn)?;
-        let record =
-            cloudtrail::service_event(event_name, key_arn, Timestamp::now(), &Uuid::new_v4().to_string());
+        let record = cloudtrail::service_event(event_name, key_arn, Timestamp::now(), &Uuid::new_v4().to_string());
         self.timeline.add_record(record.clone());
         self.bus.publish(Event {
             account: account.to_owned(),
@@ -267,6 +280,16 @@ impl Proxy {
             resources: vec![key_arn.to_owned()],
         });
         Ok(())
+    }
+
+    /// Runs an EventBridge Scheduler schedule now, in the default account and Region.
+    pub(crate) async fn fire_schedule(&self, name: &str) -> Result<(), LocalCloudError> {
+        let question = json!({"account": self.account, "region": self.region, "name": name});
+        let answer = self.upstream.ask("schedules", &question).await?;
+        if answer.get("fired") == Some(&Value::Bool(true)) {
+            return Ok(());
+        }
+        Err(LocalCloudError::Control(format!("there is no schedule `{name}` in {}", self.region)))
     }
 
     /// Deletes a key as if its waiting period were over, and says so on the bus.

@@ -60,12 +60,24 @@ impl Quotas {
         self.buckets.clear();
     }
 
-    /// Takes one call out of its bucket, or says why it may not be made now.
+    /// Takes one call of KMS out of its bucket, or says why it may not be made now.
     pub(crate) fn take(&mut self, operation: &str, account: &str, region: &str, now: Instant) -> Option<Refusal> {
+        self.take_at(kms_requests_per_second(operation)?, operation, account, region, now)
+    }
+
+    /// Takes one call out of a bucket of that many calls a second.
+    pub(crate) fn take_at(
+        &mut self,
+        requests_per_second: u32,
+        operation: &str,
+        account: &str,
+        region: &str,
+        now: Instant,
+    ) -> Option<Refusal> {
         if self.off {
             return None;
         }
-        let rate = f64::from(kms_requests_per_second(operation)?);
+        let rate = f64::from(requests_per_second);
         let bucket = self
             .buckets
             .entry((operation.to_owned(), account.to_owned(), region.to_owned()))
@@ -81,11 +93,11 @@ impl Quotas {
     }
 }
 
-/// The answer of KMS to too many calls.
+/// The answer to too many calls.
 fn throttled() -> Refusal {
     Refusal::bad_request(
         "ThrottlingException",
-        "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+        "Rate exceeded. You have exceeded the rate at which you may call this operation; reduce the frequency of your calls.",
     )
 }
 

@@ -68,13 +68,7 @@ impl Upstream {
     }
 
     /// Corrects stored fields of a key; `null` removes a field.
-    pub(crate) async fn update_key(
-        &self,
-        account: &str,
-        region: &str,
-        name: &str,
-        fields: Value,
-    ) -> Result<Option<Key>, LocalCloudError> {
+    pub(crate) async fn update_key(&self, account: &str, region: &str, name: &str, fields: Value) -> Result<Option<Key>, LocalCloudError> {
         let question = json!({"account": account, "region": region, "do": "update", "key": name, "fields": fields});
         let answer = self.ask("keys", &question).await?;
         read_key(&answer)
@@ -113,9 +107,8 @@ impl Upstream {
 fn read_key(answer: &Value) -> Result<Option<Key>, LocalCloudError> {
     match answer.get("key") {
         None | Some(Value::Null) => Ok(None),
-        Some(key) => serde_json::from_value(key.clone()).map(Some).map_err(|error| LocalCloudError::Emulator {
-            request: "describe a key".to_owned(),
-            problem: format!("{error} in `{key}`"),
-        }),
+        Some(key) => serde_json::from_value(key.clone())
+            .map(Some)
+            .map_err(|error| LocalCloudError::Emulator { request: "describe a key".to_owned(), problem: format!("{error} in `{key}`") }),
     }
 }

@@ -12,17 +12,12 @@ use reprieve_localcloud::LocalCloud;
 use serde_json::Value;
 
 /// Makes one AWS JSON call as the owner of an access key and returns status and members.
-pub(crate) async fn call_as(
-    cloud: &LocalCloud,
-    access_key: &str,
-    region: &str,
-    target: &str,
-    input: Value,
-) -> (u16, Value) {
+pub(crate) async fn call_as(cloud: &LocalCloud, access_key: &str, region: &str, target: &str, input: Value) -> (u16, Value) {
     let service = match target.split('.').next().unwrap_or_default() {
         "TrentService" => "kms",
         "AmazonSQS" => "sqs",
         "AWSEvents" => "events",
+        "CloudTrail_20131101" => "cloudtrail",
         other => panic!("no service for `{other}`"),
     };
     let content_type = if service == "sqs" { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };

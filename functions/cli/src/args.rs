@@ -1,0 +1,94 @@
+//! The command line: verbs, options, and their help. Values are parsed here, so that a verb meets none that is wrong.
+
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use reprieve_core::{AccountId, ApprovalKeys, Region, RoleArn};
+
+/// Brings cryptographic keys back before data is lost.
+#[derive(Debug, Parser)]
+#[command(name = "reprieve", version, about, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Says what Reprieve would decide on events, and why. Nothing is called or changed.
+    #[command(after_long_help = EXPLAIN_HELP)]
+    Explain(ExplainArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The file with the events, or `-` for standard input
+    ///
+    /// EventBridge envelopes, CloudTrail records, SQS batches, CloudTrail files (`{"Records":[...]}`) or the answer of
+    /// `aws cloudtrail lookup-events`; one of them, a JSON array, or one a line (JSONL).
+    #[arg(value_name = "FILE|-")]
+    pub(crate) file: String,
+
+    /// What is known of the keys; without it, what the events claim is assumed
+    ///
+    /// JSON: the facts of one key, taken for every key; or an object of them by key ARN. The form is below.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facts: Option<String>,
+
+    /// The public keys that seal approvals, as `REPRIEVE_APPROVAL_KEYS`: `KEY-ID=BASE64`, separated by commas
+    #[arg(long, value_name = "KEYS", default_value = "", value_parser = ApprovalKeys::parse, hide_default_value = true)]
+    pub(crate) approval_keys: ApprovalKeys,
+
+    /// The time of the decision, such as `2026-01-31T12:00:00Z` [default: the present]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) now: Option<Timestamp>,
+
+    /// The account that is guarded; keys of others are escalated, not acted on [default: any]
+    #[arg(long, value_name = "ID", value_parser = AccountId::parse)]
+    pub(crate) account: Option<AccountId>,
+
+    /// The Region that is guarded; keys of others are escalated, not acted on [default: any]
+    #[arg(long, value_name = "REGION", value_parser = Region::parse)]
+    pub(crate) region: Option<Region>,
+
+    /// Reprieve's own role: its restorative calls are not answered
+    #[arg(long, value_name = "ARN", value_parser = RoleArn::parse)]
+    pub(crate) remediator_role: Option<RoleArn>,
+
+    /// Prints one JSON object a line for each event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const EXPLAIN_HELP: &str = r#"FACTS
+  The facts of one key; every part may be left out, and then counts as unreadable:
+
+    {
+      "state": "PendingDeletion",              DescribeKey.KeyState
+      "deletion_date": "2026-02-01T00:00:00Z",
+      "aws_managed": false,                    DescribeKey.KeyManager is AWS
+      "imported_material": false,              DescribeKey.Origin is EXTERNAL
+      "key_store": "cks-1234567890abcdef0",
+      "tags": {"env": "prod", "reprieve:incident-hold": "INC-1"},
+      "rotation_enabled": false,
+      "rotation_period_days": 365,
+      "serving_before": "Enabled",             or Disabled: the last state that somebody entitled wanted
+      "approvals": []                          sealed approvals in the ledger
+    }
+
+  A key that does not exist any more is {"exists": false}. Of several keys:
+
+    {"arn:aws:kms:eu-central-1:111122223333:key/1234abcd-...": {"state": "Disabled"}, "arn:...": {...}}
+
+OUTPUT WITH --json
+  {"threat","resource","actor","decision":"stand|remedy|escalate","plan":[{"step",...}],"why","policies":[...],"oddities":[...],...}
+  An event that cannot be understood is {"error","line"}, and the rest go on.
+
+EXIT CODES
+  0  every event was understood
+  2  bad input, named on standard error: a file, an option, or an event that cannot be understood
+
+EXAMPLES
+  reprieve explain events.jsonl
+  reprieve explain events.jsonl --facts facts.json --json | jq -r 'select(.decision != "stand") | .why'
+  aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=ScheduleKeyDeletion | reprieve explain -
+"#;

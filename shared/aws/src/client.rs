@@ -1,0 +1,142 @@
+//! The SDK clients, built by hand: one HTTP client, one retry and time-out policy, credentials given.
+//!
+//! Nothing is looked up: no profile, no instance metadata, no environment. See `http` and `tls` for what is underneath.
+
+use std::time::Duration;
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_kms::config::BehaviorVersion;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::app_name::AppName;
+use aws_types::region::Region;
+
+use crate::audit::S3AuditSink;
+use crate::clock::SystemClock;
+use crate::http::{Http, Schemes, Waits};
+use crate::kms::KmsKeyControl;
+use crate::ledger::DynamoLedger;
+use crate::notice::SnsNoticeSink;
+use crate::settings::AwsSettings;
+use crate::tls::TlsError;
+
+/// For name resolution, TCP and TLS together.
+const CONNECT_WAIT: Duration = Duration::from_secs(1);
+/// From sending a request to the head of its answer, a new connection included.
+const ANSWER_WAIT: Duration = Duration::from_secs(3);
+/// One attempt, up to the whole answer being read.
+const ATTEMPT_WAIT: Duration = Duration::from_secs(4);
+/// All attempts of one call. A third of the function's time-out: a plan is two such calls in a row.
+const OPERATION_WAIT: Duration = Duration::from_secs(10);
+/// The attempts of one call, the first included. What then remains is retried by the queue.
+const ATTEMPTS: u32 = 4;
+
+/// Shows in CloudTrail's `userAgent` of every call.
+const APP_NAME: &str = "reprieve";
+
+/// Says why no clients can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The endpoint is no URL.
+    #[error("the endpoint `{url}` is no URL such as `http://127.0.0.1:4566`")]
+    Endpoint {
+        /// What was given.
+        url: String,
+    },
+}
+
+/// The clients of all services, over one connection pool.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    pub(crate) kms: aws_sdk_kms::Client,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) sns: aws_sdk_sns::Client,
+    pub(crate) http: Http,
+}
+
+/// The engine's ports on AWS.
+#[derive(Debug)]
+pub struct AwsPorts {
+    /// Keys.
+    pub keys: KmsKeyControl,
+    /// The ledger.
+    pub ledger: DynamoLedger,
+    /// Audit records.
+    pub audit: S3AuditSink,
+    /// Notices.
+    pub notices: SnsNoticeSink,
+    /// The time.
+    pub clock: SystemClock,
+}
+
+/// Makes the clients. Opens no connection: see [`Clients::warm`].
+///
+/// # Errors
+/// When TLS cannot be set up, or the endpoint is no URL.
+pub fn connect(settings: &AwsSettings) -> Result<Clients, ConnectError> {
+    let schemes = if settings.endpoint_url.is_some() { Schemes::HttpToo } else { Schemes::HttpsOnly };
+    if let Some(url) = settings.endpoint_url.as_ref().filter(|url| !is_url(url)) {
+        return Err(ConnectError::Endpoint { url: url.clone() });
+    }
+    let http = Http::new(Waits { connect: CONNECT_WAIT, answer: ANSWER_WAIT }, schemes)?;
+    let config = sdk_config(settings, &http);
+    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(settings.endpoint_url.is_some()).build();
+    Ok(Clients {
+        kms: aws_sdk_kms::Client::new(&config),
+        dynamodb: aws_sdk_dynamodb::Client::new(&config),
+        s3: aws_sdk_s3::Client::from_conf(s3),
+        sns: aws_sdk_sns::Client::new(&config),
+        http,
+    })
+}
+
+impl Clients {
+    /// Makes the engine's ports over these clients.
+    #[must_use]
+    pub fn ports(&self, settings: &AwsSettings) -> AwsPorts {
+        AwsPorts {
+            keys: KmsKeyControl::new(self.kms.clone(), settings.quotas),
+            ledger: DynamoLedger::new(self.dynamodb.clone(), &settings.ledger_table, settings.lease),
+            audit: S3AuditSink::new(self.s3.clone(), &settings.audit_bucket, settings.retention_days),
+            notices: SnsNoticeSink::new(self.sns.clone(), &settings.topic_arn),
+            clock: SystemClock,
+        }
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+}
+
+fn sdk_config(settings: &AwsSettings, http: &Http) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_WAIT)
+        .read_timeout(ANSWER_WAIT)
+        .operation_attempt_timeout(ATTEMPT_WAIT)
+        .operation_timeout(OPERATION_WAIT)
+        .build();
+    // Adaptive: after a throttled answer the client slows itself down instead of spending its attempts.
+    let retries = RetryConfig::adaptive()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(Duration::from_millis(200))
+        .with_max_backoff(Duration::from_secs(2));
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(settings.region.to_string()))
+        .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
+        .http_client(http.for_sdk())
+        .retry_config(retries)
+        .timeout_config(timeouts)
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SharedTimeSource::new(SystemTimeSource::new()));
+    config.set_endpoint_url(settings.endpoint_url.clone());
+    config.set_app_name(AppName::new(APP_NAME).ok());
+    config.build()
+}

@@ -1,0 +1,209 @@
+//! The shapes of the ledger's items, to and from attributes that a person can read in the console.
+//!
+//! | `pk` | `sk` | what |
+//! |---|---|---|
+//! | key ARN | `inventory` | the state to give back: `serving`, `as_of`, `rotation_enabled`, `rotation_period_days` |
+//! | key ARN | `case` | the latest case; open while it carries `open_shard`, which puts it into the index `open-cases` |
+//! | key ARN | `approval#CHANGE#ACTION` | an approval given outside the key, with its seal |
+//! | `event#EVENT-ID` | `claim` | who works on an event, and the intent; deleted by TTL |
+//!
+//! Times are ISO 8601 in UTC with nine digits after the second, so that they sort as text.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use reprieve_core::approval::SealedApproval;
+use reprieve_core::facts::Rotation;
+use reprieve_core::{Case, EventId, Inventory, KeyArn, Serving};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// One item.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+pub(crate) const INVENTORY: &str = "inventory";
+pub(crate) const CASE: &str = "case";
+pub(crate) const CLAIM: &str = "claim";
+pub(crate) const APPROVAL_PREFIX: &str = "approval#";
+
+/// The one value of `open_shard`. A single index partition carries 1,000 writes a second, two hundred times what can be remedied.
+pub(crate) const OPEN: &str = "open";
+
+/// Sorts after every deadline; no timestamp is written so.
+pub(crate) const NO_DEADLINE: &str = "9999-12-31T23:59:59.999999999Z";
+
+/// Says which attribute of which item cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the attribute `{attribute}` of the ledger item `{sk}` {what}")]
+pub(crate) struct ItemError {
+    sk: String,
+    attribute: &'static str,
+    what: String,
+}
+
+/// Reads the attributes of one item.
+pub(crate) struct Reader<'a>(pub(crate) &'a Item);
+
+impl Reader<'_> {
+    fn error(&self, attribute: &'static str, what: impl Into<String>) -> ItemError {
+        ItemError { sk: self.optional_text("sk").unwrap_or_default().to_owned(), attribute, what: what.into() }
+    }
+
+    /// Returns a text, or nothing where it is absent or no text.
+    pub(crate) fn optional_text(&self, attribute: &str) -> Option<&str> {
+        self.0.get(attribute)?.as_s().ok().map(String::as_str)
+    }
+
+    fn text(&self, attribute: &'static str) -> Result<&str, ItemError> {
+        self.optional_text(attribute).ok_or_else(|| self.error(attribute, "is missing or no string"))
+    }
+
+    fn optional_time(&self, attribute: &'static str) -> Result<Option<Timestamp>, ItemError> {
+        let parse = |text: &str| text.parse().map_err(|error| self.error(attribute, format!("is `{text}`, no time: {error}")));
+        self.optional_text(attribute).map(parse).transpose()
+    }
+
+    fn time(&self, attribute: &'static str) -> Result<Timestamp, ItemError> {
+        self.optional_time(attribute)?.ok_or_else(|| self.error(attribute, "is missing or no string"))
+    }
+
+    fn optional_flag(&self, attribute: &str) -> Option<bool> {
+        self.0.get(attribute)?.as_bool().ok().copied()
+    }
+
+    /// Returns a whole number, or nothing where it is absent or none.
+    pub(crate) fn optional_number(&self, attribute: &str) -> Option<u32> {
+        self.0.get(attribute)?.as_n().ok()?.parse().ok()
+    }
+
+    fn document<T: DeserializeOwned>(&self, attribute: &'static str) -> Result<T, ItemError> {
+        let value = self.0.get(attribute).ok_or_else(|| self.error(attribute, "is missing"))?;
+        serde_json::from_value(json_of(value)).map_err(|error| self.error(attribute, format!("cannot be read: {error}")))
+    }
+
+    /// Reads the state to give back.
+    pub(crate) fn inventory(&self) -> Result<Inventory, ItemError> {
+        let rotation = self
+            .optional_flag("rotation_enabled")
+            .map(|enabled| Rotation { enabled, period_days: self.optional_number("rotation_period_days") });
+        Ok(Inventory { serving: self.document::<Serving>("serving")?, as_of: self.time("as_of")?, rotation })
+    }
+
+    /// Reads the key's case; `None` where it is closed.
+    pub(crate) fn open_case(&self) -> Result<Option<Case>, ItemError> {
+        if self.optional_text("open_shard").is_none() {
+            return Ok(None);
+        }
+        let deadline = if self.text("deadline")? == NO_DEADLINE { None } else { self.optional_time("deadline")? };
+        Ok(Some(Case {
+            event_id: EventId::parse(self.text("event_id")?).map_err(|error| self.error("event_id", error.to_string()))?,
+            threat: self.document("threat")?,
+            event_time: self.optional_time("event_time")?,
+            actor: self.document("actor")?,
+            opened_at: self.time("opened_at")?,
+            deadline,
+            cancelled_at: self.optional_time("cancelled_at")?,
+            stands: self.optional_flag("stands").unwrap_or_default(),
+        }))
+    }
+
+    /// Reads the key that the item belongs to.
+    pub(crate) fn key(&self) -> Result<KeyArn, ItemError> {
+        KeyArn::parse(self.text("pk")?).map_err(|error| self.error("pk", error.to_string()))
+    }
+
+    /// Reads an approval.
+    pub(crate) fn approval(&self) -> Result<SealedApproval, ItemError> {
+        Ok(SealedApproval {
+            change: self.text("change")?.to_owned(),
+            action: self.text("action")?.to_owned(),
+            window: self.text("window")?.to_owned(),
+            approver: self.text("approver")?.to_owned(),
+            seal: self.text("seal")?.to_owned(),
+        })
+    }
+}
+
+/// Writes an open case. Absent values are left out, but for the deadline, by which the index sorts.
+///
+/// # Errors
+/// When the actor or threat has no JSON form, which they always have.
+pub(crate) fn of_case(key: &KeyArn, case: &Case) -> Result<Item, serde_json::Error> {
+    let mut item = Item::from([
+        ("pk".to_owned(), text(key.as_str())),
+        ("sk".to_owned(), text(CASE)),
+        ("open_shard".to_owned(), text(OPEN)),
+        ("deadline".to_owned(), case.deadline.map_or_else(|| text(NO_DEADLINE), time)),
+        ("event_id".to_owned(), text(case.event_id.as_str())),
+        ("threat".to_owned(), document(&case.threat)?),
+        ("actor".to_owned(), document(&case.actor)?),
+        ("opened_at".to_owned(), time(case.opened_at)),
+        ("stands".to_owned(), AttributeValue::Bool(case.stands)),
+    ]);
+    item.extend(case.event_time.map(|at| ("event_time".to_owned(), time(at))));
+    item.extend(case.cancelled_at.map(|at| ("cancelled_at".to_owned(), time(at))));
+    Ok(item)
+}
+
+/// Writes an approval.
+pub(crate) fn of_approval(key: &KeyArn, approval: &SealedApproval) -> Item {
+    let SealedApproval { change, action, window, approver, seal } = approval;
+    let sk = format!("{APPROVAL_PREFIX}{change}#{action}");
+    [("pk", key.as_str()), ("sk", &sk), ("change", change), ("action", action), ("window", window), ("approver", approver), ("seal", seal)]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), text(value)))
+        .collect()
+}
+
+/// A string attribute.
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A number attribute.
+pub(crate) fn number(value: impl Into<i64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+/// A time attribute: fixed width, so that it sorts as text.
+pub(crate) fn time(at: Timestamp) -> AttributeValue {
+    text(format!("{at:.9}"))
+}
+
+/// The partition of an event's claim.
+pub(crate) fn event_partition(event_id: &EventId) -> AttributeValue {
+    text(format!("event#{event_id}"))
+}
+
+/// Anything with a JSON form, as typed attributes.
+///
+/// # Errors
+/// When it has no JSON form.
+pub(crate) fn document(value: &impl Serialize) -> Result<AttributeValue, serde_json::Error> {
+    serde_json::to_value(value).map(attribute_of)
+}
+
+fn attribute_of(value: Value) -> AttributeValue {
+    match value {
+        Value::Null => AttributeValue::Null(true),
+        Value::Bool(flag) => AttributeValue::Bool(flag),
+        Value::Number(number) => AttributeValue::N(number.to_string()),
+        Value::String(text) => AttributeValue::S(text),
+        Value::Array(values) => AttributeValue::L(values.into_iter().map(attribute_of).collect()),
+        Value::Object(fields) => AttributeValue::M(fields.into_iter().map(|(name, value)| (name, attribute_of(value))).collect()),
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "binary and set attributes are never written here, and have no JSON form")]
+fn json_of(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::Bool(flag) => Value::Bool(*flag),
+        AttributeValue::N(number) => number.parse().map_or(Value::Null, Value::Number),
+        AttributeValue::S(text) => Value::String(text.clone()),
+        AttributeValue::L(values) => Value::Array(values.iter().map(json_of).collect()),
+        AttributeValue::M(fields) => Value::Object(fields.iter().map(|(name, value)| (name.clone(), json_of(value))).collect()),
+        _ => Value::Null,
+    }
+}
