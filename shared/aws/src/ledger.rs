@@ -69,7 +69,28 @@ impl DynamoLedger {
         self.client.update_item().table_name(&self.table).key("pk", pk).key("sk", text(sk))
     }
 
-    /// Writes the case where the key has no open one for the same event. Returns that one otherwise.
+    /// Notes the cancellation in the open case of the same event, whose deadline is no later than this one. Returns the case in the
+    /// table where that is not so.
+    async fn note_cancellation(&self, key: &KeyArn, case: &Case, cancelled_at: Timestamp) -> Result<Result<(), Option<Item>>, CallError> {
+        let update = self
+            .update(text(key.as_str()), item::CASE)
+            .update_expression("SET cancelled_at = :cancelled_at, stands = :stands")
+            .condition_expression("attribute_exists(open_shard) AND event_id = :event_id AND deadline <= :deadline")
+            .expression_attribute_values(":cancelled_at", time(cancelled_at))
+            .expression_attribute_values(":stands", AttributeValue::Bool(case.stands))
+            .expression_attribute_values(":event_id", text(case.event_id.as_str()))
+            .expression_attribute_values(":deadline", item::deadline(case))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match update.send().await {
+            Ok(_) => Ok(Ok(())),
+            Err(error) => match condition_failed(&error) {
+                Some(failed) => Ok(Err(failed.item().cloned())),
+                None => Err(sorted(UPDATE)(error)),
+            },
+        }
+    }
+
+    /// Writes the case where the guard holds. Returns the case in the table otherwise.
     async fn put_case(&self, item: Item, guard: CaseGuard<'_>) -> Result<Result<(), Option<Item>>, CallError> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item)).condition_expression(guard.expression());
         let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -203,10 +224,12 @@ impl Ledger for DynamoLedger {
     /// was opened, and that it was cancelled.
     async fn open_case(&self, key: &KeyArn, case: &Case) -> Result<(), CallError> {
         let item = |case: &Case| item::of_case(key, case).map_err(|error| unreadable(error.to_string()));
-        let mut held = match self.put_case(item(case)?, CaseGuard::NoneOf(&case.event_id)).await? {
-            Ok(()) => return Ok(()),
-            Err(held) => held,
+        // One round trip for the two usual cases: the first word of an event, and that its deletion was cancelled.
+        let first = match case.cancelled_at {
+            Some(cancelled_at) => self.note_cancellation(key, case, cancelled_at).await?,
+            None => self.put_case(item(case)?, CaseGuard::NoneOf(&case.event_id)).await?,
         };
+        let Err(mut held) = first else { return Ok(()) };
         for _ in 0..MERGE_ATTEMPTS {
             let open = held.as_ref().map(|held| Reader(held).open_case()).transpose().map_err(unreadable_item)?.flatten();
             let same = open.filter(|open| open.event_id == case.event_id).zip(held.as_ref());

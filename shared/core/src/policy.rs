@@ -76,7 +76,7 @@ pub struct Verdict {
 }
 
 /// A validated policy set.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Policy {
     policies: PolicySet,
     schema: Schema,

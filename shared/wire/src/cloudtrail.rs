@@ -119,12 +119,16 @@ fn form(record: &Fields<'_>, surroundings: &Surroundings, odd: &mut Oddities) ->
 }
 
 fn event_time(record: &Fields<'_>, surroundings: &Surroundings, odd: &mut Oddities) -> Option<Timestamp> {
+    let written = record.value("eventTime", odd).is_some();
     let time = time::read(record, "eventTime", odd);
     if time.is_some() {
         return time;
     }
-    let instead = if surroundings.time.is_some() { "; the envelope's time is used" } else { "" };
-    odd.note(record.path("eventTime"), format!("does not say when it happened{instead}"));
+    match (written, surroundings.time) {
+        (_, Some(_)) => odd.note(record.path("eventTime"), "does not say when it happened; the envelope's time is used"),
+        (false, None) => odd.note(record.path("eventTime"), "is missing: when it happened is not known"),
+        (true, None) => {}
+    }
     surroundings.time
 }
 

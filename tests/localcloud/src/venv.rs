@@ -2,6 +2,7 @@
 //!
 //! Must not touch any other Python environment of the machine.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -36,7 +37,8 @@ pub struct Progress {
 pub fn prepare_venv(folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, LocalCloudError> {
     let interpreter = folder.join("bin/python");
     let marker = folder.join("reprieve-requirements.txt");
-    if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == REQUIREMENTS) && interpreter.exists() {
+    let is_made = || std::fs::read_to_string(&marker).is_ok_and(|installed| installed == REQUIREMENTS) && interpreter.exists();
+    if is_made() {
         return Ok(interpreter);
     }
     let file = |path: &Path| {
@@ -45,6 +47,13 @@ pub fn prepare_venv(folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result
     };
     if let Some(parent) = folder.parent() {
         std::fs::create_dir_all(parent).map_err(file(parent))?;
+    }
+    // Tests run as many processes: one makes the environment, the others wait for it and find it made.
+    let lock_path = folder.with_extension("lock");
+    let lock = File::create(&lock_path).map_err(file(&lock_path))?;
+    lock.lock().map_err(file(&lock_path))?;
+    if is_made() {
+        return Ok(interpreter);
     }
     let say = |message: String, done: u32| Progress { message, done: done.min(STEPS), of: STEPS };
     progress(say("making a Python environment".to_owned(), 0));

@@ -9,7 +9,8 @@ mod http;
 
 use std::time::{Duration, Instant};
 
-use http::{call_as, eventually};
+use axum::http::Method;
+use http::{call_as, eventually, send};
 use reprieve_localcloud::{CallFault, EventAction, EventFault, Fate, KeyState, LocalCloud, Options, Principal};
 use serde_json::{Value, json};
 
@@ -48,6 +49,7 @@ async fn the_local_cloud_behaves_as_aws_does() {
     events_are_repeated_and_reordered(&cloud).await;
     calls_fail_on_request(&cloud).await;
     expired_keys_are_gone(&cloud).await;
+    the_endpoints_do_what_the_handle_does(&cloud).await;
 
     cloud.reset().await.expect("a reset");
     assert!(cloud.records().is_empty());
@@ -185,13 +187,7 @@ async fn receive(cloud: &LocalCloud, queue_url: &str, count: usize) -> Vec<Value
 
 async fn records_reach_a_queue_through_eventbridge(cloud: &LocalCloud) {
     let queue_url = queue_of_records(cloud).await;
-    let alice = Principal {
-        access_key_id: ALICE.to_owned(),
-        arn: "arn:aws:iam::111122223333:user/Alice".to_owned(),
-        principal_id: "AIDAALICEEXAMPLE00001".to_owned(),
-        role_arn: None,
-        session_began: None,
-    };
+    let alice = Principal::new(ALICE, "arn:aws:iam::111122223333:user/Alice");
     cloud.register(alice).await.expect("Alice is known");
     let key = create_key(cloud, json!({})).await;
     receive(cloud, &queue_url, 1).await;
@@ -278,6 +274,27 @@ async fn expired_keys_are_gone(cloud: &LocalCloud) {
     assert_eq!(error(&kms(cloud, "DescribeKey", json!({"KeyId": key})).await), "NotFoundException");
     let deleted = cloud.records().into_iter().find(|record| record.get("eventName") == Some(&json!("DeleteKey")));
     assert!(deleted.is_some());
+}
+
+async fn the_endpoints_do_what_the_handle_does(cloud: &LocalCloud) {
+    let control = async |method: Method, path: &str, body: Value| {
+        let headers = [("content-type", "application/json")];
+        send(cloud, ("test", "us-east-1", "none"), method, &format!("/_localcloud/{path}"), &headers, body.to_string()).await
+    };
+    let fault = json!({"service": "kms", "operation": "ListAliases", "answer": {"status": 400, "code": "AccessDeniedException"}});
+    assert_eq!(control(Method::POST, "faults", fault).await.0, 204);
+    assert_eq!(error(&kms(cloud, "ListAliases", json!({})).await), "AccessDeniedException");
+    assert_eq!(control(Method::DELETE, "faults", Value::Null).await.0, 204);
+    let (_, calls) = control(Method::GET, "calls", Value::Null).await;
+    let last = calls.as_array().and_then(|calls| calls.last()).cloned().unwrap_or_default();
+    let expected = json!({"kind": "call", "service": "kms", "operation": "ListAliases", "status": 400, "fault": true});
+    for (name, value) in expected.as_object().into_iter().flatten() {
+        assert_eq!(last.get(name), Some(value), "{name} of {last}");
+    }
+    let (_, records) = control(Method::GET, "records", Value::Null).await;
+    assert_eq!(records, json!(cloud.records()));
+    let refused = control(Method::POST, "keys/expire", json!({"key_arn": "alias/a"})).await;
+    assert_eq!(refused.0, 400, "{}", refused.1);
 }
 
 async fn quotas_throttle(cloud: &LocalCloud) {

@@ -1,1 +1,61 @@
-//! support
+//! Stateful fakes of every port, a wrapper that fails any call, and builders of events and sealed approvals.
+//!
+//! The fakes keep state and obey the rules of the service they stand for; they never script answers. Nothing here is part of the
+//! product, and nothing here waits: [`finish`] drives any future of the loop to its end without a runtime.
+#![expect(clippy::expect_used, reason = "a test that cannot be set up must stop, and say where")]
+
+pub mod approval;
+pub mod clock;
+pub mod event;
+pub mod faults;
+pub mod journal;
+pub mod keys;
+pub mod ledger;
+pub mod sinks;
+pub mod world;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+pub use approval::{Terms, approval_keys, approval_keys_text, sealed_approval};
+pub use clock::FakeClock;
+pub use event::{EventBuilder, event, key, time};
+pub use faults::{Effect, FailOnCall, Faults};
+pub use journal::{Call, Entry, Journal};
+pub use keys::{FakeKey, FakeKeyControl};
+pub use ledger::FakeLedger;
+pub use sinks::{FakeAuditSink, FakeMeter, FakeNoticeSink};
+pub use world::{GuardBuilder, TestGuard, World, guard};
+
+/// How often a future is polled before it counts as stuck. The fakes yield about once a call.
+const POLLS: usize = 100_000;
+
+/// Drives a future over fakes to its end. `None` where it never ends: a call was killed (see [`Effect`]).
+pub fn finish<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    (0..POLLS).find_map(|_| match future.as_mut().poll(&mut context) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    })
+}
+
+/// Locks a fake's state. A poisoned lock is a test that failed elsewhere.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("another thread of this test panicked")
+}
+
+/// Lets the other branches of the loop go first, as a call over the network would.
+pub(crate) async fn let_others_go() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

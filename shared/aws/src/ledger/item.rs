@@ -32,7 +32,7 @@ pub(crate) const APPROVAL_PREFIX: &str = "approval#";
 pub(crate) const OPEN: &str = "open";
 
 /// Sorts after every deadline; no timestamp is written so.
-pub(crate) const NO_DEADLINE: &str = "9999-12-31T23:59:59.999999999Z";
+const NO_DEADLINE: &str = "9999-12-31T23:59:59.999999999Z";
 
 /// Says which attribute of which item cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,17 +46,17 @@ pub(crate) struct ItemError {
 /// Reads the attributes of one item.
 pub(crate) struct Reader<'a>(pub(crate) &'a Item);
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn error(&self, attribute: &'static str, what: impl Into<String>) -> ItemError {
         ItemError { sk: self.optional_text("sk").unwrap_or_default().to_owned(), attribute, what: what.into() }
     }
 
     /// Returns a text, or nothing where it is absent or no text.
-    pub(crate) fn optional_text(&self, attribute: &str) -> Option<&str> {
+    pub(crate) fn optional_text(&self, attribute: &str) -> Option<&'a str> {
         self.0.get(attribute)?.as_s().ok().map(String::as_str)
     }
 
-    fn text(&self, attribute: &'static str) -> Result<&str, ItemError> {
+    fn text(&self, attribute: &'static str) -> Result<&'a str, ItemError> {
         self.optional_text(attribute).ok_or_else(|| self.error(attribute, "is missing or no string"))
     }
 
@@ -135,7 +135,7 @@ pub(crate) fn of_case(key: &KeyArn, case: &Case) -> Result<Item, serde_json::Err
         ("pk".to_owned(), text(key.as_str())),
         ("sk".to_owned(), text(CASE)),
         ("open_shard".to_owned(), text(OPEN)),
-        ("deadline".to_owned(), case.deadline.map_or_else(|| text(NO_DEADLINE), time)),
+        ("deadline".to_owned(), deadline(case)),
         ("event_id".to_owned(), text(case.event_id.as_str())),
         ("threat".to_owned(), document(&case.threat)?),
         ("actor".to_owned(), document(&case.actor)?),
@@ -145,6 +145,11 @@ pub(crate) fn of_case(key: &KeyArn, case: &Case) -> Result<Item, serde_json::Err
     item.extend(case.event_time.map(|at| ("event_time".to_owned(), time(at))));
     item.extend(case.cancelled_at.map(|at| ("cancelled_at".to_owned(), time(at))));
     Ok(item)
+}
+
+/// Writes a case's deadline; one that is not known sorts last.
+pub(crate) fn deadline(case: &Case) -> AttributeValue {
+    case.deadline.map_or_else(|| text(NO_DEADLINE), time)
 }
 
 /// Writes an approval.

@@ -16,7 +16,7 @@ pub(super) fn read(
 ) -> Details {
     match source {
         KMS => of_kms_call(request, response, additional, odd),
-        "account.amazonaws.com" => Details { region_name: request.text("regionName", odd), ..Details::default() },
+        "account.amazonaws.com" => Details { region_name: request.text("RegionName", odd), ..Details::default() },
         _ => Details::default(),
     }
 }

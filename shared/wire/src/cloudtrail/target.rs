@@ -123,7 +123,7 @@ pub(super) fn of_kms_call(call: &Call<'_>, odd: &mut Oddities) -> Target {
 
 /// Tells the target of a call to another service: the first thing named, never a key to act on.
 pub(super) fn of_other_call(call: &Call<'_>, odd: &mut Oddities) -> Target {
-    let region_name = || if call.name == "DisableRegion" { call.request.text("regionName", odd) } else { None };
+    let region_name = || if call.name.ends_with("Region") { call.request.text("RegionName", odd) } else { None };
     call.resources.arns.first().cloned().or_else(region_name).map_or(Target::Unnamed, Target::Named)
 }
 
@@ -142,7 +142,7 @@ fn mentions(call: &Call<'_>, odd: &mut Oddities) -> Vec<Mention> {
     let places: [(&Fields<'_>, &[&str]); 4] = [
         (call.response, &["keyId"]),
         (&metadata, &["arn"]),
-        (call.request, &["keyId", "targetKeyId", "sourceKeyId"]),
+        (call.request, &["keyId", "targetKeyId", "sourceKeyId", "destinationKeyId"]),
         (&service_details, &["keyId"]),
     ];
     let mut mentions = Vec::new();

@@ -37,8 +37,7 @@ impl Endpoint {
         let retries = RetryConfig::standard()
             .with_max_attempts(20)
             .with_initial_backoff(Duration::from_millis(100))
-            .with_max_backoff(Duration::from_millis(800))
-            .with_use_static_exponential_base(false);
+            .with_max_backoff(Duration::from_millis(800));
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
@@ -55,5 +54,11 @@ impl Endpoint {
     #[must_use]
     pub fn root_config(&self) -> SdkConfig {
         self.config(Credentials::from_keys("test", "test", None), &self.region)
+    }
+
+    /// Returns the same in the Region that nobody guards.
+    #[must_use]
+    pub fn config_elsewhere(&self) -> SdkConfig {
+        self.config(Credentials::from_keys("test", "test", None), super::people::OTHER_REGION)
     }
 }

@@ -26,6 +26,20 @@ pub struct Principal {
     pub session_began: Option<i64>,
 }
 
+impl Principal {
+    /// Makes a principal of an access key id and the ARN of a user, an assumed role's session or a root user.
+    #[must_use]
+    pub fn new(access_key_id: &str, arn: &str) -> Self {
+        Self {
+            access_key_id: access_key_id.to_owned(),
+            arn: arn.to_owned(),
+            principal_id: String::new(),
+            role_arn: None,
+            session_began: None,
+        }
+    }
+}
+
 /// The kind of a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {

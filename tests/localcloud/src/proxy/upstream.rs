@@ -1,6 +1,8 @@
 //! The way from the proxy to the emulator: calls are passed on as they came, and the launcher is asked what no AWS call
 //! can ask.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, Uri, header, uri::PathAndQuery};
 use hyper_util::client::legacy::Client;
@@ -33,7 +35,9 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     pub(crate) fn new(port: u16) -> Self {
-        Self { port, client: Client::builder(TokioExecutor::new()).build_http() }
+        // The emulator closes idle connections after 75 s; a connection must not be used in that moment.
+        let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build_http();
+        Self { port, client }
     }
 
     /// Passes a call on, unchanged but for what belongs to the connection.

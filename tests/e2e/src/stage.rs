@@ -1,0 +1,242 @@
+//! The stage: a local cloud on which the guard is deployed as it is shipped, and the people who act on it.
+
+pub mod package;
+pub mod people;
+pub mod sdk;
+pub mod seal;
+pub mod stack;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use aws_sdk_s3::primitives::ByteStream;
+use reprieve_localcloud::{CallEntry, LocalCloud, Progress};
+use tokio::time::{Instant, sleep};
+
+use self::people::People;
+use self::sdk::Endpoint;
+use self::seal::ApprovalKey;
+use self::stack::Outputs;
+use crate::evidence::{AuditBucket, Inbox};
+
+/// Where the zip is uploaded to.
+const CODE: (&str, &str) = ("reprieve-code", "aws-cancel-key-deletion.zip");
+
+/// How often something awaited is looked at.
+const POLL: Duration = Duration::from_millis(60);
+
+/// How the stage is to be set.
+pub struct Setting {
+    /// The function binary; see [`package::find_function`].
+    pub function: PathBuf,
+    /// `enforce` or `observe`.
+    pub mode: &'static str,
+    /// The port of the local cloud; 0 takes a free one.
+    pub port: u16,
+    /// Hears how far the local cloud is; the first start downloads packages.
+    pub on_progress: Box<dyn FnMut(Progress) + Send>,
+    /// Hears what is being set up.
+    pub on_step: Box<dyn FnMut(&str) + Send>,
+}
+
+/// The stage, ready to be played on.
+#[derive(Debug)]
+pub struct Stage {
+    /// The local cloud.
+    pub cloud: LocalCloud,
+    /// The people.
+    pub people: People,
+    /// The key that seals approvals.
+    pub approval_key: ApprovalKey,
+    /// What the guard's stack says of itself.
+    pub outputs: Outputs,
+    /// The audit records.
+    pub audit: AuditBucket,
+    /// The notices.
+    pub inbox: Inbox,
+    /// KMS in the name of whoever looks at the results.
+    pub kms: aws_sdk_kms::Client,
+    /// KMS in the Region that nobody guards, likewise.
+    pub kms_elsewhere: aws_sdk_kms::Client,
+    sqs: aws_sdk_sqs::Client,
+    lambda: aws_sdk_lambda::Client,
+}
+
+impl Stage {
+    /// Starts a local cloud, signs the people in and deploys the guard.
+    ///
+    /// # Errors
+    ///
+    /// Fails when any of it does.
+    pub async fn set(mut setting: Setting) -> Result<Self> {
+        let code = package::package(&setting.function)?;
+        (setting.on_step)("starting the local cloud");
+        let options = reprieve_localcloud::Options { port: setting.port, on_progress: setting.on_progress, ..Default::default() };
+        let region = options.region.clone();
+        let cloud = LocalCloud::start(options).await?;
+        let endpoint = Endpoint::new(cloud.endpoint_url(), &region);
+        let root = endpoint.root_config();
+
+        (setting.on_step)("signing people in");
+        stack::deploy_people(&root).await?;
+        let people = People::sign_in(&endpoint, cloud.account()).await?;
+        let kms = aws_sdk_kms::Client::new(&root);
+        let approval_key = ApprovalKey::create(&kms).await?;
+
+        (setting.on_step)("uploading the function");
+        let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&root).force_path_style(true).build());
+        s3.create_bucket().bucket(CODE.0).send().await.context("no bucket could be made for the function")?;
+        s3.put_object().bucket(CODE.0).key(CODE.1).body(ByteStream::from(code)).send().await.context("the function cannot be uploaded")?;
+
+        (setting.on_step)("deploying infra/aws/guard.yaml");
+        let outputs = stack::deploy_guard(&root, CODE, setting.mode, &approval_key.parameter).await?;
+        let sqs = aws_sdk_sqs::Client::new(&root);
+        let inbox = Inbox::subscribe(&sqs, &aws_sdk_sns::Client::new(&root), outputs.named("NoticeTopicArn")?).await?;
+        Ok(Self {
+            audit: AuditBucket::new(s3, outputs.named("AuditBucketName")?),
+            kms_elsewhere: aws_sdk_kms::Client::new(&endpoint.config_elsewhere()),
+            lambda: aws_sdk_lambda::Client::new(&root),
+            cloud,
+            people,
+            approval_key,
+            outputs,
+            inbox,
+            kms,
+            sqs,
+        })
+    }
+
+    /// Returns the session under which the functions call, up to the function's name.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the stack has no role.
+    pub fn guard_session(&self) -> Result<String> {
+        let role = self.outputs.named("RemediatorRoleArn")?.rsplit('/').next().unwrap_or_default();
+        Ok(format!("assumed-role/{role}/"))
+    }
+
+    /// Returns the calls on KMS that the guard made on a key, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the stack has no role.
+    pub fn guard_calls(&self, key: &str) -> Result<Vec<CallEntry>> {
+        let session = self.guard_session()?;
+        let mut calls = self.cloud.calls();
+        calls.retain(|call| call.service == "kms" && call.caller.contains(&session) && call.key.as_deref() == Some(key));
+        Ok(calls)
+    }
+
+    /// Returns the latest call of this operation on a key.
+    ///
+    /// # Errors
+    ///
+    /// Fails when nobody made it.
+    pub fn last_call(&self, operation: &str, key: &str) -> Result<CallEntry> {
+        let mut calls = self.cloud.calls().into_iter().rev();
+        let found = calls.find(|call| call.operation == operation && call.key.as_deref() == Some(key));
+        found.with_context(|| format!("nobody called `{operation}` on `{key}`"))
+    }
+
+    /// Returns the state of a key, as `DescribeKey` says it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when KMS does.
+    pub async fn key_state(&self, key: &str) -> Result<String> {
+        let described = self.kms.describe_key().key_id(key).send().await.with_context(|| format!("`{key}` cannot be looked at"))?;
+        let state = described.key_metadata().and_then(|key| key.key_state());
+        Ok(state.map_or("unknown", |state| state.as_str()).to_owned())
+    }
+
+    /// Tells whether a key encrypts, and decrypts what it encrypted.
+    pub async fn is_usable(&self, key: &str) -> bool {
+        let plain = b"a secret that must not be lost".as_slice();
+        let Ok(sealed) = self.kms.encrypt().key_id(key).plaintext(plain.into()).send().await else { return false };
+        let Some(sealed) = sealed.ciphertext_blob else { return false };
+        let opened = self.kms.decrypt().key_id(key).ciphertext_blob(sealed).send().await;
+        opened.is_ok_and(|opened| opened.plaintext().is_some_and(|opened| opened.as_ref() == plain))
+    }
+
+    /// Invokes the sweep function as EventBridge Scheduler does, and returns its report.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the function does.
+    pub async fn sweep(&self) -> Result<serde_json::Value> {
+        let now = jiff::Timestamp::now();
+        let schedule = format!("arn:aws:scheduler:us-east-1:{}:schedule/default/{}", self.cloud.account(), self.outputs.named("SweepScheduleName")?);
+        let envelope = serde_json::json!({
+            "version": "0", "id": format!("execution-{}", now.as_millisecond()), "detail-type": "Scheduled Event", "source": "aws.scheduler",
+            "account": self.cloud.account(), "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "region": "us-east-1",
+            "resources": [schedule], "detail": {"task": "sweep"},
+        });
+        let function = self.outputs.named("SweepFunctionName")?;
+        let call = self.lambda.invoke().function_name(function).payload(serde_json::to_vec(&envelope)?.into());
+        let answer = call.send().await.context("the sweep function cannot be invoked")?;
+        let payload = answer.payload().map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned()).unwrap_or_default();
+        if let Some(kind) = answer.function_error() {
+            bail!("the sweep failed ({kind}): {payload}\n{}", self.function_log(function));
+        }
+        serde_json::from_str(&payload).with_context(|| format!("the sweep answered no JSON: {payload}"))
+    }
+
+    /// Returns how many messages wait in the dead-letter queue.
+    ///
+    /// # Errors
+    ///
+    /// Fails when SQS does.
+    pub async fn dead_letters(&self) -> Result<u32> {
+        let name = aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessages;
+        let call = self.sqs.get_queue_attributes().queue_url(self.outputs.named("DeadLetterQueueUrl")?).attribute_names(name.clone());
+        let answer = call.send().await.context("the dead-letter queue cannot be looked at")?;
+        let count = answer.attributes().and_then(|attributes| attributes.get(&name)).map(String::as_str).unwrap_or_default();
+        count.parse().with_context(|| format!("the dead-letter queue holds `{count}` messages"))
+    }
+
+    /// Looks again and again until there is something to see.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the look does, and when there is nothing to see in time: then it says what was awaited, and what the functions
+    /// logged last.
+    pub async fn wait<T>(&self, what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+        let give_up_at = Instant::now() + limit;
+        loop {
+            if let Some(seen) = look().await? {
+                return Ok(seen);
+            }
+            if Instant::now() > give_up_at {
+                let names = ["EventFunctionName", "SweepFunctionName"];
+                let logs: Vec<String> = names.iter().filter_map(|name| Some(self.function_log(self.outputs.named(name).ok()?))).collect();
+                bail!("waited {} s for {what}, in vain.\n{}", limit.as_secs(), logs.join("\n"));
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Returns the last lines that a function logged; metrics are left out.
+    #[must_use]
+    pub fn function_log(&self, function: &str) -> String {
+        let text = std::fs::read_to_string(self.cloud.function_log(function)).unwrap_or_default();
+        let mut lines: Vec<&str> = text.lines().filter(|line| !line.contains("\"_aws\"")).rev().take(6).collect();
+        lines.reverse();
+        if lines.is_empty() { format!("`{function}` has logged nothing.") } else { format!("`{function}` logged last:\n{}", lines.join("\n")) }
+    }
+
+    /// Returns what this stage is made of, for reports.
+    #[must_use]
+    pub fn versions() -> BTreeMap<&'static str, &'static str> {
+        let pinned = include_str!("../../localcloud/emulator/requirements.txt");
+        let emulator = pinned.lines().find_map(|line| line.trim().strip_prefix("ministack==")).unwrap_or("unknown");
+        BTreeMap::from([("reprieve", env!("CARGO_PKG_VERSION")), ("ministack", emulator)])
+    }
+
+    /// Ends the local cloud.
+    pub fn strike(self) {
+        self.cloud.stop();
+    }
+}

@@ -1,0 +1,148 @@
+//! Deploys CloudFormation templates, and makes up for what the emulator's CloudFormation leaves out.
+//!
+//! The guard's template is deployed as it is shipped. The emulator accepts it whole but drops five properties silently; those are set
+//! by the API calls that CloudFormation would make. On AWS nothing of the kind is needed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use aws_sdk_cloudformation::types::{Capability, Parameter};
+use aws_sdk_dynamodb::types::{PointInTimeRecoverySpecification, TimeToLiveSpecification};
+use aws_sdk_s3::types::{
+    DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule,
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+use aws_types::SdkConfig;
+use tokio::time::{Instant, sleep};
+
+/// The template, as it is shipped.
+const GUARD_TEMPLATE: &str = include_str!("../../../../infra/aws/guard.yaml");
+
+const PEOPLE_TEMPLATE: &str = include_str!("people.yaml");
+
+/// How long a stack may take.
+const STACK_WAIT: Duration = Duration::from_secs(60);
+
+/// How long a message stays hidden after it was received, in seconds. The template says six times the function's time limit, as AWS
+/// asks; that would make each retry last longer than the whole demo. It must be longer than a batch takes.
+const RETRY_SECONDS: u32 = 12;
+
+/// What the guard's stack says of itself; see `Outputs` in the template.
+#[derive(Debug, Clone)]
+pub struct Outputs(BTreeMap<String, String>);
+
+impl Outputs {
+    /// Returns an output of the stack.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the template has no such output.
+    pub fn named(&self, name: &str) -> Result<&str> {
+        self.0.get(name).map(String::as_str).with_context(|| format!("the guard's template has no output `{name}`"))
+    }
+}
+
+/// Makes the roles of the people.
+///
+/// # Errors
+///
+/// Fails when the stack does.
+pub async fn deploy_people(config: &SdkConfig) -> Result<()> {
+    deploy(config, "company", PEOPLE_TEMPLATE, &[]).await.map(drop)
+}
+
+/// Deploys the guard with the zip that is in the bucket.
+///
+/// # Errors
+///
+/// Fails when the stack does, or when something that the emulator dropped cannot be set.
+pub async fn deploy_guard(config: &SdkConfig, code: (&str, &str), mode: &str, approval_keys: &str) -> Result<Outputs> {
+    let parameters = [
+        ("CodeBucket", code.0),
+        ("CodeKey", code.1),
+        ("Mode", mode),
+        ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }),
+        ("ApprovalKeys", approval_keys),
+        ("NoticeEmail", "security@example.com"),
+    ];
+    let outputs = deploy(config, "reprieve", GUARD_TEMPLATE, &parameters).await?;
+    set_what_was_dropped(config, &outputs).await?;
+    Ok(outputs)
+}
+
+async fn deploy(config: &SdkConfig, name: &str, template: &str, parameters: &[(&str, &str)]) -> Result<Outputs> {
+    let client = aws_sdk_cloudformation::Client::new(config);
+    let parameters = parameters.iter().map(|(key, value)| Parameter::builder().parameter_key(*key).parameter_value(*value).build());
+    client
+        .create_stack()
+        .stack_name(name)
+        .template_body(template)
+        .set_parameters(Some(parameters.collect()))
+        .capabilities(Capability::CapabilityIam)
+        .capabilities(Capability::CapabilityNamedIam)
+        .capabilities(Capability::CapabilityAutoExpand)
+        .send()
+        .await
+        .with_context(|| format!("the stack `{name}` was refused"))?;
+    let give_up_at = Instant::now() + STACK_WAIT;
+    loop {
+        let described = client.describe_stacks().stack_name(name).send().await.with_context(|| format!("no answer about stack `{name}`"))?;
+        let stack = described.stacks().first().with_context(|| format!("the stack `{name}` is gone"))?;
+        let status = stack.stack_status().map_or("unknown", |status| status.as_str());
+        match status {
+            "CREATE_COMPLETE" => {
+                let outputs = stack.outputs().iter().filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())));
+                return Ok(Outputs(outputs.collect()));
+            }
+            "CREATE_IN_PROGRESS" | "REVIEW_IN_PROGRESS" if Instant::now() < give_up_at => sleep(Duration::from_millis(50)).await,
+            _ => bail!("the stack `{name}` is {status}: {}", why_it_failed(&client, name, stack.stack_status_reason()).await),
+        }
+    }
+}
+
+async fn why_it_failed(client: &aws_sdk_cloudformation::Client, name: &str, reason: Option<&str>) -> String {
+    let Ok(events) = client.describe_stack_events().stack_name(name).send().await else {
+        return reason.unwrap_or("no reason was given").to_owned();
+    };
+    let failed = events.stack_events().iter().filter(|event| event.resource_status().is_some_and(|status| status.as_str().ends_with("FAILED")));
+    let lines: Vec<String> = failed
+        .map(|event| {
+            let (resource, why) = (event.logical_resource_id().unwrap_or("?"), event.resource_status_reason().unwrap_or("no reason"));
+            format!("`{resource}`: {why}")
+        })
+        .collect();
+    if lines.is_empty() { reason.unwrap_or("no reason was given").to_owned() } else { lines.join("; ") }
+}
+
+/// Sets Object Lock, time to live, point-in-time recovery, reserved concurrency; and a retry that comes within the demo.
+async fn set_what_was_dropped(config: &SdkConfig, outputs: &Outputs) -> Result<()> {
+    let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(true).build());
+    let days = outputs.named("AuditRetentionDays")?.parse().context("the template's retention is no number of days")?;
+    let retention = DefaultRetention::builder().mode(ObjectLockRetentionMode::Compliance).days(days).build();
+    let lock = ObjectLockConfiguration::builder()
+        .object_lock_enabled(ObjectLockEnabled::Enabled)
+        .rule(ObjectLockRule::builder().default_retention(retention).build())
+        .build();
+    let bucket = outputs.named("AuditBucketName")?;
+    s3.put_object_lock_configuration().bucket(bucket).object_lock_configuration(lock).send().await.context("Object Lock cannot be set")?;
+
+    let dynamodb = aws_sdk_dynamodb::Client::new(config);
+    let table = outputs.named("LedgerTableName")?;
+    let expiry = TimeToLiveSpecification::builder().attribute_name("expires_at").enabled(true).build()?;
+    dynamodb.update_time_to_live().table_name(table).time_to_live_specification(expiry).send().await.context("TTL cannot be set")?;
+    let recovery = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build()?;
+    let recovery = dynamodb.update_continuous_backups().table_name(table).point_in_time_recovery_specification(recovery);
+    recovery.send().await.context("point-in-time recovery cannot be set")?;
+
+    let lambda = aws_sdk_lambda::Client::new(config);
+    for (function, executions) in [("EventFunctionName", 2), ("SweepFunctionName", 1)] {
+        let reserved = lambda.put_function_concurrency().function_name(outputs.named(function)?).reserved_concurrent_executions(executions);
+        reserved.send().await.context("concurrency cannot be reserved")?;
+    }
+
+    let queue = aws_sdk_sqs::Client::new(config).set_queue_attributes().queue_url(outputs.named("QueueUrl")?);
+    let queue = queue.attributes(QueueAttributeName::VisibilityTimeout, RETRY_SECONDS.to_string());
+    queue.send().await.context("the retry of the queue cannot be hastened")?;
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! The journal: every port call of a test in one global order, as the loop made it and as it was answered.
+
+use std::sync::{Arc, Mutex};
+
+use reprieve_core::{EventId, KeyArn};
+use reprieve_engine::CallError;
+
+use crate::locked;
+
+/// One port call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// `KeyControl::describe`.
+    Describe(KeyArn),
+    /// `KeyControl::tags`.
+    Tags(KeyArn),
+    /// `KeyControl::rotation`.
+    Rotation(KeyArn),
+    /// `KeyControl::cancel_deletion`.
+    CancelDeletion(KeyArn),
+    /// `KeyControl::enable`.
+    Enable(KeyArn),
+    /// `KeyControl::enable_rotation`, with the period in days.
+    EnableRotation(KeyArn, Option<u32>),
+    /// `KeyControl::list`.
+    List,
+    /// `Ledger::recall`.
+    Recall(KeyArn),
+    /// `Ledger::claim`.
+    Claim(EventId),
+    /// `Ledger::finish`, and whether the claim was settled.
+    Finish(EventId, bool),
+    /// `Ledger::open_case`.
+    OpenCase(KeyArn),
+    /// `Ledger::close_case`.
+    CloseCase(KeyArn),
+    /// `Ledger::learn`.
+    Learn(KeyArn),
+    /// `Ledger::open_cases`.
+    OpenCases,
+    /// `Ledger::approve`.
+    Approve(KeyArn),
+    /// `AuditSink::append`, with the record's id.
+    Append(String),
+    /// `NoticeSink::tell`, with the subject.
+    Tell(String),
+}
+
+impl Call {
+    /// Returns the call's name, as faults select by it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Describe(_) => "describe",
+            Self::Tags(_) => "tags",
+            Self::Rotation(_) => "rotation",
+            Self::CancelDeletion(_) => "cancel_deletion",
+            Self::Enable(_) => "enable",
+            Self::EnableRotation(..) => "enable_rotation",
+            Self::List => "list",
+            Self::Recall(_) => "recall",
+            Self::Claim(_) => "claim",
+            Self::Finish(..) => "finish",
+            Self::OpenCase(_) => "open_case",
+            Self::CloseCase(_) => "close_case",
+            Self::Learn(_) => "learn",
+            Self::OpenCases => "open_cases",
+            Self::Approve(_) => "approve",
+            Self::Append(_) => "append",
+            Self::Tell(_) => "tell",
+        }
+    }
+
+    /// Returns the key that an act changes; `None` for whatever changes no key.
+    #[must_use]
+    pub const fn acts_on(&self) -> Option<&KeyArn> {
+        match self {
+            Self::CancelDeletion(key) | Self::Enable(key) | Self::EnableRotation(key, _) => Some(key),
+            Self::Describe(_)
+            | Self::Tags(_)
+            | Self::Rotation(_)
+            | Self::List
+            | Self::Recall(_)
+            | Self::Claim(_)
+            | Self::Finish(..)
+            | Self::OpenCase(_)
+            | Self::CloseCase(_)
+            | Self::Learn(_)
+            | Self::OpenCases
+            | Self::Approve(_)
+            | Self::Append(_)
+            | Self::Tell(_) => None,
+        }
+    }
+}
+
+/// One call, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The how-many-th call this was, from 1, in the order in which calls were made.
+    pub number: usize,
+    /// The call.
+    pub call: Call,
+    /// When it was made, on a count that every beginning and every end of a call moves by one.
+    pub began: usize,
+    /// When it was answered, on the same count; `None` where it never was.
+    pub ended: Option<usize>,
+    /// What the service behind it did; `None` where the call never reached it.
+    pub effect: Option<Result<(), CallError>>,
+    /// What the loop was answered.
+    pub answer: Option<Result<(), CallError>>,
+}
+
+impl Entry {
+    /// Says whether the service did what the call asks, whatever the loop was answered.
+    #[must_use]
+    pub const fn took_effect(&self) -> bool {
+        matches!(self.effect, Some(Ok(())))
+    }
+
+    /// Says whether the loop was answered that it was done.
+    #[must_use]
+    pub const fn was_confirmed(&self) -> bool {
+        matches!(self.answer, Some(Ok(())))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    entries: Vec<Entry>,
+    count: usize,
+}
+
+/// All calls of a test. Clones write the same journal.
+#[derive(Debug, Clone, Default)]
+pub struct Journal {
+    pages: Arc<Mutex<Pages>>,
+}
+
+impl Journal {
+    /// Notes that a call is made; returns its number.
+    pub fn begin(&self, call: Call) -> usize {
+        let mut pages = locked(&self.pages);
+        pages.count += 1;
+        let (number, began) = (pages.entries.len() + 1, pages.count);
+        pages.entries.push(Entry { number, call, began, ended: None, effect: None, answer: None });
+        number
+    }
+
+    /// Notes what the service did.
+    pub fn effect(&self, number: usize, effect: Result<(), CallError>) {
+        if let Some(entry) = locked(&self.pages).entries.get_mut(number - 1) {
+            entry.effect = Some(effect);
+        }
+    }
+
+    /// Notes what the loop was answered.
+    pub fn end(&self, number: usize, answer: Result<(), CallError>) {
+        let mut pages = locked(&self.pages);
+        pages.count += 1;
+        let ended = pages.count;
+        if let Some(entry) = pages.entries.get_mut(number - 1) {
+            (entry.ended, entry.answer) = (Some(ended), Some(answer));
+        }
+    }
+
+    /// Returns all calls, in the order in which they were made.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        locked(&self.pages).entries.clone()
+    }
+
+    /// Returns the calls of this name that took effect.
+    #[must_use]
+    pub fn effects(&self, name: &str) -> Vec<Call> {
+        self.entries().into_iter().filter(|entry| entry.call.name() == name && entry.took_effect()).map(|entry| entry.call).collect()
+    }
+
+    /// Returns how many calls of this name were made.
+    #[must_use]
+    pub fn made(&self, name: &str) -> usize {
+        self.entries().iter().filter(|entry| entry.call.name() == name).count()
+    }
+
+    /// Returns the calls that were meant to change a key.
+    #[must_use]
+    pub fn acts(&self) -> Vec<Entry> {
+        self.entries().into_iter().filter(|entry| entry.call.acts_on().is_some()).collect()
+    }
+}
