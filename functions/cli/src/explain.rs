@@ -60,8 +60,8 @@ pub(crate) fn run(arguments: &ExplainArguments, present: Timestamp) -> anyhow::R
     let policy = Policy::shipped().context("the shipped policies cannot be used")?;
     let domain =
         Domain { account: arguments.account.clone(), region: arguments.region.clone(), remediator: arguments.remediator_role.clone() };
+    anyhow::ensure!(!text.trim().is_empty(), "{} holds no event", shown_name(&arguments.file));
     let lines = parse_text(&text);
-    anyhow::ensure!(!lines.is_empty(), "{} holds no event", shown_name(&arguments.file));
     let mut items = Vec::with_capacity(lines.len());
     for Line { line, parsed } in lines {
         items.push(match parsed {

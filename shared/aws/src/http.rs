@@ -213,3 +213,7 @@ fn origin_of(uri: &Uri) -> Origin {
     (uri.scheme_str().map(str::to_owned), uri.host().map(str::to_ascii_lowercase), uri.port_u16().or(default_port))
 }
 
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -152,3 +152,7 @@ fn description_of(metadata: &KeyMetadata) -> Result<KeyDescription, &'static str
     })
 }
 
+
+#[cfg(test)]
+#[path = "kms_tests.rs"]
+mod tests;

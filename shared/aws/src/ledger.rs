@@ -148,8 +148,8 @@ impl Ledger for DynamoLedger {
         while let Some(item) = items.try_next().await.map_err(sorted(QUERY))? {
             let reader = Reader(&item);
             match reader.optional_text("sk").unwrap_or_default() {
-                item::INVENTORY => known.inventory = Some(reader.inventory().map_err(unreadable_item)?),
-                item::CASE => known.case = reader.open_case().map_err(unreadable_item)?,
+                item::INVENTORY => known.inventory = Some(reader.inventory()?),
+                item::CASE => known.case = reader.open_case()?,
                 sk if sk.starts_with(item::APPROVAL_PREFIX) => match reader.approval() {
                     Ok(approval) => known.approvals.push(approval),
                     // One that cannot be read counts as none; the others may still hold.
@@ -231,7 +231,7 @@ impl Ledger for DynamoLedger {
         };
         let Err(mut held) = first else { return Ok(()) };
         for _ in 0..MERGE_ATTEMPTS {
-            let open = held.as_ref().map(|held| Reader(held).open_case()).transpose().map_err(unreadable_item)?.flatten();
+            let open = held.as_ref().map(|held| Reader(held).open_case()).transpose()?.flatten();
             let same = open.filter(|open| open.event_id == case.event_id).zip(held.as_ref());
             let written = match same {
                 Some((open, seen)) => self.put_case(item(&merged(&open, case))?, CaseGuard::Unchanged(seen)).await?,
@@ -352,7 +352,6 @@ where
 fn unreadable(what: impl Into<String>) -> CallError {
     CallError::Rejected { call: "dynamodb:Item", message: what.into() }
 }
-
-fn unreadable_item(error: item::ItemError) -> CallError {
-    unreadable(error.to_string())
-}
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

@@ -335,7 +335,7 @@ impl Examination<'_> {
         }
         match &description.state {
             KeyState::Enabled => self.stand("and has been given back already: it is enabled."),
-            KeyState::Disabled | KeyState::Unavailable if serves && self.is_resumable() => self.remedy(restore(None), because),
+            KeyState::Disabled | KeyState::Unavailable if serves => self.remedy(restore(None), because),
             KeyState::Disabled => self.stand(&format!("and the deletion has been cancelled already; it stays disabled: {because}.")),
             KeyState::PendingImport => self.needs_material(),
             KeyState::Unavailable => self.stand("and the deletion has been cancelled already; its key store is not connected."),
@@ -415,11 +415,6 @@ impl Examination<'_> {
             Some(Serving::Disabled) => (false, "it was disabled before"),
             None => (true, "its state before is not known, so it is taken as enabled"),
         }
-    }
-
-    /// A key that somebody took out of deletion is found disabled: ours to enable where we cancelled, or nobody claims otherwise.
-    fn is_resumable(&self) -> bool {
-        self.facts.case().is_none_or(|case| !case.stands)
     }
 
     /// Says, for a sentence, that no approval covers the act and why.

@@ -184,7 +184,7 @@ pub struct Case {
     /// When we cancelled the deletion: enabling may remain to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_at: Option<Timestamp>,
-    /// Approved, recorded for the sweep to decide again: no work is owed.
+    /// An approval covers it, or an incident holds the key: no work is owed, and the sweep decides again without a new record.
     #[serde(default)]
     pub stands: bool,
 }

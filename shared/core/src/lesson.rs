@@ -28,7 +28,7 @@ pub fn from_event(event: &Event, decision: &Decision, remediator: Option<&RoleAr
         return None;
     }
     let by_us = remediator.is_some_and(|role| event.actor.is_role(role));
-    if event.source == "kms.amazonaws.com" && event.name == "EnableKey" && !by_us {
+    if event.source == "kms.amazonaws.com" && matches!(event.name.as_str(), "EnableKey" | "CreateKey") && !by_us {
         return Some(Lesson { serving: Serving::Enabled, as_of });
     }
     let approved = matches!(decision, Decision::Stand { why } if why.approval.established().is_some());

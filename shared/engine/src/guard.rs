@@ -21,6 +21,9 @@ use crate::{act, observe};
 /// An attempt from which people are told of a case that is still open.
 const ATTEMPT_WORTH_TELLING: u32 = 3;
 
+/// The pauses before a look that contradicts a fresh event is repeated.
+const LOOK_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
+
 /// The capabilities that the loop works with.
 #[derive(Debug, Clone)]
 pub struct Ports<K, L, A, N, C, M> {
@@ -154,6 +157,18 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         answers.into_iter().map(|(_, handled)| handled).collect()
     }
 
+    /// Decides on an event, given what was observed of its key.
+    pub(crate) fn decide(&self, event: &Event, facts: &KeyFacts) -> Decision {
+        let situation = Situation {
+            facts,
+            policy: &self.settings.policy,
+            approval_keys: &self.settings.approval_keys,
+            domain: &self.settings.domain,
+            now: self.ports.clock.now(),
+        };
+        decide(event, &situation)
+    }
+
     /// Records an event that needs no look at its key, and tells people where the decision says so.
     async fn record_only(&self, event: &Event, delivery: Delivery, decision: Decision) -> Handled {
         let mut work = Work {
@@ -186,7 +201,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         let Ports { keys, ledger, audit, clock, .. } = &self.ports;
         let intent_record = self.intent_record(&work);
         let intent = self.intent(&work);
-        let (claim, intent_kept, facts) =
+        let (claim, intent_kept, mut facts) =
             join!(ledger.claim(&intent), audit.append(&intent_record), observe::look(keys, ledger, key, threat));
         match claim {
             Ok(Claim::Granted { attempt }) => (work.attempt, work.holds_claim) = (attempt, true),
@@ -200,29 +215,30 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                 (work.attempt, work.claimed) = (work.delivery.count, false);
             }
         }
-        let situation = Situation {
-            facts: &facts,
-            policy: &self.settings.policy,
-            approval_keys: &self.settings.approval_keys,
-            domain: &self.settings.domain,
-            now: clock.now(),
-        };
-        let decision = decide(work.event, &situation);
+        for pause in LOOK_AGAIN_AFTER {
+            if !observe::may_be_stale(work.event, threat, &facts, clock.now()) {
+                break;
+            }
+            clock.sleep(pause).await;
+            facts = observe::look(keys, ledger, key, threat).await;
+        }
+        let decision = self.decide(work.event, &facts);
         match decision {
             Decision::Remedy { ref plan, .. } if self.settings.mode == Mode::Enforce => {
                 let plan = plan.clone();
                 self.remedy(&work, key, threat, &facts, decision, &plan).await
             }
             Decision::Remedy { ref plan, .. } => {
+                complain(ledger.open_case(key, &self.case(&work, threat, &decision)).await, "the case could not be opened");
                 let steps = act::not_carried_out(plan, &StepResult::NotCarriedOut);
                 let record = self.outcome(&work, decision, steps, Status::Observed);
                 self.conclude(&work, record, true).await
             }
             Decision::Stand { ref why } => {
-                if why.approval.established().is_some() && threat == Threat::DeletionScheduled {
-                    // The sweep decides again on what an approval lets stand.
+                if why.approval.established().is_some() || facts.incident_hold().is_some() {
+                    // The sweep decides again on what an approval or an incident lets stand.
                     let case = Case { stands: true, ..self.case(&work, threat, &decision) };
-                    complain(ledger.open_case(key, &case).await, "the approved deletion could not be noted for the sweep");
+                    complain(ledger.open_case(key, &case).await, "what was let stand could not be noted for the sweep");
                 }
                 let record = self.outcome(&work, decision, Vec::new(), Status::NothingToDo);
                 self.conclude(&work, record, true).await

@@ -1,7 +1,8 @@
 //! Observe: looks at a key from every side at the same time. What cannot be read is said to be unreadable, and why.
 
 use futures_util::join;
-use reprieve_core::{KeyArn, KeyFacts, Known, Recollection, Threat};
+use jiff::{SignedDuration, Timestamp};
+use reprieve_core::{Event, EventForm, KeyArn, KeyFacts, KeyState, Known, Threat};
 
 use crate::port::{CallError, KeyControl, Ledger};
 
@@ -30,8 +31,16 @@ pub fn known<T>(answer: Result<T, CallError>) -> Known<T> {
     }
 }
 
-/// Returns what is known of a key that the ledger never saw.
+/// An event younger than this can be ahead of what KMS, which is eventually consistent, says of the key.
+const FRESH: SignedDuration = SignedDuration::from_mins(1);
+
+/// Says whether a look may be older than the event: the event is fresh, the key looks as if it had not happened, and nothing known
+/// to us undid it.
 #[must_use]
-pub fn nothing_recalled() -> Known<Recollection> {
-    Known::Is(Recollection::default())
+pub fn may_be_stale(event: &Event, threat: Threat, facts: &KeyFacts, now: Timestamp) -> bool {
+    let is_fresh = event.form != EventForm::Sweep && event.time.is_some_and(|time| now.duration_since(time) < FRESH);
+    let endangers_state = matches!(threat, Threat::DeletionScheduled | Threat::KeyDisabled);
+    let looks_untouched =
+        facts.description.value().is_some_and(|description| description.state == KeyState::Enabled && !description.deletion_is_pending());
+    is_fresh && endangers_state && looks_untouched && facts.case().is_none()
 }

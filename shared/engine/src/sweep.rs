@@ -9,13 +9,13 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, join, stream};
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::{
-    Actor, CallOutcome, Case, Details, Event, EventForm, EventId, KeyArn, KeyDescription, KeyState, Known, Recollection, Serving, Target,
-    Threat, lesson,
+    Actor, CallOutcome, Case, Decision, Details, Event, EventForm, EventId, KeyArn, KeyDescription, KeyState, Known, Mode, Recollection,
+    Serving, Status, Target, Threat, lesson,
 };
 use serde::Serialize;
 
 use crate::guard::{Delivery, Guard, Handled, Ports};
-use crate::observe::known;
+use crate::observe::{self, known};
 use crate::port::{AuditSink, CallError, Clock, KeyControl, Ledger, Meter, NoticeSink};
 
 /// How long an event may still be on its way before it counts as lost.
@@ -40,8 +40,8 @@ pub struct SweepReport {
     pub lost_events: usize,
     /// Keys given back by this sweep.
     pub given_back: usize,
-    /// Keys whose pending deletion an approval still covers.
-    pub approved: usize,
+    /// Keys that an approval still covers, or an incident still holds.
+    pub standing: usize,
     /// Keys whose answer is still open; the next sweep takes them up.
     pub open: usize,
     /// Keys left to the next sweep, because the time was used up.
@@ -57,7 +57,14 @@ enum Seen {
     AwsManaged,
     Unreadable,
     Well,
-    Endangered { lost: bool, handled: Box<Handled> },
+    /// It was let stand before and still is: nothing new to record.
+    Standing,
+    /// The mode is `observe` and its case was recorded and told before.
+    Observed,
+    Endangered {
+        lost: bool,
+        handled: Box<Handled>,
+    },
 }
 
 impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> Guard<K, L, A, N, C, M> {
@@ -115,6 +122,16 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         };
         let case = recollection.case.as_ref().filter(|case| case.threat == threat);
         let event = found_event(key, threat, description.as_ref(), &recollection, case, sweep, now);
+        if let Some(case) = case {
+            if case.stands {
+                let facts = observe::look(keys, ledger, key, threat).await;
+                if matches!(self.decide(&event, &facts), Decision::Stand { .. }) {
+                    return Seen::Standing;
+                }
+            } else if self.settings.mode == Mode::Observe {
+                return Seen::Observed;
+            }
+        }
         let lost = case.is_none() && event.time.is_none_or(|time| time.checked_add(IN_FLIGHT).is_ok_and(|late| late < now));
         let handled = self.handle(&event, Delivery { received_at: now, count: 1 }).await;
         Seen::Endangered { lost, handled: Box::new(handled) }
@@ -177,7 +194,7 @@ impl SweepReport {
             endangered: 0,
             lost_events: 0,
             given_back: 0,
-            approved: 0,
+            standing: 0,
             open: 0,
             not_reached: 0,
             handled: Vec::new(),
@@ -190,6 +207,11 @@ impl SweepReport {
             Seen::AwsManaged => self.aws_managed += 1,
             Seen::Unreadable => self.unreadable += 1,
             Seen::Well => {}
+            Seen::Standing => self.standing += 1,
+            Seen::Observed => {
+                self.endangered += 1;
+                self.open += 1;
+            }
             Seen::Endangered { lost, handled } => {
                 self.endangered += 1;
                 self.lost_events += usize::from(lost);
@@ -199,11 +221,8 @@ impl SweepReport {
                     {
                         self.given_back += 1;
                     }
-                    Handled::Done { record, .. } => {
-                        let approved = record.decision.as_ref().is_some_and(|decision| decision.why().approval.established().is_some());
-                        self.approved += usize::from(approved && record.steps.is_empty());
-                        self.open += usize::from(!approved);
-                    }
+                    Handled::Done { record, .. } if record.status == Status::NothingToDo => self.standing += 1,
+                    Handled::Done { .. } => self.open += 1,
                     Handled::Duplicate => {}
                     Handled::Retry { .. } => self.open += 1,
                 }

@@ -173,7 +173,7 @@ fn source(record: &Fields<'_>, surroundings: &Surroundings, resources: &target::
     let (source, because) = match &surroundings.source {
         Some(source) => (source.clone(), "the envelope's `source` is used"),
         None if resources.names_a_key() => (KMS.to_owned(), "its resources name a KMS key"),
-        None => ("unknown".to_owned(), "and nothing else names the service"),
+        None => ("unknown".to_owned(), "nothing else names the service"),
     };
     odd.note(record.path("eventSource"), format!("is missing; {because}"));
     source

@@ -3,6 +3,8 @@
 //!
 //! What cannot be parsed gives an error for its line, and the rest goes on. Nesting is bounded by the JSON parser.
 
+use std::collections::BTreeMap;
+
 use serde_json::value::RawValue;
 use serde_json::{Deserializer, Value};
 
@@ -93,13 +95,11 @@ fn read_raw(raw: &RawValue, line: usize, lines: &mut Vec<Line>) {
         }
         return;
     }
-    for field in ["Records", "Events"] {
-        if let Some(items) = list_in(text, field) {
-            for item in items {
-                read_raw_item(item, line_of(text, item, line), lines);
-            }
-            return;
+    if let Some(items) = items_of_container(text) {
+        for item in items {
+            read_raw_item(item, line_of(text, item, line), lines);
         }
+        return;
     }
     read_raw_item(raw, line, lines);
 }
@@ -126,10 +126,14 @@ fn parse_item(value: &Value) -> Result<Sighting, WireError> {
     parse_event(value)
 }
 
-/// Returns the list under `field` of an object, where there is one.
-fn list_in<'a>(text: &'a str, field: &str) -> Option<Vec<&'a RawValue>> {
-    let fields: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-    serde_json::from_str(fields.get(field)?.get()).ok()
+/// Returns the elements of `{"Records":[...]}` or `{"Events":[...]}`; `None` for what is itself an event, or no container.
+fn items_of_container(text: &str) -> Option<Vec<&RawValue>> {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    if fields.contains_key("eventName") || fields.contains_key("detail-type") {
+        return None;
+    }
+    let items = ["Records", "Events"].iter().find_map(|name| fields.get(*name))?;
+    serde_json::from_str(items.get()).ok()
 }
 
 /// Returns the line on which a part begins; the part is borrowed from the whole.

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use reprieve_core::approval::SealedApproval;
 use reprieve_core::facts::Rotation;
 use reprieve_core::{Case, EventId, Inventory, KeyArn, Serving};
+use reprieve_engine::CallError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -41,6 +42,12 @@ pub(crate) struct ItemError {
     sk: String,
     attribute: &'static str,
     what: String,
+}
+
+impl From<ItemError> for CallError {
+    fn from(error: ItemError) -> Self {
+        Self::Rejected { call: "dynamodb:Item", message: error.to_string() }
+    }
 }
 
 /// Reads the attributes of one item.

@@ -1,0 +1,154 @@
+//! The scenarios: what somebody does to a key, what the guard promises, and how it is shown that the promise was kept.
+
+mod approval;
+mod delivery;
+mod everyday;
+mod proof;
+mod unapproved;
+
+use std::pin::Pin;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::report::Report;
+use crate::stage::Stage;
+
+pub use proof::Observation;
+
+type Playing<'a> = Pin<Box<dyn Future<Output = Result<Observation>> + 'a>>;
+
+/// One scenario.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    /// Its name, for `--only` and reports.
+    pub name: &'static str,
+    /// A few words for the table.
+    pub title: &'static str,
+    /// What happens, in a sentence or two.
+    pub story: &'static str,
+    /// How it must end.
+    pub expected: &'static str,
+    /// Whether it does so much that only a summary is worth showing.
+    pub is_crowded: bool,
+    play: for<'a> fn(&'a Stage) -> Playing<'a>,
+}
+
+impl Scenario {
+    /// Plays the scenario and says how it ended. What fails is in the report, never an error.
+    pub async fn play(&self, stage: &Stage) -> Report {
+        let began = Instant::now();
+        let observation = (self.play)(stage).await.unwrap_or_else(|error| Observation::broken(&error));
+        // The next scenario begins without the faults of this one, however it ended.
+        stage.cloud.clear_faults();
+        Report::of(self, observation, began.elapsed())
+    }
+}
+
+/// All scenarios, in the order in which they are shown.
+pub const ALL: [Scenario; 13] = [
+    Scenario {
+        name: "unapproved-deletion",
+        title: "unapproved deletion",
+        story: "Mallory, with a developer's stolen credentials, schedules a key for deletion.",
+        expected: "Enabled",
+        is_crowded: false,
+        play: |stage| Box::pin(unapproved::deletion(stage)),
+    },
+    Scenario {
+        name: "approved-deletion",
+        title: "approved deletion",
+        story: "Alice seals change CHG-2041; Pat deletes the key inside the window.",
+        expected: "PendingDeletion",
+        is_crowded: false,
+        play: |stage| Box::pin(approval::covered(stage)),
+    },
+    Scenario {
+        name: "altered-approval",
+        title: "sealed approval, one tag altered",
+        story: "The window of CHG-2042 closed yesterday. Mallory stretches the tag and deletes the key.",
+        expected: "Enabled",
+        is_crowded: false,
+        play: |stage| Box::pin(approval::altered(stage)),
+    },
+    Scenario {
+        name: "self-approval",
+        title: "self-approval",
+        story: "Alice seals an approval, changes into another role and deletes the key herself.",
+        expected: "Enabled, escalated",
+        is_crowded: false,
+        play: |stage| Box::pin(approval::of_oneself(stage)),
+    },
+    Scenario {
+        name: "disabled-before",
+        title: "key that was disabled before",
+        story: "Pat disables a key under an approved change. Later Mallory schedules its deletion.",
+        expected: "Disabled",
+        is_crowded: false,
+        play: |stage| Box::pin(everyday::disabled_before(stage)),
+    },
+    Scenario {
+        name: "multi-region",
+        title: "multi-Region primary and replica",
+        story: "Mallory schedules a primary whose replica lives elsewhere, and a replica whose primary does.",
+        expected: "Enabled, Enabled",
+        is_crowded: false,
+        play: |stage| Box::pin(unapproved::multi_region(stage)),
+    },
+    Scenario {
+        name: "disable-key",
+        title: "DisableKey",
+        story: "Mallory disables a key: whatever it encrypts stands still.",
+        expected: "Enabled",
+        is_crowded: false,
+        play: |stage| Box::pin(unapproved::disablement(stage)),
+    },
+    Scenario {
+        name: "incident-hold",
+        title: "incident hold",
+        story: "Rosa holds a compromised key disabled for INC-77. Mallory schedules its deletion.",
+        expected: "Disabled",
+        is_crowded: false,
+        play: |stage| Box::pin(everyday::incident_hold(stage)),
+    },
+    Scenario {
+        name: "refused-call",
+        title: "refused call",
+        story: "Mallory tries to delete a key; IAM refuses.",
+        expected: "recorded only",
+        is_crowded: false,
+        play: |stage| Box::pin(everyday::refused(stage)),
+    },
+    Scenario {
+        name: "duplicate-and-reordered",
+        title: "duplicate and reordered events",
+        story: "Mallory disables a key, then schedules it. The second event comes first, three times.",
+        expected: "one remediation",
+        is_crowded: false,
+        play: |stage| Box::pin(delivery::duplicated_and_reordered(stage)),
+    },
+    Scenario {
+        name: "lost-event",
+        title: "lost event",
+        story: "Mallory schedules a key for deletion, and EventBridge loses the event. The sweep looks.",
+        expected: "Enabled",
+        is_crowded: false,
+        play: |stage| Box::pin(delivery::lost(stage)),
+    },
+    Scenario {
+        name: "enable-throttled",
+        title: "EnableKey throttled",
+        story: "The deletion is cancelled, then KMS throttles EnableKey until the function gives up.",
+        expected: "Enabled, resumed",
+        is_crowded: false,
+        play: |stage| Box::pin(delivery::throttled(stage)),
+    },
+    Scenario {
+        name: "burst",
+        title: "burst of 50 keys",
+        story: "Mallory schedules 50 keys as fast as KMS lets her: three times faster than anybody may cancel.",
+        expected: "50 of 50 Enabled",
+        is_crowded: true,
+        play: |stage| Box::pin(delivery::burst(stage)),
+    },
+];

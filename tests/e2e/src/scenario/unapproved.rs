@@ -1,0 +1,53 @@
+//! Acts that nothing covers: the key is given back.
+
+use anyhow::{Context as _, Result};
+
+use super::proof::{Answered, Observation};
+use crate::stage::Stage;
+use crate::stage::people::OTHER_REGION;
+
+/// A deletion is scheduled.
+pub(crate) async fn deletion(stage: &Stage) -> Result<Observation> {
+    let key = stage.people.pat.create_key("customer records").await?;
+    stage.people.mallory.schedule_deletion(&key).await?;
+    let answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?;
+    Ok(answered.is_given_back().await?.is_usable(true).await.seen)
+}
+
+/// A key is disabled.
+pub(crate) async fn disablement(stage: &Stage) -> Result<Observation> {
+    let key = stage.people.pat.create_key("payment tokens").await?;
+    stage.people.mallory.disable(&key).await?;
+    let answered = Answered::to(stage, "DisableKey", &key).await?;
+    Ok(answered.is_given_back().await?.is_usable(true).await.seen)
+}
+
+/// A primary waits for its replica in another Region; a replica here is scheduled by itself. Only this Region is guarded.
+pub(crate) async fn multi_region(stage: &Stage) -> Result<Observation> {
+    let pat = &stage.people.pat;
+    let primary = pat.kms.create_key().multi_region(true).description("global sessions, primary").send().await?;
+    let primary = primary.key_metadata().and_then(|key| key.arn()).context("a primary without an ARN")?.to_owned();
+    pat.kms.replicate_key().key_id(&primary).replica_region(OTHER_REGION).send().await.context("the key cannot be replicated")?;
+
+    let far_primary = pat.kms_elsewhere.create_key().multi_region(true).description("global profiles, primary").send().await?;
+    let far_primary = far_primary.key_metadata().and_then(|key| key.arn()).context("a primary without an ARN")?.to_owned();
+    let here = stage.outputs.named("QueueArn")?.split(':').nth(3).unwrap_or_default().to_owned();
+    let replica = pat.kms_elsewhere.replicate_key().key_id(&far_primary).replica_region(here).send().await;
+    let replica = replica.context("the key cannot be replicated")?;
+    let replica = replica.replica_key_metadata().and_then(|key| key.arn()).context("a replica without an ARN")?.to_owned();
+
+    stage.people.mallory.schedule_deletion(&primary).await?;
+    let waiting = stage.last_call("ScheduleKeyDeletion", &primary)?;
+    stage.people.mallory.schedule_deletion(&replica).await?;
+    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &primary).await?.is_given_back().await?.is_usable(true).await;
+    let record = stage.cloud.records().into_iter().rfind(|record| {
+        let is_that = |name: &str, value: &str| record.get(name).and_then(serde_json::Value::as_str) == Some(value);
+        is_that("eventName", "ScheduleKeyDeletion") && record.to_string().contains(&primary)
+    });
+    let state = record.as_ref().and_then(|record| record.pointer("/responseElements/keyState")).and_then(serde_json::Value::as_str);
+    answered.seen.demand(waiting.status == 200 && state == Some("PendingReplicaDeletion"), || {
+        format!("the primary was in state {state:?}, not PendingReplicaDeletion")
+    });
+    let replica = Answered::to(stage, "ScheduleKeyDeletion", &replica).await?.is_given_back().await?.is_usable(true).await;
+    Ok(answered.seen.and(replica.seen))
+}
