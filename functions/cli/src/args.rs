@@ -6,7 +6,7 @@ use reprieve_core::{AccountId, ApprovalKeys, Region, RoleArn};
 
 /// Brings cryptographic keys back before data is lost.
 #[derive(Debug, Parser)]
-#[command(name = "reprieve", version, about, max_term_width = 100)]
+#[command(name = "reprieve", version, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -60,35 +60,39 @@ pub(crate) struct ExplainArguments {
 }
 
 const EXPLAIN_HELP: &str = r#"FACTS
-  The facts of one key; every part may be left out, and then counts as unreadable:
+  The facts of one key. Every part may be left out, and then counts as unreadable:
 
-    {
-      "state": "PendingDeletion",              DescribeKey.KeyState
-      "deletion_date": "2026-02-01T00:00:00Z",
-      "aws_managed": false,                    DescribeKey.KeyManager is AWS
-      "imported_material": false,              DescribeKey.Origin is EXTERNAL
-      "key_store": "cks-1234567890abcdef0",
-      "tags": {"env": "prod", "reprieve:incident-hold": "INC-1"},
-      "rotation_enabled": false,
-      "rotation_period_days": 365,
-      "serving_before": "Enabled",             or Disabled: the last state that somebody entitled wanted
-      "approvals": []                          sealed approvals in the ledger
-    }
+    {"state": "PendingDeletion", "deletion_date": "2026-02-01T00:00:00Z",
+     "tags": {"env": "prod", "reprieve:incident-hold": "INC-1"}, "serving_before": "Enabled"}
 
-  A key that does not exist any more is {"exists": false}. Of several keys:
+    state                 Enabled, Disabled, PendingDeletion, ... as DescribeKey says
+    deletion_date         when the key will be deleted
+    pending_window_days   the waiting period of a primary that waits for its replicas
+    aws_managed           true for a key that AWS manages
+    imported_material     true where the key material was imported
+    key_store             the id of the custom key store that holds the key
+    tags                  the key's tags, an approval's among them
+    rotation_enabled      whether the key rotates by itself
+    rotation_period_days  the period that it rotated with
+    serving_before        Enabled or Disabled: what somebody entitled last wanted it to be
+    approvals             sealed approvals given outside the key, as the ledger holds them
+    exists                false for a key that is gone
 
-    {"arn:aws:kms:eu-central-1:111122223333:key/1234abcd-...": {"state": "Disabled"}, "arn:...": {...}}
+  Of several keys, by ARN:
+
+    {"arn:aws:kms:eu-central-1:111122223333:key/1234abcd": {"state": "Disabled"}}
 
 OUTPUT WITH --json
-  {"threat","resource","actor","decision":"stand|remedy|escalate","plan":[{"step",...}],"why","policies":[...],"oddities":[...],...}
-  An event that cannot be understood is {"error","line"}, and the rest go on.
+  One object a line for each event, with at least
+    threat, resource, actor, decision (stand, remedy, escalate), plan, why, policies, oddities
+  An event that cannot be understood is {"error", "line"}, and the rest go on.
 
 EXIT CODES
   0  every event was understood
-  2  bad input, named on standard error: a file, an option, or an event that cannot be understood
+  2  bad input, named on standard error: a file, an option, or an event
 
 EXAMPLES
   reprieve explain events.jsonl
-  reprieve explain events.jsonl --facts facts.json --json | jq -r 'select(.decision != "stand") | .why'
-  aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=ScheduleKeyDeletion | reprieve explain -
+  reprieve explain events.jsonl --facts facts.json --json | jq -r .why
+  aws cloudtrail lookup-events --output json | reprieve explain -
 "#;

@@ -71,7 +71,11 @@ pub(crate) fn run(arguments: &ExplainArguments, present: Timestamp) -> anyhow::R
         });
     }
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());
-    if arguments.json { json::print(&items, &mut out)? } else { text::print(&items, now, &mut out)? }
+    if arguments.json {
+        json::print(&items, &mut out)?;
+    } else {
+        text::print(&items, now, &mut out)?;
+    }
     out.flush()?;
     name_errors(&items, &arguments.file)
 }

@@ -85,7 +85,7 @@ pub fn connect(settings: &AwsSettings) -> Result<Clients, ConnectError> {
     if let Some(url) = settings.endpoint_url.as_ref().filter(|url| !is_url(url)) {
         return Err(ConnectError::Endpoint { url: url.clone() });
     }
-    let http = Http::new(Waits { connect: CONNECT_WAIT, answer: ANSWER_WAIT }, schemes)?;
+    let http = Http::new(crate::tls::config()?, Waits { connect: CONNECT_WAIT, answer: ANSWER_WAIT }, schemes);
     let config = sdk_config(settings, &http);
     let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(settings.endpoint_url.is_some()).build();
     Ok(Clients {

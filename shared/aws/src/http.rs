@@ -24,10 +24,9 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 use tokio::time::Instant;
 use tower_service::Service;
-
-use crate::tls::TlsError;
 
 /// How long an idle connection is kept. Shorter than any load balancer or NAT in between keeps it.
 const IDLE: Duration = Duration::from_secs(50);
@@ -72,24 +71,18 @@ impl fmt::Debug for Http {
 
 impl Http {
     /// Makes the client.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
-    pub(crate) fn new(waits: Waits, schemes: Schemes) -> Result<Self, TlsError> {
+    pub(crate) fn new(tls: ClientConfig, waits: Waits, schemes: Schemes) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
-        let https = HttpsConnectorBuilder::new().with_tls_config(crate::tls::config()?);
+        let https = HttpsConnectorBuilder::new().with_tls_config(tls);
         let https = match schemes {
             Schemes::HttpsOnly => https.https_only(),
             Schemes::HttpToo => https.https_or_http(),
         };
         let dialer = Dialer { https: https.enable_http1().wrap_connector(tcp), stock: Arc::default(), wait: waits.connect };
-        let pool = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(dialer.clone());
-        Ok(Self { pool, dialer, answer_wait: waits.answer })
+        let pool = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(dialer.clone());
+        Self { pool, dialer, answer_wait: waits.answer }
     }
 
     /// Returns the client in the SDK's form. Its waits are its own: the SDK's connector settings are not consulted, so that every
@@ -124,8 +117,9 @@ impl SdkConnector for Http {
         let wait = self.answer_wait;
         HttpConnectorFuture::new(async move {
             match tokio::time::timeout(wait, answer).await {
-                Ok(Ok(response)) => HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
-                    .map_err(|error| ConnectorError::other(error.into(), None)),
+                Ok(Ok(response)) => {
+                    HttpResponse::try_from(response.map(SdkBody::from_body_1_x)).map_err(|error| ConnectorError::other(error.into(), None))
+                }
                 // Every call made through here may be repeated, so every fault of the network may be retried.
                 Ok(Err(error)) => Err(ConnectorError::io(error.into())),
                 Err(_elapsed) => Err(ConnectorError::timeout(format!("no answer within {wait:?}").into())),
@@ -212,7 +206,6 @@ fn origin_of(uri: &Uri) -> Origin {
     };
     (uri.scheme_str().map(str::to_owned), uri.host().map(str::to_ascii_lowercase), uri.port_u16().or(default_port))
 }
-
 
 #[cfg(test)]
 #[path = "http_tests.rs"]

@@ -51,11 +51,7 @@ impl KmsKeyControl {
     /// Makes it, with its own paces.
     #[must_use]
     pub fn new(client: Client, quotas: Quotas) -> Self {
-        Self {
-            client,
-            cancel_pace: Pace::per_second(quotas.cancel_per_second),
-            enable_pace: Pace::per_second(quotas.enable_per_second),
-        }
+        Self { client, cancel_pace: Pace::per_second(quotas.cancel_per_second), enable_pace: Pace::per_second(quotas.enable_per_second) }
     }
 }
 
@@ -77,8 +73,7 @@ impl KeyControl for KmsKeyControl {
     }
 
     async fn rotation(&self, key: &KeyArn) -> Result<Rotation, CallError> {
-        let answer =
-            self.client.get_key_rotation_status().key_id(key.as_str()).send().await.map_err(sorted("kms:GetKeyRotationStatus"))?;
+        let answer = self.client.get_key_rotation_status().key_id(key.as_str()).send().await.map_err(sorted("kms:GetKeyRotationStatus"))?;
         let period_days = answer.rotation_period_in_days().and_then(|days| u32::try_from(days).ok());
         Ok(Rotation { enabled: answer.key_rotation_enabled(), period_days })
     }
@@ -151,7 +146,6 @@ fn description_of(metadata: &KeyMetadata) -> Result<KeyDescription, &'static str
         key_store: metadata.custom_key_store_id().map(str::to_owned),
     })
 }
-
 
 #[cfg(test)]
 #[path = "kms_tests.rs"]

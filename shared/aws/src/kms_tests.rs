@@ -121,12 +121,7 @@ async fn each_call_sorts_its_errors_and_says_its_name() {
 
 #[tokio::test(start_paused = true)]
 async fn two_bad_answers_are_followed_by_a_third_attempt() {
-    let rule = mock!(Client::enable_key)
-        .sequence()
-        .http_status(503, None)
-        .times(2)
-        .output(|| EnableKeyOutput::builder().build())
-        .build();
+    let rule = mock!(Client::enable_key).sequence().http_status(503, None).times(2).output(|| EnableKeyOutput::builder().build()).build();
     keys(&[&rule]).enable(&key()).await.unwrap();
     assert_eq!(rule.num_calls(), 3);
 }
@@ -185,12 +180,12 @@ async fn a_state_that_is_new_is_kept_and_a_missing_one_is_an_error() {
 #[tokio::test]
 async fn tags_are_read_to_the_last_page() {
     let page = |name: &'static str, next: Option<&'static str>| {
-        mock!(Client::list_resource_tags)
-            .match_requests(move |request| (request.marker() == Some("more")) == next.is_none())
-            .then_output(move || {
+        mock!(Client::list_resource_tags).match_requests(move |request| (request.marker() == Some("more")) == next.is_none()).then_output(
+            move || {
                 let tag = Tag::builder().tag_key(name).tag_value("value").build().unwrap();
                 ListResourceTagsOutput::builder().tags(tag).truncated(next.is_some()).set_next_marker(next.map(str::to_owned)).build()
-            })
+            },
+        )
     };
     let rules = [page("first", Some("more")), page("second", None)];
     let tags = keys(&rules.iter().collect::<Vec<_>>()).tags(&key()).await.unwrap();

@@ -1,0 +1,245 @@
+//! The ledger against scripted answers: what each answer to a conditional write means, and what is written on the way.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
+use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::RetryConfig;
+use reprieve_core::{Actor, Plan, Serving, Step, Threat};
+
+use super::*;
+
+const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+fn key() -> KeyArn {
+    KeyArn::parse(KEY).unwrap()
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn ledger(rules: &[&Rule]) -> DynamoLedger {
+    let client = mock_client!(aws_sdk_dynamodb, RuleMode::Sequential, rules, |config| config
+        .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(1))));
+    DynamoLedger::new(client, "ledger", Duration::from_mins(3))
+}
+
+fn intent() -> Intent {
+    Intent {
+        event_id: EventId::parse("event-1").unwrap(),
+        key: Some(key()),
+        considering: Plan::new(vec![Step::EnableKey { key: key() }]),
+        at: at("2026-01-01T00:00:00Z"),
+    }
+}
+
+fn case(event: &str) -> Case {
+    Case {
+        event_id: EventId::parse(event).unwrap(),
+        threat: Threat::DeletionScheduled,
+        event_time: Some(at("2026-01-01T00:00:00Z")),
+        actor: Actor { user_name: Some("mallory".to_owned()), ..Actor::unknown() },
+        opened_at: at("2026-01-01T00:00:02Z"),
+        deadline: Some(at("2026-01-08T00:00:00Z")),
+        cancelled_at: None,
+        stands: false,
+    }
+}
+
+fn claim_item(state: &str, holder: &str, attempt: u32) -> Item {
+    HashMap::from([("state".to_owned(), text(state)), ("holder".to_owned(), text(holder)), ("attempt".to_owned(), number(attempt))])
+}
+
+fn condition_failed_on_update(item: Item) -> UpdateItemError {
+    UpdateItemError::ConditionalCheckFailedException(ConditionalCheckFailedException::builder().set_item(Some(item)).build())
+}
+
+fn answer(status: u16, code: &str) -> HttpResponse {
+    let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"the words of DynamoDB"}}"#);
+    HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body))
+}
+
+#[tokio::test]
+async fn a_granted_claim_carries_its_attempt_and_writes_the_intent() {
+    let rule = mock!(Client::update_item)
+        .match_requests(|request| {
+            let values = request.expression_attribute_values().unwrap();
+            request.table_name() == Some("ledger")
+                && request.key().unwrap()["pk"] == text("event#event-1")
+                && request.key().unwrap()["sk"] == text("claim")
+                && values[":lease_until"] == text("2026-01-01T00:03:00.000000000Z")
+                && values[":target"] == text(KEY)
+                && values[":expires_at"] == AttributeValue::N("1775001600".to_owned())
+                && matches!(&values[":considering"], AttributeValue::L(steps) if steps.len() == 1)
+        })
+        .then_output(|| UpdateItemOutput::builder().attributes("attempt", number(3)).build());
+    assert_eq!(ledger(&[&rule]).claim(&intent()).await, Ok(Claim::Granted { attempt: 3 }));
+}
+
+#[tokio::test]
+async fn a_refused_claim_says_whether_it_is_settled_or_held() {
+    for (state, expected) in [(SETTLED, Claim::Settled), (WORKING, Claim::Held), (ENDED_OPEN, Claim::Held)] {
+        let rule = mock!(Client::update_item).then_error(move || condition_failed_on_update(claim_item(state, "somebody", 1)));
+        assert_eq!(ledger(&[&rule]).claim(&intent()).await, Ok(expected), "{state}");
+        assert_eq!(rule.num_calls(), 1, "one round trip");
+    }
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_recognised_as_our_own() {
+    let lost = mock!(Client::update_item).then_error(|| condition_failed_on_update(claim_item(WORKING, "00000000000000aa-0", 2)));
+    let mut ledger = ledger(&[&lost]);
+    ledger.process = 0xAA;
+    assert_eq!(ledger.claim(&intent()).await, Ok(Claim::Granted { attempt: 2 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_bad_answers_are_followed_by_a_third_attempt() {
+    let rule = mock!(Client::update_item)
+        .sequence()
+        .http_status(503, None)
+        .times(2)
+        .output(|| UpdateItemOutput::builder().attributes("attempt", number(1)).build())
+        .build();
+    assert_eq!(ledger(&[&rule]).claim(&intent()).await, Ok(Claim::Granted { attempt: 1 }));
+    assert_eq!(rule.num_calls(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_error_of_dynamodb_is_sorted() {
+    for (status, code, expected) in [
+        (400, "ProvisionedThroughputExceededException", "throttled"),
+        (400, "RequestLimitExceeded", "throttled"),
+        (400, "ThrottlingException", "throttled"),
+        (400, "TransactionConflictException", "throttled"),
+        (400, "ReplicatedWriteConflictException", "throttled"),
+        (500, "InternalServerError", "no usable answer"),
+        (503, "ServiceUnavailable", "no usable answer"),
+        (400, "AccessDeniedException", "access denied"),
+        (400, "UnrecognizedClientException", "access denied"),
+        // A missing table is our misconfiguration; it must never read as a missing key.
+        (400, "ResourceNotFoundException", "rejected"),
+        (400, "ItemCollectionSizeLimitExceededException", "rejected"),
+        (400, "ValidationException", "rejected"),
+    ] {
+        let rule = mock!(Client::query).then_http_response(move || answer(status, code));
+        let client = mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, [&rule]);
+        let error = DynamoLedger::new(client, "ledger", Duration::from_mins(3)).recall(&key()).await.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("dynamodb:Query: {expected}")), "{code}: {error}");
+        assert!(error.to_string().contains("the words of DynamoDB"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_is_recalled_over_all_pages() {
+    let sealed = SealedApproval {
+        change: "CHG-1".to_owned(),
+        action: "delete".to_owned(),
+        window: "2026-01-01T00:00:00Z/2026-01-02T00:00:00Z".to_owned(),
+        approver: "alice".to_owned(),
+        seal: "v1.k.sig".to_owned(),
+    };
+    let approval = item::of_approval(&key(), &sealed);
+    let broken = HashMap::from([("pk".to_owned(), text(KEY)), ("sk".to_owned(), text("approval#CHG-2"))]);
+    let inventory = HashMap::from([
+        ("pk".to_owned(), text(KEY)),
+        ("sk".to_owned(), text("inventory")),
+        ("serving".to_owned(), text("Enabled")),
+        ("as_of".to_owned(), time(at("2026-01-01T00:00:00.25Z"))),
+        ("rotation_enabled".to_owned(), AttributeValue::Bool(true)),
+        ("rotation_period_days".to_owned(), number(180)),
+    ]);
+    let expected = Case { cancelled_at: Some(at("2026-01-01T00:00:03.000000001Z")), deadline: None, ..case("event-1") };
+    let case = item::of_case(&key(), &expected).unwrap();
+    let first = mock!(Client::query)
+        .match_requests(|request| request.consistent_read() == Some(true) && request.exclusive_start_key().is_none())
+        .then_output(move || {
+            let output = QueryOutput::builder().items(approval.clone()).items(broken.clone());
+            output.last_evaluated_key("pk", text(KEY)).build()
+        });
+    let second = mock!(Client::query)
+        .match_requests(|request| request.exclusive_start_key().is_some())
+        .then_output(move || QueryOutput::builder().items(case.clone()).items(inventory.clone()).build());
+    let known = ledger(&[&first, &second]).recall(&key()).await.unwrap();
+    assert_eq!(known.approvals, [sealed], "the one that cannot be read counts as none");
+    assert_eq!(known.case, Some(expected));
+    let inventory = known.inventory.unwrap();
+    assert_eq!((inventory.serving, inventory.as_of), (Serving::Enabled, at("2026-01-01T00:00:00.25Z")));
+    assert_eq!(inventory.rotation, Some(Rotation { enabled: true, period_days: Some(180) }));
+}
+
+#[tokio::test]
+async fn an_inventory_that_cannot_be_read_is_an_error_that_names_the_attribute() {
+    let rule = mock!(Client::query).then_output(|| {
+        let item = HashMap::from([("sk".to_owned(), text("inventory")), ("serving".to_owned(), text("Perhaps"))]);
+        QueryOutput::builder().items(item).build()
+    });
+    let error = ledger(&[&rule]).recall(&key()).await.unwrap_err().to_string();
+    assert!(error.contains("`serving` of the ledger item `inventory` cannot be read"), "{error}");
+}
+
+#[tokio::test]
+async fn the_case_of_the_same_event_keeps_its_earliest_deadline_and_its_cancellation() {
+    let open = Case { cancelled_at: Some(at("2026-01-01T00:00:03Z")), ..case("event-1") };
+    let held = item::of_case(&key(), &open).unwrap();
+    let refused = mock!(Client::put_item).then_error(move || {
+        let failed = ConditionalCheckFailedException::builder().set_item(Some(held.clone())).build();
+        PutItemError::ConditionalCheckFailedException(failed)
+    });
+    let merged = item::of_case(&key(), &open).unwrap();
+    let written = mock!(Client::put_item)
+        .match_requests(move |request| {
+            request.item() == Some(&merged) && request.condition_expression().unwrap().contains("cancelled_at = :cancelled_at")
+        })
+        .then_output(|| PutItemOutput::builder().build());
+    let later = Case { deadline: Some(at("2026-02-01T00:00:00Z")), opened_at: at("2026-01-02T00:00:00Z"), ..case("event-1") };
+    ledger(&[&refused, &written]).open_case(&key(), &later).await.unwrap();
+    assert_eq!((refused.num_calls(), written.num_calls()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_cancellation_is_noted_in_one_round_trip() {
+    let rule = mock!(Client::update_item)
+        .match_requests(|request| request.expression_attribute_values().unwrap()[":cancelled_at"] == time(at("2026-01-01T00:00:03Z")))
+        .then_output(|| UpdateItemOutput::builder().build());
+    let cancelled = Case { cancelled_at: Some(at("2026-01-01T00:00:03Z")), ..case("event-1") };
+    ledger(&[&rule]).open_case(&key(), &cancelled).await.unwrap();
+    assert_eq!(rule.num_calls(), 1);
+}
+
+#[tokio::test]
+async fn a_failed_condition_leaves_nothing_to_learn_close_or_release() {
+    let failed = || mock!(Client::update_item).then_error(|| condition_failed_on_update(Item::new()));
+    let rules = [failed(), failed(), failed()];
+    let ledger = ledger(&rules.iter().collect::<Vec<_>>());
+    let lesson = Lesson { serving: Serving::Disabled, as_of: at("2026-01-01T00:00:00Z") };
+    ledger.learn(&key(), lesson, None).await.unwrap();
+    ledger.close_case(&key()).await.unwrap();
+    ledger.finish(&intent().event_id, Status::Partial, false, at("2026-01-01T00:00:05Z")).await.unwrap();
+    assert!(rules.iter().all(|rule| rule.num_calls() == 1));
+}
+
+#[tokio::test]
+async fn open_cases_are_listed_over_all_pages_and_bad_ones_left_out() {
+    let item = item::of_case(&key(), &case("event-1")).unwrap();
+    let bad = HashMap::from([("open_shard".to_owned(), text("open")), ("pk".to_owned(), text("no key"))]);
+    let first = mock!(Client::query)
+        .match_requests(|request| request.index_name() == Some("open-cases") && request.scan_index_forward() == Some(true))
+        .then_output(move || QueryOutput::builder().items(bad.clone()).last_evaluated_key("pk", text("x")).build());
+    let second = mock!(Client::query).then_output(move || QueryOutput::builder().items(item.clone()).build());
+    assert_eq!(ledger(&[&first, &second]).open_cases().await.unwrap(), [(key(), case("event-1"))]);
+}
+
+#[test]
+fn times_sort_as_text() {
+    let mut times = ["2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", "2025-12-31T23:59:59.999Z"].map(at);
+    times.sort_unstable();
+    let texts = times.map(|time| format!("{time:.9}"));
+    assert!(texts.is_sorted(), "{texts:?}");
+    assert!(texts.iter().all(|text| text.len() == texts[0].len()));
+}

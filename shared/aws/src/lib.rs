@@ -18,6 +18,11 @@ mod settings;
 mod tls;
 mod warm;
 
+#[cfg(test)]
+mod localcloud_tests;
+#[cfg(test)]
+mod test_record;
+
 pub use audit::S3AuditSink;
 pub use aws_credential_types::Credentials;
 pub use client::{AwsPorts, Clients, ConnectError, connect};

@@ -9,7 +9,7 @@ use reprieve_core::{Decision, Record, Threat};
 use reprieve_engine::{CallError, NoticeSink};
 use serde_json::{Value, json};
 
-use crate::error::{call_error, no_own_codes, of_kind, Kind};
+use crate::error::{Kind, call_error, no_own_codes, of_kind};
 
 const CALL: &str = "sns:Publish";
 

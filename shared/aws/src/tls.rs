@@ -17,7 +17,14 @@ pub struct TlsError(#[source] rustls::Error);
 /// # Errors
 /// When the crypto provider offers no usable protocol version.
 pub(crate) fn config() -> Result<ClientConfig, TlsError> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    config_trusting(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+}
+
+/// Makes the same configuration over other roots.
+///
+/// # Errors
+/// When the crypto provider offers no usable protocol version.
+pub(crate) fn config_trusting(roots: RootCertStore) -> Result<ClientConfig, TlsError> {
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(TlsError)?

@@ -13,7 +13,7 @@ use crate::settings::DEFAULT_LEASE;
 fn settings(region: &str, endpoint_url: Option<&str>) -> AwsSettings {
     AwsSettings {
         region: Region::parse(region).unwrap(),
-        credentials: Credentials::from_keys("AKIDEXAMPLE", "secret", None),
+        credentials: Credentials::for_tests(),
         endpoint_url: endpoint_url.map(str::to_owned),
         ledger_table: "ledger".to_owned(),
         audit_bucket: "audit-bucket".to_owned(),

@@ -222,9 +222,8 @@ impl SweepReport {
                         self.given_back += 1;
                     }
                     Handled::Done { record, .. } if record.status == Status::NothingToDo => self.standing += 1,
-                    Handled::Done { .. } => self.open += 1,
+                    Handled::Done { .. } | Handled::Retry { .. } => self.open += 1,
                     Handled::Duplicate => {}
-                    Handled::Retry { .. } => self.open += 1,
                 }
                 self.handled.push(*handled);
             }

@@ -21,6 +21,18 @@ const EXPECTED: &str = "a CloudTrail record";
 /// The service whose events are looked at closely.
 pub(crate) const KMS: &str = "kms.amazonaws.com";
 
+/// Calls that no other service has: where a record does not name its service, these are still answered.
+const KMS_ONLY: [&str; 8] = [
+    "ScheduleKeyDeletion",
+    "CancelKeyDeletion",
+    "DisableKey",
+    "EnableKey",
+    "DisableKeyRotation",
+    "EnableKeyRotation",
+    "DeleteImportedKeyMaterial",
+    "DisconnectCustomKeyStore",
+];
+
 /// What an envelope around a record knows; used only where the record itself does not say.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Surroundings {
@@ -59,7 +71,7 @@ pub(crate) fn parse_record_within(
     let response = record.object("responseElements", &mut odd);
     let additional = record.object("additionalEventData", &mut odd);
     let resources = target::Resources::read(&record, &mut odd);
-    let source = source(&record, surroundings, &resources, &mut odd);
+    let source = source(&record, surroundings, &name, &resources, &mut odd);
     let actor = identity::read(&record, form, &mut odd);
     let outcome = outcome::read(&record, &additional, &name, &mut odd);
     let account = account(&record, &mut odd).or_else(|| actor.account.clone()).or_else(|| surroundings.account.clone());
@@ -75,6 +87,8 @@ pub(crate) fn parse_record_within(
         outcome: &outcome,
     };
     let target = if source == KMS { target::of_kms_call(&call, &mut odd) } else { target::of_other_call(&call, &mut odd) };
+    // Not needed for anything, but published logs hold it as a string.
+    let _read_only = record.flag("readOnly", &mut odd);
     let details = details::read(&source, &request, &response, &additional, &mut odd);
     let id = event_id(&record, object, &mut odd);
     Some(Event { id, form, source, name, time, account, region, actor, target, outcome, details, oddities: odd.into_vec() })
@@ -90,7 +104,9 @@ fn check_version(record: &Fields<'_>, odd: &mut Oddities) {
     let mut parts = version.split('.').map(str::parse::<u32>);
     match (parts.next(), parts.next()) {
         (Some(Ok(1)), None | Some(Ok(_))) => {}
-        (Some(Ok(major)), None | Some(Ok(_))) => odd.note(path, format!("is of the unknown major version {major}: `{}`", shorten(&version))),
+        (Some(Ok(major)), None | Some(Ok(_))) => {
+            odd.note(path, format!("is of the unknown major version {major}: `{}`", shorten(&version)));
+        }
         _ => odd.note(path, format!("is not a version: `{}`", shorten(&version))),
     }
 }
@@ -162,7 +178,7 @@ pub(crate) fn read_account(fields: &Fields<'_>, name: &str, odd: &mut Oddities) 
     Some(account)
 }
 
-fn source(record: &Fields<'_>, surroundings: &Surroundings, resources: &target::Resources, odd: &mut Oddities) -> String {
+fn source(record: &Fields<'_>, surroundings: &Surroundings, name: &str, resources: &target::Resources, odd: &mut Oddities) -> String {
     if let Some(source) = record.text("eventSource", odd) {
         let envelope_disagrees = surroundings.source.as_deref().is_some_and(|envelope| (envelope == KMS) != (source == KMS));
         if envelope_disagrees {
@@ -173,6 +189,7 @@ fn source(record: &Fields<'_>, surroundings: &Surroundings, resources: &target::
     let (source, because) = match &surroundings.source {
         Some(source) => (source.clone(), "the envelope's `source` is used"),
         None if resources.names_a_key() => (KMS.to_owned(), "its resources name a KMS key"),
+        None if KMS_ONLY.contains(&name) => (KMS.to_owned(), "no other service has a call of this name"),
         None => ("unknown".to_owned(), "nothing else names the service"),
     };
     odd.note(record.path("eventSource"), format!("is missing; {because}"));

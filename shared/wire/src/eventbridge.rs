@@ -75,8 +75,8 @@ fn native(object: &Map<String, Value>, envelope: &Fields<'_>, name: String, mut 
         "unknown".to_owned()
     });
     let time = time::read(envelope, "time", &mut odd);
-    if time.is_none() {
-        odd.note("time", "does not say when it happened");
+    if envelope.value("time", &mut odd).is_none() {
+        odd.note("time", "is missing: when it happened is not known");
     }
     let target = if source == "aws.kms" {
         target::of_native_event(envelope, account.as_ref(), region.as_ref(), &mut odd)

@@ -7,7 +7,7 @@
 //! | outcome of an escalation | Detection Finding 2004 | 1 Create | 1 New |
 //! | outcome where nothing was to be done | API Activity 6003, the call that was seen | by the call: 1 create, 2 read, 3 update, 4 delete, 99 other | 1 success, 2 failure (the call was refused) |
 //!
-//! `command_uid` is the same in the intent and the outcome of one attempt. `severity_id` is the decision's; an intent has none yet (0).
+//! `command_uid` is the event's id: the same in its intent and in the outcome of every attempt. `severity_id` is the decision's; an intent has none yet (0).
 //! The caller of the offending call stands in `actor` (6003), in `evidences` (2004), and in `observables` (all). Nothing is lost: the
 //! whole record stands under `unmapped.reprieve`. `time` is when the record was made, in epoch milliseconds; for API Activity, and for
 //! `finding_info.first_seen_time`, when the call was made, where that is known.
@@ -41,25 +41,18 @@ pub fn record_json(record: &Record) -> Value {
         6 => event.extend(api_activity(record)),
         _ => event.extend(remediation(record)),
     }
-    Value::Object(sorted(event))
+    sorted(Value::Object(event))
 }
 
 fn classify(record: &Record) -> Classified {
-    let remediation = |status| Classified {
-        class: (7001, "Remediation Activity"),
-        category: (7, "Remediation"),
-        activity: (3, "Restore"),
-        status,
-    };
+    let remediation =
+        |status| Classified { class: (7001, "Remediation Activity"), category: (7, "Remediation"), activity: (3, "Restore"), status };
     match (record.phase, &record.decision) {
         (Phase::Intent, _) | (Phase::Outcome, None) => remediation((OTHER, "Pending")),
         (Phase::Outcome, Some(Decision::Remedy { .. })) => remediation(remediation_status(record.status)),
-        (Phase::Outcome, Some(Decision::Escalate { .. })) => Classified {
-            class: (2004, "Detection Finding"),
-            category: (2, "Findings"),
-            activity: (1, "Create"),
-            status: (1, "New"),
-        },
+        (Phase::Outcome, Some(Decision::Escalate { .. })) => {
+            Classified { class: (2004, "Detection Finding"), category: (2, "Findings"), activity: (1, "Create"), status: (1, "New") }
+        }
         (Phase::Outcome, Some(Decision::Stand { .. })) => Classified {
             class: (6003, "API Activity"),
             category: (6, "Application Activity"),
@@ -125,7 +118,6 @@ fn metadata(record: &Record) -> Value {
         "correlation_uid": record.event.id.as_str(),
         "event_code": record.event.name,
         "logged_time": record.recorded_at.as_millisecond(),
-        "processed_time": record.received_at.as_millisecond(),
     }));
     if let Some(time) = record.event.time {
         metadata.insert("original_time".to_owned(), time.to_string().into());
@@ -160,7 +152,7 @@ fn status_detail(record: &Record) -> Option<String> {
 fn remediation(record: &Record) -> Map<String, Value> {
     let plan = record.decision.as_ref().and_then(Decision::plan).unwrap_or(&record.considering);
     object(json!({
-        "command_uid": format!("{}.{}", record.event.id, record.attempt),
+        "command_uid": record.event.id.as_str(),
         "countermeasures": [{ "d3f_tactic": { "name": "Restore", "src_url": "https://d3fend.mitre.org/tactic/d3f:Restore/" } }],
         "remediation": { "desc": if plan.steps.is_empty() { "nothing but a look".to_owned() } else { plan.to_string() } },
     }))
@@ -223,9 +215,15 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// Puts keys in order at the top, whichever map `serde_json` was built with.
-fn sorted(object: Map<String, Value>) -> Map<String, Value> {
-    let mut entries: Vec<(String, Value)> = object.into_iter().collect();
-    entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    entries.into_iter().collect()
+/// Puts the keys of every object in order, whichever map `serde_json` was built with.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let mut entries: Vec<(String, Value)> = object.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+            Value::Object(entries.into_iter().collect())
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
 }

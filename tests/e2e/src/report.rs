@@ -17,6 +17,9 @@ pub struct Report {
     /// A few words.
     #[serde(skip)]
     pub title: &'static str,
+    /// Whether many keys were answered; then the times are those of the slowest.
+    #[serde(skip)]
+    pub is_crowded: bool,
     /// How it had to end.
     pub expected: &'static str,
     /// How it ended.
@@ -44,6 +47,7 @@ impl Report {
         Self {
             name: scenario.name,
             title: scenario.title,
+            is_crowded: scenario.is_crowded,
             expected: scenario.expected,
             observed: observation.observed,
             ok: problems.is_empty(),

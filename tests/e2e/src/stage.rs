@@ -168,7 +168,8 @@ impl Stage {
     /// Fails when the function does.
     pub async fn sweep(&self) -> Result<serde_json::Value> {
         let now = jiff::Timestamp::now();
-        let schedule = format!("arn:aws:scheduler:us-east-1:{}:schedule/default/{}", self.cloud.account(), self.outputs.named("SweepScheduleName")?);
+        let schedule =
+            format!("arn:aws:scheduler:us-east-1:{}:schedule/default/{}", self.cloud.account(), self.outputs.named("SweepScheduleName")?);
         let envelope = serde_json::json!({
             "version": "0", "id": format!("execution-{}", now.as_millisecond()), "detail-type": "Scheduled Event", "source": "aws.scheduler",
             "account": self.cloud.account(), "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "region": "us-east-1",
@@ -224,7 +225,11 @@ impl Stage {
         let text = std::fs::read_to_string(self.cloud.function_log(function)).unwrap_or_default();
         let mut lines: Vec<&str> = text.lines().filter(|line| !line.contains("\"_aws\"")).rev().take(6).collect();
         lines.reverse();
-        if lines.is_empty() { format!("`{function}` has logged nothing.") } else { format!("`{function}` logged last:\n{}", lines.join("\n")) }
+        if lines.is_empty() {
+            format!("`{function}` has logged nothing.")
+        } else {
+            format!("`{function}` logged last:\n{}", lines.join("\n"))
+        }
     }
 
     /// Returns what this stage is made of, for reports.

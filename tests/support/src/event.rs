@@ -70,7 +70,7 @@ pub struct EventBuilder {
 #[must_use]
 pub fn event(name: &str) -> EventBuilder {
     let event = Event {
-        id: EventId::parse(&format!("{name}-1")).expect("the test writes the name of a call"),
+        id: EventId::parse(&format!("{}-1", name.replace(' ', "-"))).expect("the test writes the name of a call"),
         form: EventForm::ApiCall,
         source: "kms.amazonaws.com".to_owned(),
         name: name.to_owned(),

@@ -49,7 +49,7 @@ pub struct FakeKey {
     /// A state that follows from nothing else: `Creating`, `Updating`, or one that is not known.
     pub passing_state: Option<KeyState>,
     /// The description that the next so-many looks still see, and the next so-many calls still obey.
-    stale: Option<(KeyDescription, u32)>,
+    pub stale: Option<(KeyDescription, u32)>,
 }
 
 impl Default for FakeKey {

@@ -83,7 +83,9 @@ impl FactsSource {
                 (facts, Some(sentence))
             }
             Self::OneForAll(facts) => (facts.as_ref().clone(), None),
-            Self::ByKey(by_key) => (by_key.get(key).cloned().unwrap_or_else(|| unreadable("the given facts say nothing of this key")), None),
+            Self::ByKey(by_key) => {
+                (by_key.get(key).cloned().unwrap_or_else(|| unreadable("the given facts say nothing of this key")), None)
+            }
         }
     }
 }
@@ -107,8 +109,11 @@ impl WrittenFacts {
         let prior_rotation = self.rotation_period_days.map(|days| Rotation { enabled: true, period_days: Some(days) });
         let inventory = self.serving_before.or(prior_rotation.map(|_| Serving::Enabled));
         let inventory = inventory.map(|serving| Inventory { serving, as_of: now, rotation: prior_rotation });
-        let recollection = (inventory.is_some() || self.approvals.is_some())
-            .then(|| Recollection { inventory, case: None, approvals: self.approvals.unwrap_or_default() });
+        let recollection = (inventory.is_some() || self.approvals.is_some()).then(|| Recollection {
+            inventory,
+            case: None,
+            approvals: self.approvals.unwrap_or_default(),
+        });
         let description = self.state.map(|state| KeyDescription {
             state: KeyState::parse(&state),
             aws_managed: self.aws_managed,
@@ -117,12 +122,7 @@ impl WrittenFacts {
             imported_material: self.imported_material,
             key_store: self.key_store,
         });
-        KeyFacts {
-            description: given(description),
-            tags: given(self.tags),
-            rotation: given(rotation),
-            recollection: given(recollection),
-        }
+        KeyFacts { description: given(description), tags: given(self.tags), rotation: given(rotation), recollection: given(recollection) }
     }
 }
 

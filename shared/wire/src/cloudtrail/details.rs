@@ -7,13 +7,7 @@ use super::{KMS, time};
 use crate::error::shorten_value;
 use crate::fields::{Fields, Oddities};
 
-pub(super) fn read(
-    source: &str,
-    request: &Fields<'_>,
-    response: &Fields<'_>,
-    additional: &Fields<'_>,
-    odd: &mut Oddities,
-) -> Details {
+pub(super) fn read(source: &str, request: &Fields<'_>, response: &Fields<'_>, additional: &Fields<'_>, odd: &mut Oddities) -> Details {
     match source {
         KMS => of_kms_call(request, response, additional, odd),
         "account.amazonaws.com" => Details { region_name: request.text("RegionName", odd), ..Details::default() },
@@ -22,6 +16,7 @@ pub(super) fn read(
 }
 
 fn of_kms_call(request: &Fields<'_>, response: &Fields<'_>, additional: &Fields<'_>, odd: &mut Oddities) -> Details {
+    note_policy_object(request, odd);
     let grant_id = [request, response, additional].into_iter().find_map(|fields| fields.text("grantId", odd));
     Details {
         waiting_period_days: waiting_period_days(request, response, odd),
@@ -33,6 +28,14 @@ fn of_kms_call(request: &Fields<'_>, response: &Fields<'_>, additional: &Fields<
         bypasses_lockout_check: request.flag("bypassPolicyLockoutSafetyCheck", odd).unwrap_or(false),
         rotation_period_days: request.whole_number("rotationPeriodInDays", odd),
         region_name: None,
+    }
+}
+
+/// `PutKeyPolicy` carries the policy as a JSON string; some logs hold it as an object.
+fn note_policy_object(request: &Fields<'_>, odd: &mut Oddities) {
+    let is_object = request.value("policy", odd).is_some_and(Value::is_object);
+    if is_object {
+        odd.note(request.path("policy"), "is an object where a string is expected");
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A role is taken from the session's issuer, which keeps its path; only where that is missing, from the session's own ARN.
 
+use std::net::IpAddr;
+
 use reprieve_core::{Actor, ActorKind, EventForm, RoleArn};
 
 use super::read_account;
@@ -10,10 +12,10 @@ use crate::fields::{Fields, Oddities};
 
 pub(super) fn read(record: &Fields<'_>, form: EventForm, odd: &mut Oddities) -> Actor {
     let identity = record.object("userIdentity", odd);
-    let source_address = record.text("sourceIPAddress", odd);
+    let source_address = source_address(record, odd);
     let user_agent = record.text_or_list("userAgent", odd);
     if !identity.is_present() {
-        if form != EventForm::ServiceEvent {
+        if form != EventForm::ServiceEvent && record.value("userIdentity", odd).is_none() {
             odd.note(record.path("userIdentity"), "is missing: who called is not known");
         }
         return Actor { source_address, user_agent, ..Actor::unknown() };
@@ -41,6 +43,16 @@ pub(super) fn read(record: &Fields<'_>, form: EventForm, odd: &mut Oddities) -> 
         arn,
         kind,
     }
+}
+
+/// Where the call came from: an address, a service's name, `AWS Internal`; anything else is kept, with a note.
+fn source_address(record: &Fields<'_>, odd: &mut Oddities) -> Option<String> {
+    let address = record.text("sourceIPAddress", odd)?;
+    let is_usual = address.parse::<IpAddr>().is_ok() || address.contains(".amazonaws.com") || address == "AWS Internal";
+    if !is_usual {
+        odd.note(record.path("sourceIPAddress"), format!("is neither an address nor a service: `{}`", shorten(&address)));
+    }
+    Some(address)
 }
 
 fn kind(identity: &Fields<'_>, form: EventForm, odd: &mut Oddities) -> ActorKind {

@@ -36,7 +36,11 @@ impl Resources {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
                 odd.note(path.clone(), format!("is {} where a list is expected: `{}`", kind(&value), shorten_value(&value)));
-                resources.read_item(&value, &path, odd);
+                match value {
+                    Value::String(text) => resources.arns.push(text),
+                    Value::Object(_) => resources.read_item(&value, &path, odd),
+                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {}
+                }
             }
         }
         resources
@@ -99,9 +103,8 @@ pub(super) fn of_kms_call(call: &Call<'_>, odd: &mut Oddities) -> Target {
         return key_store(call, odd);
     }
     let mentions = mentions(call, odd);
-    let listed = call.resources.keys();
-    if let Some(key) = pick_listed(&listed, &mentions, call, odd) {
-        return Target::Key(key);
+    if let Some(target) = pick_listed(&mentions, call, odd) {
+        return target;
     }
     for mention in &mentions {
         if let Some(key) = complete(&mention.text, call) {
@@ -111,14 +114,14 @@ pub(super) fn of_kms_call(call: &Call<'_>, odd: &mut Oddities) -> Target {
     if let Some(key) = key_in_error_message(call, odd) {
         return Target::Key(key);
     }
-    let named = mentions.into_iter().next().map(|mention| mention.text);
-    let Some(named) = named.or_else(|| call.request.text("aliasName", odd)).or_else(|| call.resources.arns.first().cloned()) else {
-        return Target::Unnamed;
-    };
-    if id::is_key_id(&named) {
-        odd.note(call.record.path("resources"), format!("and the rest of the record do not say whose key `{}` is, or where", shorten(&named)));
+    if let Some(mention) = mentions.into_iter().next() {
+        if id::is_key_id(&mention.text) {
+            odd.note(mention.path, format!("names `{}`, and nothing says whose key that is, or where it lives", shorten(&mention.text)));
+        }
+        return Target::Named(mention.text);
     }
-    Target::Named(named)
+    let named = call.request.text("aliasName", odd).or_else(|| call.resources.arns.first().cloned());
+    named.map_or(Target::Unnamed, Target::Named)
 }
 
 /// Tells the target of a call to another service: the first thing named, never a key to act on.
@@ -156,27 +159,36 @@ fn mentions(call: &Call<'_>, odd: &mut Oddities) -> Vec<Mention> {
     mentions
 }
 
-/// Picks the key out of `resources`: the only one, or the one that another place of the record names too.
-fn pick_listed(listed: &[KeyArn], mentions: &[Mention], call: &Call<'_>, odd: &mut Oddities) -> Option<KeyArn> {
+/// Picks the key out of `resources`: the only one, or the one that another place of the record names too. Between several that
+/// nothing tells apart, none is picked. `None` where `resources` lists no key.
+fn pick_listed(mentions: &[Mention], call: &Call<'_>, odd: &mut Oddities) -> Option<Target> {
+    let listed: BTreeSet<KeyArn> = call.resources.keys().into_iter().collect();
+    let only = || if listed.len() == 1 { listed.first() } else { None };
     let matching = mentions.iter().find_map(|mention| listed.iter().find(|key| names(&mention.text, key)));
-    let distinct: BTreeSet<&KeyArn> = listed.iter().collect();
-    let key = matching.or(listed.first())?;
-    if matching.is_none() && distinct.len() > 1 {
-        odd.note(call.resources.path.clone(), format!("names {} keys and nothing says which is meant; the first is taken", distinct.len()));
-    }
+    let Some(key) = matching.or_else(only) else {
+        let all = listed.iter().map(KeyArn::as_str).collect::<Vec<_>>().join(", ");
+        if listed.is_empty() {
+            return None;
+        }
+        odd.note(call.resources.path.clone(), format!("names {} keys, and nothing says which is meant", listed.len()));
+        return Some(Target::Named(all));
+    };
     for mention in mentions {
         let is_a_key = id::is_key_id(&mention.text) || KeyArn::parse(&mention.text).is_ok();
         if is_a_key && !listed.iter().any(|key| names(&mention.text, key)) {
-            odd.note(mention.path.clone(), format!("names another key than `{}`: `{}`", call.resources.path, shorten(&mention.text)));
+            let what = format!("names another key than `{}`, which is trusted more: `{}`", call.resources.path, shorten(&mention.text));
+            odd.note(mention.path.clone(), what);
         }
     }
-    if let Some(region) = call.region {
-        let lives_in = key.region();
-        if lives_in != *region {
-            odd.note(call.record.path("awsRegion"), format!("is {region}, but the key lives in {lives_in}"));
-        }
+    note_other_region(key, call, odd);
+    Some(Target::Key(key.clone()))
+}
+
+fn note_other_region(key: &KeyArn, call: &Call<'_>, odd: &mut Oddities) {
+    let lives_in = key.region();
+    if let Some(region) = call.region.filter(|region| **region != lives_in) {
+        odd.note(call.record.path("awsRegion"), format!("is {region}, but the key lives in {lives_in}"));
     }
-    Some(key.clone())
 }
 
 /// Says whether a text, an ARN or a bare id, names this key.
@@ -215,12 +227,7 @@ fn key_in_error_message(call: &Call<'_>, odd: &mut Oddities) -> Option<KeyArn> {
 }
 
 /// Tells the target of one of KMS's own EventBridge events: a key's ARN in `resources`, else `detail.key-id`.
-pub(crate) fn of_native_event(
-    envelope: &Fields<'_>,
-    account: Option<&AccountId>,
-    region: Option<&Region>,
-    odd: &mut Oddities,
-) -> Target {
+pub(crate) fn of_native_event(envelope: &Fields<'_>, account: Option<&AccountId>, region: Option<&Region>, odd: &mut Oddities) -> Target {
     let resources = listed_arns(envelope, odd);
     if let Some(key) = resources.iter().find_map(|arn| KeyArn::parse(arn).ok()) {
         return Target::Key(key);
@@ -233,7 +240,6 @@ pub(crate) fn of_native_event(
     let completed = KeyArn::parse(&key_id).ok().or_else(|| KeyArn::new(&region?.partition(), region?, account?, &key_id).ok());
     completed.map_or(Target::Named(key_id), Target::Key)
 }
-
 
 /// Tells the target of another service's EventBridge event: the first resource, never a key to act on.
 pub(crate) fn of_foreign_event(envelope: &Fields<'_>, odd: &mut Oddities) -> Target {

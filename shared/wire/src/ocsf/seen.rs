@@ -135,9 +135,7 @@ pub(super) fn resources(target: &Target) -> Value {
 
 /// Returns the values worth searching for, each with where it stands in the event.
 pub(super) fn observables(event: &Event) -> Value {
-    let at = |path: &str, type_id: u8, caption: &str, value: &str| {
-        json!({ "name": format!("unmapped.reprieve.event.{path}"), "type_id": type_id, "type": caption, "value": value })
-    };
+    let at = |path: &str, type_id: u8, caption: &str, value: &str| json!({ "name": format!("unmapped.reprieve.event.{path}"), "type_id": type_id, "type": caption, "value": value });
     let mut observables = Vec::new();
     if let Some(key) = event.target.key() {
         observables.push(at("target.id", 10, "Resource UID", key.as_str()));

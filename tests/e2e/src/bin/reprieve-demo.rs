@@ -1,1 +1,281 @@
-fn main(){}
+//! The demo: deploys the guard on a local cloud, plays the scenarios, and shows live what happens.
+//!
+//! Ends with exit code 0 only if every scenario ended as promised. Must not build anything: `scripts/demo` does.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use indicatif::{ProgressBar, ProgressStyle};
+use owo_colors::OwoColorize as _;
+use reprieve_e2e::report::{Report, as_json};
+use reprieve_e2e::scenario::{ALL, Scenario};
+use reprieve_e2e::show::{Narrator, Ordered, shortened, table, wrapped};
+use reprieve_e2e::stage::{Setting, Stage, package};
+use reprieve_localcloud::{Activity, Progress, VENV_VARIABLE, default_folder, prepare_venv};
+use tokio::sync::broadcast::error::TryRecvError;
+
+/// How often the timeline is brought up to date.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Plays attacks and mistakes against the guard on a local cloud, and shows how the keys come back.
+#[derive(Debug, Parser)]
+#[command(name = "scripts/demo")]
+struct Arguments {
+    /// Writes how the scenarios ended to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Leaves the local cloud running until Ctrl-C, and prints how to play with it.
+    #[arg(long)]
+    keep: bool,
+    /// Plays this scenario only; may be given more than once.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(ALL.map(|scenario| scenario.name)))]
+    only: Vec<String>,
+    /// Listens on this port instead of a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    port: u16,
+    /// Installs the emulator, if need be, and ends.
+    #[arg(long, conflicts_with_all = ["json", "keep", "only"])]
+    prepare: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match demo(&arguments).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // There is nobody to tell where standard error is closed.
+            writeln!(anstream::stderr(), "{} {error:#}", "error:".bold().red()).ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn demo(arguments: &Arguments) -> Result<bool> {
+    let (began, started_at) = (Instant::now(), jiff::Timestamp::now());
+    let screen = Screen::new();
+    if arguments.prepare {
+        return prepare(&screen);
+    }
+    let stage = set_stage(&screen, arguments.port).await?;
+    let chosen: Vec<Scenario> =
+        ALL.into_iter().filter(|scenario| arguments.only.is_empty() || arguments.only.iter().any(|name| name == scenario.name)).collect();
+    let mut reports = Vec::with_capacity(chosen.len());
+    for (index, scenario) in chosen.iter().enumerate() {
+        let number = format!("{}/{}", index + 1, chosen.len());
+        tokio::select! {
+            report = play(&screen, &stage, scenario, &number) => reports.push(report?),
+            _ = tokio::signal::ctrl_c() => {
+                stage.strike();
+                anyhow::bail!("interrupted in `{}`", scenario.name);
+            }
+        }
+    }
+    let took = began.elapsed();
+    show_end(&screen, &reports, took)?;
+    if let Some(file) = &arguments.json {
+        let text = format!("{:#}\n", as_json(&reports, started_at, took));
+        std::fs::write(file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
+    }
+    if arguments.keep {
+        show_how_to_play(&screen, &stage)?;
+        tokio::signal::ctrl_c().await?;
+    }
+    stage.strike();
+    Ok(!reports.is_empty() && reports.iter().all(|report| report.ok))
+}
+
+/// Makes the emulator's Python environment.
+fn prepare(screen: &Screen) -> Result<bool> {
+    let bar = screen.spinner();
+    if std::env::var_os(VENV_VARIABLE).is_none_or(|given| given.is_empty()) {
+        prepare_venv(&default_folder().join("venv"), &mut |progress| installing(&bar, &progress))?;
+    }
+    bar.finish_and_clear();
+    Ok(true)
+}
+
+fn installing(bar: &ProgressBar, progress: &Progress) {
+    bar.set_message(format!("installing the emulator [{}/{}] {}", progress.done, progress.of, progress.message));
+}
+
+/// Sets the stage and says what is there, with how long it took.
+async fn set_stage(screen: &Screen, port: u16) -> Result<Stage> {
+    let began = Instant::now();
+    screen.line(&format!("{}", "Reprieve on a local cloud".bold()))?;
+    let bar = screen.spinner();
+    let (installer, stepper) = (bar.clone(), bar.clone());
+    let setting = Setting {
+        function: package::find_function()?,
+        mode: "enforce",
+        port,
+        on_progress: Box::new(move |progress| installing(&installer, &progress)),
+        on_step: Box::new(move |step| stepper.set_message(step.to_owned())),
+    };
+    let stage = Stage::set(setting).await;
+    bar.finish_and_clear();
+    let stage = stage?;
+    let seconds = began.elapsed().as_secs_f32();
+    let done = "✔".green().to_string();
+    screen.line(&format!("  {done} local cloud at {}", stage.cloud.endpoint_url()))?;
+    screen.line(&format!("  {done} infra/aws/guard.yaml deployed as shipped, mode enforce {}", format!("({seconds:.1} s)").dimmed()))?;
+    Ok(stage)
+}
+
+/// Plays one scenario under its live timeline.
+async fn play(screen: &Screen, stage: &Stage, scenario: &Scenario, number: &str) -> Result<Report> {
+    screen.line("")?;
+    screen.line(&format!("{} {}", number.dimmed(), scenario.title.bold()))?;
+    for line in wrapped(scenario.story, 2, screen.width) {
+        screen.line(&line)?;
+    }
+    let mut narrator = Narrator::new(&stage.guard_session()?, stage.cloud.account(), screen.width, scenario.is_crowded);
+    let mut activity = stage.cloud.subscribe();
+    let mut ordered = Ordered::default();
+    let bar = screen.spinner();
+    let mut playing = pin!(scenario.play(stage));
+    let mut tick = tokio::time::interval(TICK);
+    let report = loop {
+        tokio::select! {
+            report = &mut playing => break report,
+            _ = tick.tick() => {
+                receive(&mut activity, &mut ordered);
+                for line in ordered.ripe().iter().filter_map(|entry| narrator.line(entry)) {
+                    bar.suspend(|| screen.line(&line))?;
+                }
+                bar.set_message(narrator.summary().map_or_else(String::new, |summary| summary.trim_start().to_owned()));
+            }
+        }
+    };
+    bar.finish_and_clear();
+    receive(&mut activity, &mut ordered);
+    for line in ordered.rest().iter().filter_map(|entry| narrator.line(entry)) {
+        screen.line(&line)?;
+    }
+    if let Some(summary) = narrator.summary() {
+        screen.line(&summary)?;
+    }
+    show_report(screen, &report)?;
+    Ok(report)
+}
+
+fn receive(activity: &mut tokio::sync::broadcast::Receiver<Activity>, ordered: &mut Ordered) {
+    loop {
+        match activity.try_recv() {
+            Ok(entry) => ordered.add(entry),
+            // A crowd ran past: the proofs read the full lists, only lines are missing.
+            Err(TryRecvError::Lagged(_)) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+        }
+    }
+}
+
+fn show_report(screen: &Screen, report: &Report) -> Result<()> {
+    if let Some(decision) = &report.decision {
+        for line in wrapped(&format!("“{}”", shortened(decision)), 2, screen.width) {
+            screen.line(&line.italic().to_string())?;
+        }
+    }
+    let slowest = if report.is_crowded { "the slowest was " } else { "" };
+    let times = match (report.detect_ms, report.remediate_ms) {
+        (Some(detect), Some(remedy)) => format!("{slowest}seen after {detect} ms, answered after {remedy} ms"),
+        (Some(detect), None) => format!("{slowest}seen after {detect} ms"),
+        (None, _) => String::new(),
+    };
+    if report.ok {
+        screen.line(&format!("  {} {}  {}", "✔".bold().green(), report.observed.bold().green(), times.dimmed()))?;
+        return Ok(());
+    }
+    screen.line(&format!(
+        "  {} {} {}",
+        "✘".bold().red(),
+        report.observed.bold().red(),
+        format!("(expected: {})", report.expected).dimmed()
+    ))?;
+    for problem in &report.problems {
+        for (index, line) in problem.lines().enumerate() {
+            screen.line(&format!("    {} {line}", if index == 0 { "!" } else { " " }.red()))?;
+        }
+    }
+    Ok(())
+}
+
+fn show_end(screen: &Screen, reports: &[Report], took: Duration) -> Result<()> {
+    screen.line("")?;
+    for line in table(reports, screen.width) {
+        screen.line(&line)?;
+    }
+    let kept = reports.iter().filter(|report| report.ok).count();
+    let verdict = format!("{kept} of {} scenarios ended as promised", reports.len());
+    let verdict = if kept == reports.len() { verdict.bold().green().to_string() } else { verdict.bold().red().to_string() };
+    screen.line("")?;
+    screen.line(&format!("{verdict} {}", format!("in {:.0} s", took.as_secs_f32()).dimmed()))
+}
+
+fn show_how_to_play(screen: &Screen, stage: &Stage) -> Result<()> {
+    screen.line("")?;
+    screen.line(&"It is still running. In another terminal, with the AWS CLI:".bold().to_string())?;
+    for (name, value) in stage.cloud.client_environment() {
+        screen.line(&format!("  export {name}={value}"))?;
+    }
+    let (bucket, table) = (stage.audit.name(), stage.outputs.named("LedgerTableName")?);
+    for (what, line) in [
+        ("make a key, and schedule its deletion", "key=$(aws kms create-key --query KeyMetadata.Arn --output text)".to_owned()),
+        ("", "aws kms schedule-key-deletion --key-id $key --pending-window-in-days 7".to_owned()),
+        ("a moment later it is back", "aws kms describe-key --key-id $key --query KeyMetadata.KeyState --output text".to_owned()),
+        ("what the guard wrote down", format!("aws s3 ls --recursive s3://{bucket}/records/ | tail -2")),
+        ("", format!("aws s3 cp s3://{bucket}/$(aws s3 ls --recursive s3://{bucket}/records/ | awk 'END {{print $4}}') - | python3 -m json.tool")),
+        ("what the guard remembers", format!("aws dynamodb scan --table-name {table} --max-items 5")),
+        ("every call that was made", "curl -s $AWS_ENDPOINT_URL/_localcloud/calls | python3 -m json.tool | tail -40".to_owned()),
+        ("let the next two EnableKey calls fail", r#"curl -s $AWS_ENDPOINT_URL/_localcloud/faults -H content-type:application/json -d '{"service":"kms","operation":"EnableKey","calls":2,"answer":{"status":400,"code":"ThrottlingException"}}'"#.to_owned()),
+    ] {
+        if !what.is_empty() {
+            screen.line(&format!("  {}", format!("# {what}").dimmed()))?;
+        }
+        screen.line(&format!("  {line}"))?;
+    }
+    let logs = stage.cloud.function_log(stage.outputs.named("EventFunctionName")?);
+    screen.line(&format!("  {}", "# the function's log".dimmed()))?;
+    screen.line(&format!("  tail -f {}", logs.display()))?;
+    screen.line("")?;
+    screen.line(&format!("{} ends it.", "Ctrl-C".bold()))
+}
+
+/// Where the demo is shown.
+struct Screen {
+    width: usize,
+    is_terminal: bool,
+}
+
+impl Screen {
+    fn new() -> Self {
+        let is_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+        let size = terminal_size::terminal_size().filter(|_| is_terminal);
+        let width = size.map_or(100, |(width, _)| usize::from(width.0));
+        Self { width: width.clamp(30, 110), is_terminal }
+    }
+
+    fn line(&self, line: &str) -> Result<()> {
+        Ok(writeln!(anstream::stdout(), "{line}")?)
+    }
+
+    fn spinner(&self) -> ProgressBar {
+        if !self.is_terminal {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new_spinner();
+        // A template that cannot be read would show the default.
+        if let Ok(style) = ProgressStyle::with_template("  {spinner:.cyan} {elapsed} {wide_msg:.dim}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar
+    }
+}

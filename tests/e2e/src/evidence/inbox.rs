@@ -40,7 +40,8 @@ impl Inbox {
         let queue = sqs.create_queue().queue_name("security-team").send().await.context("no mailbox could be made")?;
         let queue_url = queue.queue_url().context("SQS made a queue without an address")?.to_owned();
         let arn = sqs.get_queue_attributes().queue_url(&queue_url).attribute_names(QueueAttributeName::QueueArn).send().await?;
-        let arn = arn.attributes().and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn)).context("a queue without an ARN")?;
+        let arn =
+            arn.attributes().and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn)).context("a queue without an ARN")?;
         let subscribed = sns.subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(arn).send().await;
         subscribed.context("the mailbox cannot be subscribed to the notices")?;
         Ok(Self { client: sqs.clone(), queue_url, letters: Mutex::default() })

@@ -50,6 +50,19 @@ impl AuditBucket {
     ///
     /// Fails when the bucket cannot be read, or an object in it is no audit record.
     pub async fn about(&self, key: &str) -> Result<Vec<StoredRecord>> {
+        self.chosen(|record| record.key().is_some_and(|named| named.as_str() == key)).await
+    }
+
+    /// Returns the records of one event, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the bucket cannot be read, or an object in it is no audit record.
+    pub async fn of_event(&self, event_id: &str) -> Result<Vec<StoredRecord>> {
+        self.chosen(|record| record.event.id.as_str() == event_id).await
+    }
+
+    async fn chosen(&self, is_chosen: impl Fn(&Record) -> bool) -> Result<Vec<StoredRecord>> {
         let mut read = self.read.lock().await;
         let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix("records/").into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -60,16 +73,16 @@ impl AuditBucket {
                 }
             }
         }
-        let mut about: Vec<StoredRecord> =
-            read.values().filter(|stored| stored.record.key().is_some_and(|named| named.as_str() == key)).cloned().collect();
-        about.sort_by_key(|stored| (stored.record.recorded_at, stored.record.phase == Phase::Outcome));
-        Ok(about)
+        let mut chosen: Vec<StoredRecord> = read.values().filter(|stored| is_chosen(&stored.record)).cloned().collect();
+        chosen.sort_by_key(|stored| (stored.record.recorded_at, stored.record.phase == Phase::Outcome));
+        Ok(chosen)
     }
 
     async fn read(&self, name: &str) -> Result<StoredRecord> {
         let object = self.client.get_object().bucket(&self.bucket).key(name).send().await;
         let object = object.with_context(|| format!("the audit record `{name}` cannot be read"))?;
-        let lock = object.object_lock_mode().filter(|mode| **mode == ObjectLockMode::Compliance).and(object.object_lock_retain_until_date());
+        let lock =
+            object.object_lock_mode().filter(|mode| **mode == ObjectLockMode::Compliance).and(object.object_lock_retain_until_date());
         let locked_until = lock.and_then(|until| Timestamp::from_second(until.secs()).ok());
         let body = object.body.collect().await.with_context(|| format!("the audit record `{name}` ends early"))?;
         let ocsf: Value = serde_json::from_slice(&body.into_bytes()).with_context(|| format!("the audit record `{name}` is no JSON"))?;

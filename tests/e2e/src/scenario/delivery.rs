@@ -121,7 +121,9 @@ pub(crate) async fn burst(stage: &Stage) -> Result<Observation> {
         let answered = Answered::to(stage, "ScheduleKeyDeletion", key).await?.is_given_back().await?;
         seen.problems.extend(answered.seen.problems);
         seen.detect_ms = seen.detect_ms.max(answered.seen.detect_ms);
-        let since_first = answered.seen.remediate_ms.map(|ms| ms + stage.last_call("ScheduleKeyDeletion", key).map_or(0, |call| call.time.as_millisecond() - first.time.as_millisecond()));
+        let since_first = answered.seen.remediate_ms.map(|ms| {
+            ms + stage.last_call("ScheduleKeyDeletion", key).map_or(0, |call| call.time.as_millisecond() - first.time.as_millisecond())
+        });
         seen.remediate_ms = seen.remediate_ms.max(since_first);
         seen.decision = seen.decision.or(answered.seen.decision);
     }

@@ -1,12 +1,14 @@
 //! What happens around keys that are not in full service, and what happens to no key at all.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use reprieve_core::facts::INCIDENT_HOLD_TAG;
 use reprieve_core::{CallOutcome, Decision, Phase};
 use reprieve_localcloud::CallFault;
+use serde_json::{Value, json};
 
 use super::approval::names_change;
-use super::proof::{Answered, Observation, is_remedial, key_id, outcome};
+use super::proof::{ANSWER_WAIT, Answered, Observation, is_remedial, key_id};
+use crate::evidence::StoredRecord;
 use crate::stage::Stage;
 use crate::stage::seal::window;
 
@@ -50,27 +52,51 @@ fn never_enabled(stage: &Stage, key: &str, seen: &mut Observation) -> Result<()>
 }
 
 /// A call is refused: it leaves a record, and nothing else happens.
+///
+/// CloudTrail says of a refused call neither its parameters nor its key, so the record is found by the event's id.
 pub(crate) async fn refused(stage: &Stage) -> Result<Observation> {
+    let mallory = &stage.people.mallory;
     let key = stage.people.pat.create_key("backups").await?;
-    let refusal = CallFault::refuse("kms", "ScheduleKeyDeletion", 400, "AccessDeniedException");
-    stage.cloud.inject(refusal.on_key(key_id(&key)).by_caller("/mallory"));
-    ensure!(stage.people.mallory.schedule_deletion(&key).await.is_err(), "the call was to be refused and was not");
-
-    let record = outcome(stage, &key, "ScheduleKeyDeletion").await?;
-    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.is_left_alone().await?;
-    let refused = matches!(&record.event.outcome, CallOutcome::Refused { code, .. } if code == "AccessDeniedException");
-    answered.seen.demand(refused, || format!("the record says {:?}", record.event.outcome));
-    answered.seen.demand(matches!(record.decision, Some(Decision::Stand { .. })), || "the guard did not decide that it stands".to_owned());
-    let stored = stage.audit.about(&key).await?;
-    let about_the_call: Vec<_> = stored.iter().filter(|stored| stored.record.event.name == "ScheduleKeyDeletion").collect();
-    let recorded_only = about_the_call.len() == 1 && about_the_call.iter().all(|stored| stored.record.phase == Phase::Outcome);
-    answered.seen.demand(recorded_only, || format!("{} records were written, not one", about_the_call.len()));
-    let is_activity = about_the_call.iter().all(|stored| stored.ocsf.get("class_uid") == Some(&6003.into()) && stored.ocsf.get("status_id") == Some(&2.into()));
-    answered.seen.demand(is_activity, || "the record is no failed API Activity (6003)".to_owned());
-    let acted = stage.guard_calls(&key)?.iter().any(|call| is_remedial(&call.operation));
-    let is_well = answered.seen.observed == "Enabled" && recorded_only && !acted;
-    if is_well {
-        "recorded only".clone_into(&mut answered.seen.observed);
+    let mut refusal = CallFault::refuse("kms", "ScheduleKeyDeletion", 400, "AccessDeniedException").on_key(key_id(&key));
+    if let Some(answer) = &mut refusal.answer {
+        let why = "because no identity-based policy allows the kms:ScheduleKeyDeletion action";
+        answer.message = format!("User: {} is not authorized to perform: kms:ScheduleKeyDeletion on resource: {key} {why}", mallory.arn);
     }
-    Ok(answered.is_usable(true).await.seen)
+    stage.cloud.inject(refusal);
+    ensure!(mallory.schedule_deletion(&key).await.is_err(), "the call was to be refused and was not");
+    let call = stage.last_call("ScheduleKeyDeletion", &key)?;
+    let refused = stage.cloud.records().into_iter().rfind(|record| record.get("errorCode").is_some());
+    let event_id =
+        refused.as_ref().and_then(|record| record.get("eventID")).and_then(Value::as_str).context("CloudTrail has no refused call")?;
+
+    let stored = stage
+        .wait("an audit record of the refused call", ANSWER_WAIT, async || {
+            let stored = stage.audit.of_event(event_id).await?;
+            Ok((!stored.is_empty()).then_some(stored))
+        })
+        .await?;
+    let mut seen = Observation { observed: stage.key_state(&key).await?, ..Observation::default() };
+    seen.problems.extend(stored.iter().flat_map(StoredRecord::flaws));
+    let [StoredRecord { record, ocsf, .. }] = stored.as_slice() else {
+        seen.problems.push(format!("{} records were written, not one", stored.len()));
+        return Ok(seen);
+    };
+    seen.detect_ms = Some(record.received_at.as_millisecond() - call.time.as_millisecond());
+    seen.decision = record.decision.as_ref().map(|decision| decision.why().sentence.clone());
+    let is_outcome = record.phase == Phase::Outcome && matches!(record.decision, Some(Decision::Stand { .. }));
+    seen.demand(is_outcome, || "the guard did not decide that it stands".to_owned());
+    let is_refused = matches!(&record.event.outcome, CallOutcome::Refused { code, .. } if code == "AccessDeniedException");
+    seen.demand(is_refused, || format!("the record says {:?}", record.event.outcome));
+    let is_failed_activity = ocsf.get("class_uid") == Some(&json!(6003)) && ocsf.get("status_id") == Some(&json!(2));
+    seen.demand(is_failed_activity, || "the record is no failed API Activity (6003)".to_owned());
+    let acts = stage.guard_calls(&key)?.into_iter().filter(|call| is_remedial(&call.operation)).count();
+    seen.demand(acts == 0, || format!("the guard made {acts} calls, and nothing was to be done"));
+    let letters = stage.inbox.about(&record.event.id.to_string()).await?;
+    seen.demand(letters.is_empty(), || "people were told of a call that was refused".to_owned());
+    let usable = stage.is_usable(&key).await;
+    seen.demand(usable, || "the key is not usable".to_owned());
+    if seen.observed == "Enabled" && seen.problems.is_empty() {
+        "recorded only".clone_into(&mut seen.observed);
+    }
+    Ok(seen)
 }

@@ -55,7 +55,8 @@ impl Observation {
 
 /// Waits for the settled outcome of the latest event of this name about a key.
 pub(crate) async fn outcome(stage: &Stage, key: &str, event_name: &str) -> Result<Record> {
-    outcome_where(stage, key, event_name, &format!("the outcome of `{event_name}` on `{key}`"), |record| !Status::is_open(&record.steps)).await
+    outcome_where(stage, key, event_name, &format!("the outcome of `{event_name}` on `{key}`"), |record| !Status::is_open(&record.steps))
+        .await
 }
 
 /// Waits for an outcome of this event name about a key that is of the wanted kind.
@@ -134,7 +135,9 @@ impl<'a> Answered<'a> {
         let letter = stage
             .wait(&format!("a notice about key {key_id}"), NOTICE_WAIT, async || {
                 let letters = stage.inbox.about(self.key).await?;
-                Ok(letters.into_iter().find(|letter| letter.details().pointer("/event/id").is_some_and(|id| *id == *self.record.event.id.as_str())))
+                Ok(letters
+                    .into_iter()
+                    .find(|letter| letter.details().pointer("/event/id").is_some_and(|id| *id == *self.record.event.id.as_str())))
             })
             .await?;
         self.seen.demand(letter.subject.starts_with('['), || format!("the notice has the odd subject `{}`", letter.subject));
@@ -171,7 +174,8 @@ fn check_records(seen: &mut Observation, stored: &[StoredRecord], outcome: &Reco
     if outcome.steps.is_empty() {
         return;
     }
-    let intent = stored.iter().map(|stored| &stored.record).find(|record| record.phase == Phase::Intent && record.event.id == outcome.event.id);
+    let intent =
+        stored.iter().map(|stored| &stored.record).find(|record| record.phase == Phase::Intent && record.event.id == outcome.event.id);
     let Some(intent) = intent else {
         seen.problems.push("there is no intent before the outcome".to_owned());
         return;

@@ -63,8 +63,7 @@ impl Person {
         let session = sts.assume_role().role_arn(&role_arn).role_session_name(name).send().await;
         let session = session.with_context(|| format!("`{name}` cannot sign in as `{role_arn}`"))?;
         let (keys, user) = session.credentials().zip(session.assumed_role_user()).context("STS gave no credentials")?;
-        let credentials =
-            Credentials::from_keys(keys.access_key_id(), keys.secret_access_key(), Some(keys.session_token().to_owned()));
+        let credentials = Credentials::from_keys(keys.access_key_id(), keys.secret_access_key(), Some(keys.session_token().to_owned()));
         let client = |region: &str| Client::new(&endpoint.config(credentials.clone(), region));
         Ok(Self { name, arn: user.arn().to_owned(), kms: client(&endpoint.region), kms_elsewhere: client(OTHER_REGION) })
     }

@@ -53,7 +53,14 @@ impl Person {
     /// # Errors
     ///
     /// Fails when KMS does not sign.
-    pub async fn seal(&self, approval_key: &ApprovalKey, key: &str, change: &str, action: &str, window: &str) -> Result<Vec<(String, String)>> {
+    pub async fn seal(
+        &self,
+        approval_key: &ApprovalKey,
+        key: &str,
+        change: &str,
+        action: &str,
+        window: &str,
+    ) -> Result<Vec<(String, String)>> {
         let mut approval = SealedApproval {
             change: change.to_owned(),
             action: action.to_owned(),

@@ -9,9 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use aws_sdk_cloudformation::types::{Capability, Parameter};
 use aws_sdk_dynamodb::types::{PointInTimeRecoverySpecification, TimeToLiveSpecification};
-use aws_sdk_s3::types::{
-    DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule,
-};
+use aws_sdk_s3::types::{DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule};
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_types::SdkConfig;
 use tokio::time::{Instant, sleep};
@@ -87,12 +85,14 @@ async fn deploy(config: &SdkConfig, name: &str, template: &str, parameters: &[(&
         .with_context(|| format!("the stack `{name}` was refused"))?;
     let give_up_at = Instant::now() + STACK_WAIT;
     loop {
-        let described = client.describe_stacks().stack_name(name).send().await.with_context(|| format!("no answer about stack `{name}`"))?;
+        let described =
+            client.describe_stacks().stack_name(name).send().await.with_context(|| format!("no answer about stack `{name}`"))?;
         let stack = described.stacks().first().with_context(|| format!("the stack `{name}` is gone"))?;
         let status = stack.stack_status().map_or("unknown", |status| status.as_str());
         match status {
             "CREATE_COMPLETE" => {
-                let outputs = stack.outputs().iter().filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())));
+                let outputs =
+                    stack.outputs().iter().filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())));
                 return Ok(Outputs(outputs.collect()));
             }
             "CREATE_IN_PROGRESS" | "REVIEW_IN_PROGRESS" if Instant::now() < give_up_at => sleep(Duration::from_millis(50)).await,
@@ -105,7 +105,8 @@ async fn why_it_failed(client: &aws_sdk_cloudformation::Client, name: &str, reas
     let Ok(events) = client.describe_stack_events().stack_name(name).send().await else {
         return reason.unwrap_or("no reason was given").to_owned();
     };
-    let failed = events.stack_events().iter().filter(|event| event.resource_status().is_some_and(|status| status.as_str().ends_with("FAILED")));
+    let failed =
+        events.stack_events().iter().filter(|event| event.resource_status().is_some_and(|status| status.as_str().ends_with("FAILED")));
     let lines: Vec<String> = failed
         .map(|event| {
             let (resource, why) = (event.logical_resource_id().unwrap_or("?"), event.resource_status_reason().unwrap_or("no reason"));

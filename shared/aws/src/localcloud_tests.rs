@@ -1,0 +1,268 @@
+//! The adapters over real HTTP, against a local cloud: that DynamoDB's conditions, S3's create-only writes and Object Lock mean what
+//! the adapters take them to mean. Run with the address of an AWS emulator:
+//!
+//! `REPRIEVE_LOCALCLOUD_ENDPOINT=http://127.0.0.1:4566 cargo test -p reprieve-aws -- --ignored`
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
+};
+use aws_sdk_kms::types::Tag;
+use aws_sdk_s3::types::ObjectLockRetentionMode;
+use jiff::{Timestamp, ToSpan as _};
+use reprieve_core::approval::SealedApproval;
+use reprieve_core::facts::Rotation;
+use reprieve_core::lesson::Lesson;
+use reprieve_core::notice::Notice;
+use reprieve_core::{Actor, Case, EventId, KeyArn, KeyState, Plan, Region, Serving, Severity, Status, Step, Threat};
+use reprieve_engine::{AuditSink as _, CallError, Claim, Intent, KeyControl as _, Ledger as _, NoticeSink as _};
+
+use crate::test_record::record;
+use crate::{AwsPorts, AwsSettings, Clients, Quotas, connect};
+
+/// Settings with names of their own, so that runs do not meet.
+fn settings() -> AwsSettings {
+    let endpoint = std::env::var("REPRIEVE_LOCALCLOUD_ENDPOINT").expect("`REPRIEVE_LOCALCLOUD_ENDPOINT` is the emulator's address");
+    let name = format!("reprieve-{}", Timestamp::now().as_nanosecond());
+    AwsSettings {
+        region: Region::parse("eu-central-1").unwrap(),
+        credentials: Credentials::new("test", "test", None, None, "test"),
+        endpoint_url: Some(endpoint),
+        ledger_table: name.clone(),
+        audit_bucket: name,
+        retention_days: 1,
+        topic_arn: String::new(),
+        lease: Duration::from_mins(3),
+        quotas: Quotas::default(),
+    }
+}
+
+async fn cloud() -> (AwsSettings, Clients) {
+    let settings = settings();
+    let clients = connect(&settings).unwrap();
+    assert_eq!(clients.warm(&settings).await, 6);
+    (settings, clients)
+}
+
+async fn with_table() -> AwsPorts {
+    let (settings, clients) = cloud().await;
+    let attribute = |name| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build().unwrap();
+    let schema = |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+    let index = GlobalSecondaryIndex::builder()
+        .index_name("open-cases")
+        .key_schema(schema("open_shard", KeyType::Hash))
+        .key_schema(schema("deadline", KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::All).build())
+        .build()
+        .unwrap();
+    let create = clients.dynamodb.create_table().table_name(&settings.ledger_table).billing_mode(BillingMode::PayPerRequest);
+    let create =
+        ["pk", "sk", "open_shard", "deadline"].into_iter().fold(create, |create, name| create.attribute_definitions(attribute(name)));
+    let create = create.key_schema(schema("pk", KeyType::Hash)).key_schema(schema("sk", KeyType::Range));
+    create.global_secondary_indexes(index).send().await.unwrap();
+    clients.ports(&settings)
+}
+
+fn key(id: u8) -> KeyArn {
+    KeyArn::parse(&format!("arn:aws:kms:eu-central-1:111122223333:key/{id}")).unwrap()
+}
+
+fn event(id: &str) -> EventId {
+    EventId::parse(id).unwrap()
+}
+
+fn start() -> Timestamp {
+    "2026-01-01T00:00:00.5Z".parse().unwrap()
+}
+
+fn intent(at: Timestamp) -> Intent {
+    Intent { event_id: event("event-1"), key: Some(key(1)), considering: Plan::new(vec![Step::EnableKey { key: key(1) }]), at }
+}
+
+fn case(id: &str, deadline: Option<Timestamp>) -> Case {
+    Case {
+        event_id: event(id),
+        threat: Threat::DeletionScheduled,
+        event_time: Some(start()),
+        actor: Actor { user_name: Some("mallory".to_owned()), ..Actor::unknown() },
+        opened_at: start(),
+        deadline,
+        cancelled_at: None,
+        stands: false,
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a local cloud"]
+async fn a_claim_is_granted_once_and_again_after_its_lease_or_an_open_end() {
+    let ledger = with_table().await.ledger;
+    let claim = async |at| ledger.claim(&intent(at)).await.unwrap();
+    let now = start();
+    assert_eq!(claim(now).await, Claim::Granted { attempt: 1 });
+    assert_eq!(claim(now).await, Claim::Held);
+    assert_eq!(claim(now + 180.seconds()).await, Claim::Held, "the lease lasts to its last moment");
+    assert_eq!(claim(now + 181.seconds()).await, Claim::Granted { attempt: 2 });
+    ledger.finish(&event("event-1"), Status::Partial, false, now + 182.seconds()).await.unwrap();
+    assert_eq!(claim(now + 183.seconds()).await, Claim::Granted { attempt: 3 });
+    ledger.finish(&event("event-1"), Status::Success, true, now + 184.seconds()).await.unwrap();
+    assert_eq!(claim(now + 1000.seconds()).await, Claim::Settled);
+    ledger.finish(&event("event-1"), Status::Failure, false, now + 1001.seconds()).await.unwrap();
+    assert_eq!(claim(now + 2000.seconds()).await, Claim::Settled, "a late open end unsettles nothing");
+}
+
+#[tokio::test]
+#[ignore = "needs a local cloud"]
+async fn of_many_claims_at_once_one_is_granted() {
+    let ledger = with_table().await.ledger;
+    let claims = futures_util::future::join_all((0..8).map(|_| async { ledger.claim(&intent(start())).await.unwrap() })).await;
+    assert_eq!(claims.iter().filter(|claim| **claim == Claim::Granted { attempt: 1 }).count(), 1, "{claims:?}");
+    assert_eq!(claims.iter().filter(|claim| **claim == Claim::Held).count(), 7, "{claims:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a local cloud"]
+async fn an_older_lesson_never_replaces_a_newer_one() {
+    let ledger = with_table().await.ledger;
+    let learn = async |serving, as_of, rotation| ledger.learn(&key(1), Lesson { serving, as_of }, rotation).await.unwrap();
+    let rotation = Some(Rotation { enabled: true, period_days: Some(180) });
+    learn(Serving::Enabled, start(), rotation).await;
+    learn(Serving::Disabled, start() - 1.nanosecond(), None).await;
+    let inventory = async || ledger.recall(&key(1)).await.unwrap().inventory.unwrap();
+    let known = inventory().await;
+    assert_eq!((known.serving, known.as_of, known.rotation), (Serving::Enabled, start(), rotation));
+    learn(Serving::Disabled, start() + 1.nanosecond(), None).await;
+    let known = inventory().await;
+    assert_eq!((known.serving, known.rotation), (Serving::Disabled, rotation), "a lesson without a rotation leaves the known one");
+    learn(Serving::Disabled, start() + 1.second(), Some(Rotation { enabled: false, period_days: None })).await;
+    assert_eq!(inventory().await.rotation, Some(Rotation { enabled: false, period_days: None }));
+}
+
+#[tokio::test]
+#[ignore = "needs a local cloud"]
+async fn a_case_keeps_its_deadline_and_cancellation_until_another_event() {
+    let ledger = with_table().await.ledger;
+    let held = async || ledger.recall(&key(1)).await.unwrap().case;
+    let first = case("event-1", Some(start() + 168.hours()));
+    ledger.open_case(&key(1), &first).await.unwrap();
+    assert_eq!(held().await, Some(first.clone()));
+
+    let cancelled = Case { cancelled_at: Some(start() + 1.second()), deadline: None, ..first.clone() };
+    ledger.open_case(&key(1), &cancelled).await.unwrap();
+    let later = Case { deadline: Some(start() + 720.hours()), opened_at: start() + 5.seconds(), ..first.clone() };
+    ledger.open_case(&key(1), &later).await.unwrap();
+    assert_eq!(held().await, Some(Case { cancelled_at: cancelled.cancelled_at, ..first.clone() }));
+    let earlier = Case { deadline: Some(start() + 24.hours()), cancelled_at: Some(start() + 2.seconds()), ..first.clone() };
+    ledger.open_case(&key(1), &earlier).await.unwrap();
+    assert_eq!(held().await, Some(earlier));
+
+    let other = case("event-2", None);
+    ledger.open_case(&key(1), &other).await.unwrap();
+    assert_eq!(held().await, Some(other.clone()), "another event begins anew");
+    ledger.close_case(&key(1)).await.unwrap();
+    ledger.close_case(&key(1)).await.unwrap();
+    ledger.close_case(&key(9)).await.unwrap();
+    assert_eq!(held().await, None);
+    assert_eq!(ledger.recall(&key(9)).await.unwrap(), reprieve_core::Recollection::default());
+    let after = Case { cancelled_at: Some(start()), ..other };
+    ledger.open_case(&key(1), &after).await.unwrap();
+    assert_eq!(held().await, Some(after), "after a closed case, even of the same event, one begins anew");
+}
+
+#[tokio::test]
+#[ignore = "needs a local cloud"]
+async fn open_cases_come_earliest_deadline_first_and_approvals_are_kept() {
+    let ledger = with_table().await.ledger;
+    for (id, deadline) in [(1, None), (2, Some(start() + 720.hours())), (3, Some(start() + 168.hours())), (4, Some(start()))] {
+        ledger.open_case(&key(id), &case("event-1", deadline)).await.unwrap();
+    }
+    ledger.close_case(&key(4)).await.unwrap();
+    let order: Vec<_> = ledger.open_cases().await.unwrap().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(order, [key(3), key(2), key(1)]);
+
+    let approval = |change: &str, action: &str| SealedApproval {
+        change: change.to_owned(),
+        action: action.to_owned(),
+        window: "2026-01-01T00:00:00Z/2026-01-02T00:00:00Z".to_owned(),
+        approver: "alice".to_owned(),
+        seal: "v1.k.sig".to_owned(),
+    };
+    let approvals = [approval("CHG-1", "delete"), approval("CHG-1", "disable"), approval("CHG-2", "delete")];
+    for approval in &approvals {
+        ledger.approve(&key(1), approval).await.unwrap();
+    }
+    assert_eq!(ledger.recall(&key(1)).await.unwrap().approvals, approvals);
+}
+
+#[tokio::test]
+#[ignore = "needs a local cloud"]
+async fn a_record_is_written_once_and_locked() {
+    let (settings, clients) = cloud().await;
+    let bucket = &settings.audit_bucket;
+    let location = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint("eu-central-1".into()).build();
+    let create = clients.s3.create_bucket().bucket(bucket).object_lock_enabled_for_bucket(true).create_bucket_configuration(location);
+    create.send().await.unwrap();
+    let audit = clients.ports(&settings).audit;
+    let first = reprieve_core::Record { recorded_at: Timestamp::now(), ..record() };
+    audit.append(&first).await.unwrap();
+    let again = reprieve_core::Record { recorded_at: Timestamp::now() + 1.minute(), ..record() };
+    audit.append(&again).await.unwrap();
+
+    let versions = clients.s3.list_object_versions().bucket(bucket).send().await.unwrap();
+    let [version] = versions.versions() else { panic!("one version, not {versions:?}") };
+    let name = version.key().unwrap();
+    assert_eq!(name, "records/v1/account=111122223333/region=eu-central-1/year=2026/month=01/day=02/hour=03/event-1.outcome.1.json");
+    let object = clients.s3.get_object().bucket(bucket).key(name).send().await.unwrap();
+    assert_eq!(object.object_lock_mode().map(aws_sdk_s3::types::ObjectLockMode::as_str), Some("COMPLIANCE"));
+    let body = object.body.collect().await.unwrap().to_vec();
+    assert_eq!(String::from_utf8(body).unwrap(), reprieve_wire::ocsf::record_json(&first).to_string());
+
+    let retention = clients.s3.get_object_retention().bucket(bucket).key(name).send().await.unwrap();
+    let retention = retention.retention().unwrap();
+    assert_eq!(retention.mode(), Some(&ObjectLockRetentionMode::Compliance));
+    assert_eq!(retention.retain_until_date().unwrap().secs(), first.recorded_at.as_second() + 86_400);
+    let delete = clients.s3.delete_object().bucket(bucket).key(name).version_id(version.version_id().unwrap());
+    delete.send().await.unwrap_err();
+}
+
+#[tokio::test]
+#[ignore = "needs a local cloud"]
+async fn a_key_is_seen_and_given_back() {
+    let (settings, clients) = cloud().await;
+    let keys = clients.ports(&settings).keys;
+    let tag = Tag::builder().tag_key("owner").tag_value("payments").build().unwrap();
+    let created = clients.kms.create_key().tags(tag).send().await.unwrap();
+    let key = KeyArn::parse(created.key_metadata().unwrap().arn().unwrap()).unwrap();
+    clients.kms.schedule_key_deletion().key_id(key.as_str()).pending_window_in_days(7).send().await.unwrap();
+
+    let pending = keys.describe(&key).await.unwrap();
+    assert_eq!(pending.state, KeyState::PendingDeletion);
+    assert!(pending.deletion_date.is_some_and(|date| date > Timestamp::now() + 160.hours()));
+    keys.cancel_deletion(&key).await.unwrap();
+    assert_eq!(keys.describe(&key).await.unwrap().state, KeyState::Disabled);
+    keys.enable(&key).await.unwrap();
+    keys.enable_rotation(&key, Some(180)).await.unwrap();
+    let after = keys.describe(&key).await.unwrap();
+    assert_eq!((after.state, after.deletion_date), (KeyState::Enabled, None));
+    assert!(keys.rotation(&key).await.unwrap().enabled);
+    assert_eq!(keys.tags(&key).await.unwrap().get("owner").map(String::as_str), Some("payments"));
+    assert!(keys.list().await.unwrap().contains(&key));
+
+    let unknown = KeyArn::new(&key.partition(), &key.region(), &key.account(), "00000000-0000-0000-0000-000000000000").unwrap();
+    let error = keys.describe(&unknown).await.unwrap_err();
+    assert!(matches!(error, CallError::NotFound { .. }), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs a local cloud"]
+async fn a_notice_is_published_and_a_missing_topic_is_no_missing_key() {
+    let (mut settings, clients) = cloud().await;
+    let notice = Notice { subject: "[High] key is back".to_owned(), text: "It was cancelled.".to_owned(), severity: Severity::High };
+    let topic = clients.sns.create_topic().name(&settings.ledger_table).send().await.unwrap();
+    settings.topic_arn = topic.topic_arn().unwrap().to_owned();
+    clients.ports(&settings).notices.tell(&notice, &record()).await.unwrap();
+    settings.topic_arn.push_str("-missing");
+    let error = clients.ports(&settings).notices.tell(&notice, &record()).await.unwrap_err();
+    assert!(matches!(error, CallError::Rejected { .. }), "{error}");
+}

@@ -1,0 +1,8 @@
+//! The tests of the wire, in one binary. Fixtures are shared with other crates, in `tests/fixtures`.
+
+mod corpus;
+mod fixtures;
+mod never_panics;
+mod ocsf;
+mod shapes;
+mod support;

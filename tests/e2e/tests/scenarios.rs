@@ -1,0 +1,67 @@
+//! Each scenario of the demo as a test. Within one process all share one local cloud, which is started by the first.
+//!
+//! `cargo test -p reprieve-e2e --test scenarios` runs them one after another on one cloud; nextest starts a process, and so a cloud,
+//! for each.
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, anyhow};
+use libtest_mimic::{Arguments, Failed, Trial};
+use reprieve_e2e::scenario::{ALL, Scenario};
+use reprieve_e2e::stage::{Setting, Stage, package};
+use tokio::runtime::Runtime;
+
+/// The stage and the runtime that its clients live in.
+struct Theatre {
+    runtime: Runtime,
+    stage: Stage,
+}
+
+impl Theatre {
+    fn open() -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let stage = runtime.block_on(Stage::set(Setting {
+            function: package::find_function()?,
+            mode: "enforce",
+            port: 0,
+            on_progress: Box::new(|_| {}),
+            on_step: Box::new(|_| {}),
+        }))?;
+        Ok(Self { runtime, stage })
+    }
+}
+
+type Shared = Arc<Mutex<Option<Result<Theatre, String>>>>;
+
+fn play(shared: &Shared, scenario: &Scenario) -> Result<()> {
+    let mut theatre = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    let theatre = theatre.get_or_insert_with(|| Theatre::open().map_err(|error| format!("{error:#}")));
+    let theatre = theatre.as_ref().map_err(|error| anyhow!("{error}")).context("the stage could not be set")?;
+    let report = theatre.runtime.block_on(scenario.play(&theatre.stage));
+    if report.ok {
+        Ok(())
+    } else {
+        Err(anyhow!("expected `{}`, observed `{}`:\n{}", report.expected, report.observed, report.problems.join("\n")))
+    }
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // They share one cloud, and the quotas of its KMS.
+    arguments.test_threads = Some(1);
+    let shared = Shared::default();
+    let trials = ALL
+        .into_iter()
+        .map(|scenario| {
+            let shared = Arc::clone(&shared);
+            Trial::test(scenario.name, move || play(&shared, &scenario).map_err(|error| Failed::from(format!("{error:#}"))))
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let theatre = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(Ok(theatre)) = theatre {
+        theatre.stage.strike();
+    }
+    conclusion.exit_code()
+}
