@@ -17,7 +17,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 /// When the payload is of no known form, when a directly invoked event is still open, or when a sweep cannot list the keys: Lambda
 /// then tries again, and sets it aside in the dead-letter queue in the end.
-pub async fn answer<K, L, A, N, C, M>(guard: &Guard<K, L, A, N, C, M>, payload: &Value, request_id: &str) -> Result<Value, Failure>
+pub(crate) async fn answer<K, L, A, N, C, M>(guard: &Guard<K, L, A, N, C, M>, payload: &Value, request_id: &str) -> Result<Value, Failure>
 where
     K: KeyControl,
     L: Ledger,

@@ -8,7 +8,10 @@ use reprieve_core::Region;
 use crate::kms::Quotas;
 
 /// How long a claim on an event lasts without a word from its holder, where nothing else is asked for.
-pub const DEFAULT_LEASE: Duration = Duration::from_mins(3);
+///
+/// As long as the longest time-out of the function that answers events: whoever is silent for longer has been stopped. It is shorter than
+/// the queue's visibility time-out, so that the next delivery after a crash finds the claim free.
+pub const DEFAULT_LEASE: Duration = Duration::from_mins(1);
 
 /// Everything that the adapters need to know.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::approval::{self, ApprovalFinding, ApprovalKeys};
 use crate::decision::{Decision, Severity, Why};
 use crate::event::{CallOutcome, Event, EventForm, Target};
-use crate::facts::{KeyDescription, KeyFacts, KeyState, Known, Rotation, Serving};
+use crate::facts::{INCIDENT_HOLD_TAG, KeyDescription, KeyFacts, KeyState, Known, Rotation, Serving};
 use crate::id::{AccountId, KeyArn, Region, RoleArn};
 use crate::plan::{Plan, Step};
 use crate::policy::{Policy, Question};
@@ -63,7 +63,10 @@ pub fn triage(event: &Event, domain: &Domain) -> Triage {
         return Triage::Settled(no_threat(event, domain));
     };
     let name = event.target.display_name();
-    if let CallOutcome::Refused { code, .. } = &event.outcome {
+    // A custom key store can fail to delete its copy of a key that KMS has deleted: the key is gone all the same.
+    if let CallOutcome::Refused { code, .. } = &event.outcome
+        && threat != Threat::KeyDeleted
+    {
         let sentence = format!(
             "{} tried `{}` on `{name}` and was refused ({code}): recorded, nothing to undo.",
             event.actor.display_name(),
@@ -170,17 +173,22 @@ fn escalate(event: &Event, threat: Threat, domain: &Domain) -> Decision {
         let sentence = format!("{who} retired a grant on `{name}` that it no longer needs: recorded.");
         return Decision::Stand { why: Why::new(Severity::Informational, sentence) };
     }
-    let own = domain.remediator.as_ref().is_some_and(|role| event.actor.is_role(role));
-    let mut why = reasoned(event, severity(threat), format!("`{name}` {} by {who}. {}", threat.phrase(), advice(threat)));
-    if own {
-        why.escalations.push("the caller is Reprieve's own role, which never makes this call: treat its credentials as stolen".to_owned());
-    }
+    let mut why = reasoned(event, severity(threat), format!("{}. {}", opening(event, threat), advice(threat)));
+    why.escalations.extend(stolen_credentials(event, domain));
     Decision::Escalate { why }
 }
 
+/// Whoever endangers a key under our own role is not us.
+fn stolen_credentials(event: &Event, domain: &Domain) -> Option<String> {
+    let own = domain.remediator.as_ref().is_some_and(|role| event.actor.is_role(role));
+    own.then(|| "the caller is Reprieve's own role, which never makes this call: treat its credentials as stolen".to_owned())
+}
+
+/// Approval tags prove nothing without their seal, so setting them harms nobody. An incident hold takes effect as it is.
 fn only_approval_tags(event: &Event) -> bool {
     let tags = &event.details.tag_keys;
-    event.name == "TagResource" && !tags.is_empty() && tags.iter().all(|tag| tag.starts_with("reprieve:"))
+    let is_approval = |tag: &String| tag.starts_with("reprieve:") && tag != INCIDENT_HOLD_TAG;
+    event.name == "TagResource" && !tags.is_empty() && tags.iter().all(is_approval)
 }
 
 /// A service retires its own grants when it detaches a volume or ends an export.
@@ -221,6 +229,18 @@ const fn advice(threat: Threat) -> &'static str {
     }
 }
 
+/// Begins a sentence: what happened to what, and by whom where a person or a role called.
+fn opening(event: &Event, threat: Threat) -> String {
+    let target = if threat == Threat::RegionDisabled { event.details.region_name.as_deref() } else { None };
+    let name = target.unwrap_or_else(|| event.target.display_name());
+    let who = match event.form {
+        EventForm::ApiCall => format!(" by {}", event.actor.display_name()),
+        EventForm::Sweep if event.actor.is_known() => format!(" by {}", event.actor.display_name()),
+        EventForm::Sweep | EventForm::ServiceEvent | EventForm::Native => String::new(),
+    };
+    format!("`{name}` {}{who}", threat.phrase_for(&event.target))
+}
+
 fn reasoned(event: &Event, severity: Severity, sentence: String) -> Why {
     Why { deadline: event.deadline(), ..Why::new(severity, sentence) }
 }
@@ -239,6 +259,7 @@ fn examine(event: &Event, key: &KeyArn, threat: Threat, situation: &Situation<'_
     let facts = situation.facts;
     let mut why = reasoned(event, severity(threat), String::new());
     why.deadline = facts.deletion_date().or(why.deadline);
+    why.escalations.extend(stolen_credentials(event, situation.domain));
     let exam = |why: Why| Examination { event, key, threat, facts, why };
     match &facts.description {
         Known::Absent => {
@@ -440,25 +461,20 @@ impl Examination<'_> {
         }
     }
 
-    fn opening(&self) -> String {
-        let who = if self.event.form == EventForm::Sweep { String::new() } else { format!(" by {}", self.event.actor.display_name()) };
-        format!("`{}` {}{who}", self.key, self.threat.phrase())
-    }
-
     fn stand(mut self, rest: &str) -> Decision {
-        self.why.sentence = format!("{} {rest}", self.opening());
+        self.why.sentence = format!("{} {rest}", opening(self.event, self.threat));
         self.why.severity = Severity::Informational;
         Decision::Stand { why: self.why }
     }
 
     fn escalate(&self, rest: &str) -> Decision {
         let mut why = self.why.clone();
-        why.sentence = format!("{} {rest}", self.opening());
+        why.sentence = format!("{} {rest}", opening(self.event, self.threat));
         Decision::Escalate { why }
     }
 
     fn remedy(mut self, plan: Plan, because: &str) -> Decision {
-        self.why.sentence = format!("{} and {}: {plan}, because {because}.", self.opening(), self.uncovered());
+        self.why.sentence = format!("{} and {}: {plan}, because {because}.", opening(self.event, self.threat), self.uncovered());
         Decision::Remedy { plan, why: self.why }
     }
 }

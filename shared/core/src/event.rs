@@ -92,6 +92,9 @@ pub struct Details {
     /// When the provider says that it will delete the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_date: Option<Timestamp>,
+    /// Imported material was given an expiry, whether or not its date could be read.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub material_expires: bool,
     /// When imported material expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub material_valid_to: Option<Timestamp>,

@@ -163,8 +163,15 @@ impl Region {
     /// Returns the partition that a Region belongs to, by its name's prefix.
     #[must_use]
     pub fn partition(&self) -> Partition {
-        let prefixes =
-            [("us-gov-", "aws-us-gov"), ("cn-", "aws-cn"), ("eusc-", "aws-eusc"), ("us-iso-", "aws-iso"), ("us-isob-", "aws-iso-b")];
+        let prefixes = [
+            ("us-gov-", "aws-us-gov"),
+            ("cn-", "aws-cn"),
+            ("eusc-", "aws-eusc"),
+            ("us-iso-", "aws-iso"),
+            ("us-isob-", "aws-iso-b"),
+            ("eu-isoe-", "aws-iso-e"),
+            ("us-isof-", "aws-iso-f"),
+        ];
         let name = prefixes.iter().find(|(prefix, _)| self.0.starts_with(prefix)).map_or("aws", |(_, partition)| partition);
         Partition(name.to_owned())
     }

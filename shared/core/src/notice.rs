@@ -60,6 +60,9 @@ const fn has_failed(status: Status) -> bool {
 fn headline(record: &Record) -> String {
     let key = record.key().map_or_else(|| record.event.target.display_name().to_owned(), |key| format!("key {}", key.key_id()));
     let what = match record.status {
+        Status::Success if record.steps.iter().any(|step| step.result == StepResult::TakesEffectLater) => {
+            "is out of danger, not yet usable"
+        }
         Status::Success => "is back",
         Status::Observed => "would have been given back (mode observe)",
         Status::Partial => "is out of danger, not yet usable",

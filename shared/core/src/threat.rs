@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{CallOutcome, Event, EventForm};
+use crate::event::{CallOutcome, Event, EventForm, Target};
 
 /// A way in which a key becomes unusable, or its protection weaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl Threat {
     /// Returns the threat that an event shows, whether or not the call succeeded.
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
-        if event.form == EventForm::Native {
+        if event.form == EventForm::Native && matches!(event.source.as_str(), "aws.kms" | "kms.amazonaws.com") {
             return match event.name.as_str() {
                 "KMS CMK Deletion" | "CMK Deletion" => Some(Self::KeyDeleted),
                 "KMS Imported Key Material Expiration" => Some(Self::MaterialExpired),
@@ -66,7 +66,9 @@ impl Threat {
             "DisableKey" => Some(Self::KeyDisabled),
             "DisableKeyRotation" => Some(Self::RotationDisabled),
             "DeleteImportedKeyMaterial" => Some(Self::MaterialDeleted),
-            "ImportKeyMaterial" if event.details.material_valid_to.is_some() => Some(Self::MaterialExpires),
+            "ImportKeyMaterial" if event.details.material_expires || event.details.material_valid_to.is_some() => {
+                Some(Self::MaterialExpires)
+            }
             "DeleteExpiredKeyMaterial" => Some(Self::MaterialExpired),
             "DisconnectCustomKeyStore" => Some(Self::KeyStoreDisconnected),
             "DeleteCustomKeyStore" => Some(Self::KeyStoreDeleted),
@@ -119,7 +121,18 @@ impl Threat {
         }
     }
 
-    /// Returns what happened to the key, as the end of a sentence that begins with its name.
+    /// Returns what happened to the target, as the end of a sentence that begins with its name.
+    #[must_use]
+    pub const fn phrase_for(self, target: &Target) -> &'static str {
+        match (self, target) {
+            (Self::KeyStoreDisconnected, Target::KeyStore(_)) => "was disconnected, with every key in it,",
+            (Self::KeyStoreDeleted, Target::KeyStore(_)) => "was deleted, which only works once it is empty of keys,",
+            (Self::RegionDisabled, _) => "was disabled, with every key in it,",
+            (threat, Target::Key(_) | Target::KeyStore(_) | Target::Named(_) | Target::Unnamed) => threat.phrase(),
+        }
+    }
+
+    /// Returns what happened to a key, as the end of a sentence that begins with its name.
     #[must_use]
     pub const fn phrase(self) -> &'static str {
         match self {
@@ -127,8 +140,8 @@ impl Threat {
             Self::KeyDisabled => "was disabled",
             Self::RotationDisabled => "had its automatic rotation switched off",
             Self::MaterialDeleted => "had its imported key material deleted",
-            Self::MaterialExpires => "was given key material that expires",
-            Self::MaterialExpired => "lost its imported key material, which expired",
+            Self::MaterialExpires => "was given key material with an expiry",
+            Self::MaterialExpired => "lost its imported key material to its expiry",
             Self::KeyStoreDisconnected => "is in a custom key store that was disconnected",
             Self::KeyStoreDeleted => "was in a custom key store that was deleted",
             Self::PolicyReplaced => "had its key policy replaced",

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
 use reprieve_core::{
-    ApprovalKeys, Case, Decision, Domain, Event, KeyArn, KeyFacts, KeyState, Mode, Phase, Plan, Policy, Record, Situation, Status, Step,
+    ApprovalKeys, Case, Decision, Domain, Event, KeyArn, KeyFacts, KeyState, Known, Mode, Phase, Plan, Policy, Record, Situation, Status, Step,
     StepOutcome, StepResult, Threat, Triage, decide, lesson, triage,
 };
 
@@ -229,7 +229,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                 self.remedy(&work, key, threat, &facts, decision, &plan).await
             }
             Decision::Remedy { ref plan, .. } => {
-                complain(ledger.open_case(key, &self.case(&work, threat, &decision)).await, "the case could not be opened");
+                complain(self.note_case(key, &facts, &self.case(&work, threat, &decision)).await, "the case could not be opened");
                 let steps = act::not_carried_out(plan, &StepResult::NotCarriedOut);
                 let record = self.outcome(&work, decision, steps, Status::Observed);
                 self.conclude(&work, record, true).await
@@ -238,13 +238,18 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                 if why.approval.established().is_some() || facts.incident_hold().is_some() {
                     // The sweep decides again on what an approval or an incident lets stand.
                     let case = Case { stands: true, ..self.case(&work, threat, &decision) };
-                    complain(ledger.open_case(key, &case).await, "what was let stand could not be noted for the sweep");
+                    complain(self.note_case(key, &facts, &case).await, "what was let stand could not be noted for the sweep");
                 }
                 let record = self.outcome(&work, decision, Vec::new(), Status::NothingToDo);
                 self.conclude(&work, record, true).await
             }
             Decision::Escalate { .. } => {
-                complain(ledger.open_case(key, &self.case(&work, threat, &decision)).await, "the case could not be opened");
+                let noted = if matches!(facts.description, Known::Absent) {
+                    ledger.close_case(key).await
+                } else {
+                    self.note_case(key, &facts, &self.case(&work, threat, &decision)).await
+                };
+                complain(noted, "the case could not be noted");
                 let record = self.outcome(&work, decision, Vec::new(), Status::Escalated);
                 self.conclude(&work, record, true).await
             }
@@ -262,7 +267,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                 steps.push(StepOutcome { step: step.clone(), result: StepResult::NotReached, at: None });
                 continue;
             }
-            let (step, noted) = join!(act::carry_out(step, keys, clock, self.settings.patience), ledger.open_case(key, &case));
+            let (step, noted) = join!(act::carry_out(step, keys, clock, self.settings.patience), self.note_case(key, facts, &case));
             complain(noted, "the case could not be noted");
             if matches!(step.step, Step::CancelKeyDeletion { .. }) && step.result == StepResult::Done {
                 case.cancelled_at = step.at;
@@ -273,15 +278,37 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         let settled = !Status::is_open(&steps);
         let (state_after, noted) = join!(
             async { if status == Status::Success { act::verify(key, plan, keys, clock, self.settings.patience).await } else { None } },
-            async { if status == Status::Success { ledger.close_case(key).await } else { ledger.open_case(key, &case).await } }
+            async {
+                match status {
+                    Status::Success | Status::DoesNotExist => ledger.close_case(key).await,
+                    Status::Pending
+                    | Status::NothingToDo
+                    | Status::Observed
+                    | Status::Failure
+                    | Status::Partial
+                    | Status::Unsupported
+                    | Status::Escalated => self.note_case(key, facts, &case).await,
+                }
+            }
         );
         complain(noted, "the case could not be noted");
         let mut record = self.outcome(work, decision, steps, status);
-        let verified = state_after.as_ref().is_some_and(|state| act::is_target(plan, state));
+        // A key whose store is not connected is as the plan wanted it, and does not serve yet.
+        let verified = state_after.as_ref().is_some_and(|state| act::is_target(plan, state) && *state != KeyState::Unavailable);
         record.remediate_ms = if verified { record.event.time.map(|time| elapsed_ms(time, clock.now())) } else { None };
         mark_late_effects(&mut record, state_after.as_ref());
         record.state_after = state_after;
         self.conclude(work, record, settled).await
+    }
+
+    /// Opens or renews the key's case, unless a graver one is open: what endangers the key itself is not forgotten over an alias.
+    async fn note_case(&self, key: &KeyArn, facts: &KeyFacts, case: &Case) -> Result<(), CallError> {
+        let ours = gravity(case.threat);
+        let is_graver = match facts.recollection.value() {
+            Some(known) => known.case.as_ref().is_some_and(|open| gravity(open.threat) > ours),
+            None => ours == 0,
+        };
+        if is_graver { Ok(()) } else { self.ports.ledger.open_case(key, case).await }
     }
 
     /// Writes the outcome, tells people, remembers what was learned, ends the claim.
@@ -393,6 +420,26 @@ fn mark_late_effects(record: &mut Record, state_after: Option<&KeyState>) {
     }
     if let Some(Decision::Remedy { why, .. }) = &mut record.decision {
         why.escalations.push("the key serves again only when its custom key store is connected (ConnectCustomKeyStore)".to_owned());
+    }
+}
+
+/// Which of two threats to one key its case is about.
+const fn gravity(threat: Threat) -> u8 {
+    match threat {
+        Threat::DeletionScheduled => 2,
+        Threat::KeyDisabled => 1,
+        Threat::RotationDisabled
+        | Threat::MaterialDeleted
+        | Threat::MaterialExpires
+        | Threat::MaterialExpired
+        | Threat::KeyStoreDisconnected
+        | Threat::KeyStoreDeleted
+        | Threat::PolicyReplaced
+        | Threat::GrantRemoved
+        | Threat::TagsChanged
+        | Threat::AliasChanged
+        | Threat::RegionDisabled
+        | Threat::KeyDeleted => 0,
     }
 }
 

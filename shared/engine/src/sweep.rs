@@ -99,6 +99,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
     async fn sweep_key(&self, key: &KeyArn, sweep: &EventId, now: Timestamp) -> Seen {
         let Ports { keys, ledger, .. } = &self.ports;
         let (description, recollection) = join!(keys.describe(key), ledger.recall(key));
+        let is_recalled = recollection.is_ok();
         let recollection = recollection.unwrap_or_else(|error| {
             tracing::warn!(%error, %key, "the ledger could not be read; the key is judged by its state alone");
             Recollection::default()
@@ -106,6 +107,13 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         let description = match known(description) {
             Known::Is(description) if description.aws_managed => return Seen::AwsManaged,
             Known::Is(description) => Some(description),
+            // An approved deletion was carried out: nothing is left to decide on.
+            Known::Absent if recollection.case.as_ref().is_some_and(|case| case.stands) => {
+                if let Err(error) = ledger.close_case(key).await {
+                    tracing::warn!(%error, %key, "a case that is over could not be closed");
+                }
+                return Seen::Well;
+            }
             Known::Absent | Known::Unreadable(_) => None,
         };
         let threat = match &description {
@@ -117,7 +125,10 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
             },
         };
         let Some(threat) = threat else {
-            self.note_well(key, description.as_ref(), &recollection, now).await;
+            // Where nothing could be recalled, a disabled key would be taken as never seen before, and as meant to be disabled.
+            if is_recalled {
+                self.note_well(key, description.as_ref(), &recollection, now).await;
+            }
             return Seen::Well;
         };
         let case = recollection.case.as_ref().filter(|case| case.threat == threat);
@@ -142,12 +153,16 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         if description.deletion_is_pending() {
             return Some(Threat::DeletionScheduled);
         }
-        let meant_to_serve = recollection.inventory.as_ref().is_some_and(|inventory| inventory.serving == Serving::Enabled);
-        let half_restored = recollection.case.as_ref().is_some_and(|case| case.cancelled_at.is_some() && !case.stands);
-        if description.state == KeyState::Disabled && (meant_to_serve || half_restored) {
-            // A deletion that was cancelled and not yet enabled is still the deletion's case.
-            let case = recollection.case.as_ref().map(|case| case.threat);
-            return Some(case.filter(|threat| *threat == Threat::DeletionScheduled).unwrap_or(Threat::KeyDisabled));
+        // A deletion that was cancelled and not yet enabled is still the deletion's case, and whoever cancelled it may not have been
+        // able to say so. Where nothing is known of the key's past, an open case says that it is not meant to be disabled.
+        let case = recollection.case.as_ref().filter(|case| matches!(case.threat, Threat::DeletionScheduled | Threat::KeyDisabled));
+        let is_endangered = match recollection.inventory.as_ref().map(|inventory| inventory.serving) {
+            Some(Serving::Enabled) => true,
+            Some(Serving::Disabled) => false,
+            None => case.is_some(),
+        };
+        if description.state == KeyState::Disabled && is_endangered {
+            return Some(case.map_or(Threat::KeyDisabled, |case| case.threat));
         }
         let rotated = recollection.inventory.as_ref().and_then(|inventory| inventory.rotation).is_some_and(|rotation| rotation.enabled);
         if rotated && description.state == KeyState::Enabled {
@@ -174,7 +189,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                 tracing::warn!(%error, %key, "the inventory could not be refreshed");
             }
         }
-        if description.state == KeyState::Enabled
+        let is_over = description.state == KeyState::Enabled || (description.state == KeyState::Disabled && serving == Some(Serving::Disabled));
+        if is_over
             && recollection.case.is_some()
             && let Err(error) = ledger.close_case(key).await
         {
@@ -274,7 +290,8 @@ fn found_event(
     let deletion_date = description.and_then(|description| description.deletion_date);
     let last_well = recollection.inventory.as_ref().map(|inventory| inventory.as_of);
     let inferred = || scheduling_time(deletion_date?, last_well, now);
-    let id = format!("{sweep}.{}", key.key_id());
+    // Keys of two Regions can share an id.
+    let id = format!("{sweep}.{}.{}", key.region(), key.key_id());
     Event {
         id: EventId::parse(&id).unwrap_or_else(|_| sweep.clone()),
         form: EventForm::Sweep,

@@ -1,5 +1,7 @@
 //! Sealed approvals with a real ES256 signature, by a key that exists for tests alone.
 
+use std::sync::OnceLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Signer as _;
@@ -30,7 +32,8 @@ pub fn approval_keys_text() -> String {
 /// Returns the public keys that verify what [`sealed_approval`] seals.
 #[must_use]
 pub fn approval_keys() -> ApprovalKeys {
-    ApprovalKeys::parse(&approval_keys_text()).expect("the text was made by this module")
+    static KEYS: OnceLock<ApprovalKeys> = OnceLock::new();
+    KEYS.get_or_init(|| ApprovalKeys::parse(&approval_keys_text()).expect("the text was made by this module")).clone()
 }
 
 /// What is approved.

@@ -139,6 +139,7 @@ pub struct Journal {
 
 impl Journal {
     /// Notes that a call is made; returns its number.
+    #[must_use]
     pub fn begin(&self, call: Call) -> usize {
         let mut pages = locked(&self.pages);
         pages.count += 1;

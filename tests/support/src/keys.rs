@@ -24,6 +24,7 @@ pub struct Pending {
 }
 
 /// One key. Its state follows from these, as at the provider.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other, as at the provider")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FakeKey {
     /// Enabled, apart from whatever else keeps it from serving.
@@ -235,23 +236,13 @@ impl FakeKeyControl {
         })
     }
 
-    fn use_key<T>(
-        &self,
-        call: &'static str,
-        key: &KeyArn,
-        act: impl FnOnce(&mut FakeKey) -> Result<T, CallError>,
-    ) -> Result<T, CallError> {
+    fn use_key<T>(&self, call: &'static str, key: &KeyArn, act: impl FnOnce(&mut FakeKey) -> Result<T, CallError>) -> Result<T, CallError> {
         let mut vault = locked(&self.vault);
         let not_found = || CallError::NotFound { call, message: format!("NotFoundException: key `{key}` does not exist") };
         act(vault.keys.get_mut(key).ok_or_else(not_found)?)
     }
 
-    fn use_own<T>(
-        &self,
-        call: &'static str,
-        key: &KeyArn,
-        act: impl FnOnce(&mut FakeKey) -> Result<T, CallError>,
-    ) -> Result<T, CallError> {
+    fn use_own<T>(&self, call: &'static str, key: &KeyArn, act: impl FnOnce(&mut FakeKey) -> Result<T, CallError>) -> Result<T, CallError> {
         self.use_key(call, key, |key| {
             if key.excludes_us {
                 let message = "AccessDeniedException: the key policy does not allow the caller".to_owned();
@@ -344,7 +335,14 @@ impl KeyControl for FakeKeyControl {
                     key.rotation = Rotation { enabled: true, period_days: period_days.or(Some(365)) };
                     Ok(())
                 }
-                state => Err(invalid(CALL, &state)),
+                state @ (KeyState::Disabled
+                | KeyState::PendingDeletion
+                | KeyState::PendingReplicaDeletion
+                | KeyState::PendingImport
+                | KeyState::Unavailable
+                | KeyState::Creating
+                | KeyState::Updating
+                | KeyState::Other(_)) => Err(invalid(CALL, &state)),
             }
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! The fakes keep state and obey the rules of the service they stand for; they never script answers. Nothing here is part of the
 //! product, and nothing here waits: [`finish`] drives any future of the loop to its end without a runtime.
-#![expect(clippy::expect_used, reason = "a test that cannot be set up must stop, and say where")]
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a test that cannot be set up must stop, and says where")]
 
 pub mod approval;
 pub mod clock;

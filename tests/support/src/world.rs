@@ -28,14 +28,8 @@ pub const REDELIVERY: SignedDuration = SignedDuration::from_mins(7);
 pub const DELIVERIES: u32 = 6;
 
 /// The guard over fakes that can be made to fail.
-pub type TestGuard = Guard<
-    FailOnCall<FakeKeyControl>,
-    FailOnCall<FakeLedger>,
-    FailOnCall<FakeAuditSink>,
-    FailOnCall<FakeNoticeSink>,
-    FakeClock,
-    FakeMeter,
->;
+pub type TestGuard =
+    Guard<FailOnCall<FakeKeyControl>, FailOnCall<FakeLedger>, FailOnCall<FakeAuditSink>, FailOnCall<FakeNoticeSink>, FakeClock, FakeMeter>;
 
 /// Everything that a test works with.
 #[derive(Debug)]

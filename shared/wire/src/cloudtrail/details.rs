@@ -21,6 +21,7 @@ fn of_kms_call(request: &Fields<'_>, response: &Fields<'_>, additional: &Fields<
     Details {
         waiting_period_days: waiting_period_days(request, response, odd),
         deletion_date: time::read(response, "deletionDate", odd),
+        material_expires: request.text("expirationModel", odd).as_deref() == Some("KEY_MATERIAL_EXPIRES"),
         material_valid_to: material_valid_to(request, odd),
         alias: request.text("aliasName", odd),
         grant_id,

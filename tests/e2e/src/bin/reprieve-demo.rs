@@ -85,7 +85,7 @@ async fn demo(arguments: &Arguments) -> Result<bool> {
         std::fs::write(file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
     }
     if arguments.keep {
-        show_how_to_play(&screen, &stage)?;
+        show_how_to_play(&stage)?;
         tokio::signal::ctrl_c().await?;
     }
     stage.strike();
@@ -109,7 +109,7 @@ fn installing(bar: &ProgressBar, progress: &Progress) {
 /// Sets the stage and says what is there, with how long it took.
 async fn set_stage(screen: &Screen, port: u16) -> Result<Stage> {
     let began = Instant::now();
-    screen.line(&format!("{}", "Reprieve on a local cloud".bold()))?;
+    say(&format!("{}", "Reprieve on a local cloud".bold()))?;
     let bar = screen.spinner();
     let (installer, stepper) = (bar.clone(), bar.clone());
     let setting = Setting {
@@ -124,17 +124,18 @@ async fn set_stage(screen: &Screen, port: u16) -> Result<Stage> {
     let stage = stage?;
     let seconds = began.elapsed().as_secs_f32();
     let done = "✔".green().to_string();
-    screen.line(&format!("  {done} local cloud at {}", stage.cloud.endpoint_url()))?;
-    screen.line(&format!("  {done} infra/aws/guard.yaml deployed as shipped, mode enforce {}", format!("({seconds:.1} s)").dimmed()))?;
+    say(&format!("  {done} local cloud at {}", stage.cloud.endpoint_url()))?;
+    say(&format!("  {done} infra/aws/guard.yaml deployed as shipped"))?;
+    say(&format!("  {done} mode enforce {}", format!("({seconds:.1} s)").dimmed()))?;
     Ok(stage)
 }
 
 /// Plays one scenario under its live timeline.
 async fn play(screen: &Screen, stage: &Stage, scenario: &Scenario, number: &str) -> Result<Report> {
-    screen.line("")?;
-    screen.line(&format!("{} {}", number.dimmed(), scenario.title.bold()))?;
+    say("")?;
+    say(&format!("{} {}", number.dimmed(), scenario.title.bold()))?;
     for line in wrapped(scenario.story, 2, screen.width) {
-        screen.line(&line)?;
+        say(&line)?;
     }
     let mut narrator = Narrator::new(&stage.guard_session()?, stage.cloud.account(), screen.width, scenario.is_crowded);
     let mut activity = stage.cloud.subscribe();
@@ -148,19 +149,19 @@ async fn play(screen: &Screen, stage: &Stage, scenario: &Scenario, number: &str)
             _ = tick.tick() => {
                 receive(&mut activity, &mut ordered);
                 for line in ordered.ripe().iter().filter_map(|entry| narrator.line(entry)) {
-                    bar.suspend(|| screen.line(&line))?;
+                    bar.suspend(|| say(&line))?;
                 }
-                bar.set_message(narrator.summary().map_or_else(String::new, |summary| summary.trim_start().to_owned()));
+                bar.set_message(narrator.summary().unwrap_or_default());
             }
         }
     };
     bar.finish_and_clear();
     receive(&mut activity, &mut ordered);
     for line in ordered.rest().iter().filter_map(|entry| narrator.line(entry)) {
-        screen.line(&line)?;
+        say(&line)?;
     }
-    if let Some(summary) = narrator.summary() {
-        screen.line(&summary)?;
+    for line in narrator.summary().iter().flat_map(|summary| wrapped(summary, 2, screen.width)) {
+        say(&line)?;
     }
     show_report(screen, &report)?;
     Ok(report)
@@ -180,7 +181,7 @@ fn receive(activity: &mut tokio::sync::broadcast::Receiver<Activity>, ordered: &
 fn show_report(screen: &Screen, report: &Report) -> Result<()> {
     if let Some(decision) = &report.decision {
         for line in wrapped(&format!("“{}”", shortened(decision)), 2, screen.width) {
-            screen.line(&line.italic().to_string())?;
+            say(&line.italic().to_string())?;
         }
     }
     let slowest = if report.is_crowded { "the slowest was " } else { "" };
@@ -190,62 +191,76 @@ fn show_report(screen: &Screen, report: &Report) -> Result<()> {
         (None, _) => String::new(),
     };
     if report.ok {
-        screen.line(&format!("  {} {}  {}", "✔".bold().green(), report.observed.bold().green(), times.dimmed()))?;
-        return Ok(());
+        let (mark, observed) = ("✔".bold().green().to_string(), report.observed.bold().green().to_string());
+        let fits = 6 + report.observed.chars().count() + times.chars().count() <= screen.width;
+        if fits {
+            return say(&format!("  {mark} {observed}  {}", times.dimmed()));
+        }
+        say(&format!("  {mark} {observed}"))?;
+        return wrapped(&times, 4, screen.width).iter().try_for_each(|line| say(&line.dimmed().to_string()));
     }
-    screen.line(&format!(
-        "  {} {} {}",
-        "✘".bold().red(),
-        report.observed.bold().red(),
-        format!("(expected: {})", report.expected).dimmed()
-    ))?;
+    say(&format!("  {} {} {}", "✘".bold().red(), report.observed.bold().red(), format!("(expected: {})", report.expected).dimmed()))?;
     for problem in &report.problems {
         for (index, line) in problem.lines().enumerate() {
-            screen.line(&format!("    {} {line}", if index == 0 { "!" } else { " " }.red()))?;
+            say(&format!("    {} {line}", if index == 0 { "!" } else { " " }.red()))?;
         }
     }
     Ok(())
 }
 
 fn show_end(screen: &Screen, reports: &[Report], took: Duration) -> Result<()> {
-    screen.line("")?;
+    say("")?;
     for line in table(reports, screen.width) {
-        screen.line(&line)?;
+        say(&line)?;
     }
     let kept = reports.iter().filter(|report| report.ok).count();
     let verdict = format!("{kept} of {} scenarios ended as promised", reports.len());
     let verdict = if kept == reports.len() { verdict.bold().green().to_string() } else { verdict.bold().red().to_string() };
-    screen.line("")?;
-    screen.line(&format!("{verdict} {}", format!("in {:.0} s", took.as_secs_f32()).dimmed()))
+    say("")?;
+    say(&format!("{verdict} {}", format!("in {:.0} s", took.as_secs_f32()).dimmed()))
 }
 
-fn show_how_to_play(screen: &Screen, stage: &Stage) -> Result<()> {
-    screen.line("")?;
-    screen.line(&"It is still running. In another terminal, with the AWS CLI:".bold().to_string())?;
-    for (name, value) in stage.cloud.client_environment() {
-        screen.line(&format!("  export {name}={value}"))?;
+fn show_how_to_play(stage: &Stage) -> Result<()> {
+    say("")?;
+    say(&"It is still running. In another terminal, with the AWS CLI:".bold().to_string())?;
+    let environment = stage.cloud.client_environment();
+    for (name, value) in &environment {
+        say(&format!("  export {name}={value}"))?;
+    }
+    // Version 1 of the command line reads this one.
+    if let Some((_, region)) = environment.iter().find(|(name, _)| *name == "AWS_REGION") {
+        say(&format!("  export AWS_DEFAULT_REGION={region}"))?;
     }
     let (bucket, table) = (stage.audit.name(), stage.outputs.named("LedgerTableName")?);
     for (what, line) in [
         ("make a key, and schedule its deletion", "key=$(aws kms create-key --query KeyMetadata.Arn --output text)".to_owned()),
         ("", "aws kms schedule-key-deletion --key-id $key --pending-window-in-days 7".to_owned()),
         ("a moment later it is back", "aws kms describe-key --key-id $key --query KeyMetadata.KeyState --output text".to_owned()),
-        ("what the guard wrote down", format!("aws s3 ls --recursive s3://{bucket}/records/ | tail -2")),
-        ("", format!("aws s3 cp s3://{bucket}/$(aws s3 ls --recursive s3://{bucket}/records/ | awk 'END {{print $4}}') - | python3 -m json.tool")),
-        ("what the guard remembers", format!("aws dynamodb scan --table-name {table} --max-items 5")),
+        ("what the guard wrote down of it", format!("aws s3 cp --quiet --recursive s3://{bucket}/records/ /tmp/reprieve-records")),
+        ("", "grep -rhoE '\"message\":\"[^\"]*\"' /tmp/reprieve-records | grep ${key##*/}".to_owned()),
+        ("nobody can delete it", format!("aws s3api get-object-lock-configuration --bucket {bucket}")),
+        ("what the guard remembers", format!("aws dynamodb scan --table-name {table} --max-items 2")),
         ("every call that was made", "curl -s $AWS_ENDPOINT_URL/_localcloud/calls | python3 -m json.tool | tail -40".to_owned()),
-        ("let the next two EnableKey calls fail", r#"curl -s $AWS_ENDPOINT_URL/_localcloud/faults -H content-type:application/json -d '{"service":"kms","operation":"EnableKey","calls":2,"answer":{"status":400,"code":"ThrottlingException"}}'"#.to_owned()),
+        (
+            "let the next two EnableKey calls be throttled",
+            r#"curl -H content-type:application/json $AWS_ENDPOINT_URL/_localcloud/faults -d '{"service":"kms","operation":"EnableKey","calls":2,"answer":{"status":400,"code":"ThrottlingException"}}'"#.to_owned(),
+        ),
     ] {
         if !what.is_empty() {
-            screen.line(&format!("  {}", format!("# {what}").dimmed()))?;
+            say(&format!("  {}", format!("# {what}").dimmed()))?;
         }
-        screen.line(&format!("  {line}"))?;
+        say(&format!("  {line}"))?;
     }
     let logs = stage.cloud.function_log(stage.outputs.named("EventFunctionName")?);
-    screen.line(&format!("  {}", "# the function's log".dimmed()))?;
-    screen.line(&format!("  tail -f {}", logs.display()))?;
-    screen.line("")?;
-    screen.line(&format!("{} ends it.", "Ctrl-C".bold()))
+    say(&format!("  {}", "# the function's log".dimmed()))?;
+    say(&format!("  tail -f {}", logs.display()))?;
+    say("")?;
+    say(&format!("{} ends it.", "Ctrl-C".bold()))
+}
+
+/// Prints a line; colours only where they are wanted.
+fn say(line: &str) -> Result<()> {
+    Ok(writeln!(anstream::stdout(), "{line}")?)
 }
 
 /// Where the demo is shown.
@@ -260,10 +275,6 @@ impl Screen {
         let size = terminal_size::terminal_size().filter(|_| is_terminal);
         let width = size.map_or(100, |(width, _)| usize::from(width.0));
         Self { width: width.clamp(30, 110), is_terminal }
-    }
-
-    fn line(&self, line: &str) -> Result<()> {
-        Ok(writeln!(anstream::stdout(), "{line}")?)
     }
 
     fn spinner(&self) -> ProgressBar {

@@ -15,11 +15,11 @@ pub(crate) async fn covered(stage: &Stage) -> Result<Observation> {
     let tags = alice.seal(&stage.approval_key, &key, "CHG-2041", "delete", &window(-1, 4)).await?;
     pat.attach(&key, &tags).await?;
     pat.schedule_deletion(&key).await?;
-    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.is_left_alone().await?;
+    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.left_alone().await?;
     let stands = matches!(answered.record.decision, Some(Decision::Stand { .. }));
     answered.seen.demand(stands, || "the guard did not decide that it stands".to_owned());
     names_change(&mut answered.seen, "CHG-2041");
-    Ok(answered.is_usable(false).await.seen)
+    Ok(answered.usable(false).await.seen)
 }
 
 /// The window of a sealed approval was stretched: the seal is broken, and the approval counts as none.
@@ -30,10 +30,10 @@ pub(crate) async fn altered(stage: &Stage) -> Result<Observation> {
     pat.attach(&key, &tags).await?;
     mallory.tag(&key, &[(WINDOW_TAG, &window(-48, 96))]).await?;
     mallory.schedule_deletion(&key).await?;
-    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.is_given_back().await?;
+    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.given_back().await?;
     let sentence = answered.seen.decision.clone().unwrap_or_default();
     answered.seen.demand(sentence.contains("seal does not belong"), || format!("the reason is not the broken seal: {sentence}"));
-    Ok(answered.is_usable(true).await.seen)
+    Ok(answered.usable(true).await.seen)
 }
 
 /// The approver deletes the key herself, under another role: the approval is forbidden, and people are told so.
@@ -43,7 +43,7 @@ pub(crate) async fn of_oneself(stage: &Stage) -> Result<Observation> {
     let tags = people.alice.seal(&stage.approval_key, &key, "CHG-2043", "delete", &window(-1, 4)).await?;
     people.alice_as_engineer.attach(&key, &tags).await?;
     people.alice_as_engineer.schedule_deletion(&key).await?;
-    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.is_given_back().await?.is_usable(true).await;
+    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.given_back().await?.usable(true).await;
     let letters = stage.inbox.about(&key).await?;
     let escalated = letters.iter().any(|letter| letter.message.contains("tried to approve their own act"));
     answered.seen.demand(escalated, || "no notice says that somebody tried to approve their own act".to_owned());

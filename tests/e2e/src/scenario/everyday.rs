@@ -19,11 +19,11 @@ pub(crate) async fn disabled_before(stage: &Stage) -> Result<Observation> {
     let tags = alice.seal(&stage.approval_key, &key, "CHG-2044", "disable", &window(-1, 4)).await?;
     pat.attach(&key, &tags).await?;
     pat.disable(&key).await?;
-    let mut disabled = Answered::to(stage, "DisableKey", &key).await?.is_left_alone().await?;
+    let mut disabled = Answered::to(stage, "DisableKey", &key).await?.left_alone().await?;
     names_change(&mut disabled.seen, "CHG-2044");
 
     stage.people.mallory.schedule_deletion(&key).await?;
-    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.is_given_back().await?.is_usable(false).await;
+    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.given_back().await?.usable(false).await;
     answered.seen.problems.extend(disabled.seen.problems);
     never_enabled(stage, &key, &mut answered.seen)?;
     Ok(answered.seen)
@@ -35,11 +35,11 @@ pub(crate) async fn incident_hold(stage: &Stage) -> Result<Observation> {
     let key = stage.people.pat.create_key("build signing").await?;
     rosa.tag(&key, &[(INCIDENT_HOLD_TAG, "INC-77")]).await?;
     rosa.disable(&key).await?;
-    let mut held = Answered::to(stage, "DisableKey", &key).await?.is_left_alone().await?;
+    let mut held = Answered::to(stage, "DisableKey", &key).await?.left_alone().await?;
     names_change(&mut held.seen, "INC-77");
 
     stage.people.mallory.schedule_deletion(&key).await?;
-    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.is_given_back().await?.is_usable(false).await;
+    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.given_back().await?.usable(false).await;
     answered.seen.problems.extend(held.seen.problems);
     never_enabled(stage, &key, &mut answered.seen)?;
     Ok(answered.seen)
@@ -53,7 +53,7 @@ fn never_enabled(stage: &Stage, key: &str, seen: &mut Observation) -> Result<()>
 
 /// A call is refused: it leaves a record, and nothing else happens.
 ///
-/// CloudTrail says of a refused call neither its parameters nor its key, so the record is found by the event's id.
+/// CloudTrail may name no key in the record of a refused call, so the audit record is found by the id of the event.
 pub(crate) async fn refused(stage: &Stage) -> Result<Observation> {
     let mallory = &stage.people.mallory;
     let key = stage.people.pat.create_key("backups").await?;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use reprieve_core::{Decision, KeyArn, Phase, Record, Status};
 use reprieve_localcloud::CallEntry;
 
-use crate::evidence::StoredRecord;
+use crate::evidence::{Letter, StoredRecord};
 use crate::stage::Stage;
 
 /// How long the guard may take for a single key. The promise is a second or two; a busy machine is given more.
@@ -106,7 +106,7 @@ impl<'a> Answered<'a> {
     }
 
     /// Demands that the plan was carried out to the end: the key serves, people were told, and the record says what was done.
-    pub(crate) async fn is_given_back(mut self) -> Result<Self> {
+    pub(crate) async fn given_back(mut self) -> Result<Self> {
         let (record, stage) = (&self.record, self.stage);
         self.seen.demand(record.status == Status::Success, || format!("the record says {:?}, not Success", record.status));
         let is_remedy = matches!(record.decision, Some(Decision::Remedy { .. }));
@@ -119,41 +119,42 @@ impl<'a> Answered<'a> {
         let last = calls.iter().filter(|call| is_remedial(&call.operation) && call.status == 200);
         let end = last.map(|call| call.time.as_millisecond() + i64::try_from(call.took_ms).unwrap_or(i64::MAX)).max();
         self.seen.remediate_ms = end.map(|end| end - self.call.time.as_millisecond());
-        self.is_told().await
+        self.told().await
     }
 
     /// Demands that the key encrypts and decrypts, or that it does not.
-    pub(crate) async fn is_usable(mut self, expected: bool) -> Self {
+    pub(crate) async fn usable(mut self, expected: bool) -> Self {
         let usable = self.stage.is_usable(self.key).await;
         self.seen.demand(usable == expected, || format!("the key is {}usable", if usable { "" } else { "not " }));
         self
     }
 
-    /// Demands that people were told of this key.
-    pub(crate) async fn is_told(mut self) -> Result<Self> {
+    /// Demands that people were told of this event.
+    pub(crate) async fn told(mut self) -> Result<Self> {
         let (stage, key_id) = (self.stage, key_id(self.key));
-        let letter = stage
-            .wait(&format!("a notice about key {key_id}"), NOTICE_WAIT, async || {
-                let letters = stage.inbox.about(self.key).await?;
-                Ok(letters
-                    .into_iter()
-                    .find(|letter| letter.details().pointer("/event/id").is_some_and(|id| *id == *self.record.event.id.as_str())))
-            })
-            .await?;
+        let what = format!("a notice about `{}` of key {key_id}", self.record.event.name);
+        let letter = stage.wait(&what, NOTICE_WAIT, async || Ok(self.letters().await?.into_iter().next())).await?;
         self.seen.demand(letter.subject.starts_with('['), || format!("the notice has the odd subject `{}`", letter.subject));
         self.seen.demand(letter.subject.contains(key_id), || format!("the subject `{}` does not name the key", letter.subject));
         Ok(self)
     }
 
-    /// Demands that nothing was called that changes a key, and that nobody was told.
-    pub(crate) async fn is_left_alone(mut self) -> Result<Self> {
+    /// Demands that nothing was called that changes a key, and that nobody was told of this event.
+    pub(crate) async fn left_alone(mut self) -> Result<Self> {
         let calls = self.stage.guard_calls(self.key)?;
         for call in calls.iter().filter(|call| is_remedial(&call.operation)) {
             self.seen.problems.push(format!("the guard called {}, and nothing was to be done", call.operation));
         }
-        let letters = self.stage.inbox.about(self.key).await?;
+        let letters = self.letters().await?;
         self.seen.demand(letters.is_empty(), || format!("people were told: {}", letters.first().map_or("", |letter| &letter.subject)));
         Ok(self)
+    }
+
+    /// Returns the notices of this event.
+    async fn letters(&self) -> Result<Vec<Letter>> {
+        let mut letters = self.stage.inbox.about(self.key).await?;
+        letters.retain(|letter| letter.details().pointer("/event/id").is_some_and(|id| *id == *self.record.event.id.as_str()));
+        Ok(letters)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Acts that nothing covers: the key is given back.
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 
 use super::proof::{Answered, Observation};
 use crate::stage::Stage;
@@ -11,7 +12,7 @@ pub(crate) async fn deletion(stage: &Stage) -> Result<Observation> {
     let key = stage.people.pat.create_key("customer records").await?;
     stage.people.mallory.schedule_deletion(&key).await?;
     let answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?;
-    Ok(answered.is_given_back().await?.is_usable(true).await.seen)
+    Ok(answered.given_back().await?.usable(true).await.seen)
 }
 
 /// A key is disabled.
@@ -19,7 +20,7 @@ pub(crate) async fn disablement(stage: &Stage) -> Result<Observation> {
     let key = stage.people.pat.create_key("payment tokens").await?;
     stage.people.mallory.disable(&key).await?;
     let answered = Answered::to(stage, "DisableKey", &key).await?;
-    Ok(answered.is_given_back().await?.is_usable(true).await.seen)
+    Ok(answered.given_back().await?.usable(true).await.seen)
 }
 
 /// A primary waits for its replica in another Region; a replica here is scheduled by itself. Only this Region is guarded.
@@ -37,17 +38,15 @@ pub(crate) async fn multi_region(stage: &Stage) -> Result<Observation> {
     let replica = replica.replica_key_metadata().and_then(|key| key.arn()).context("a replica without an ARN")?.to_owned();
 
     stage.people.mallory.schedule_deletion(&primary).await?;
-    let waiting = stage.last_call("ScheduleKeyDeletion", &primary)?;
     stage.people.mallory.schedule_deletion(&replica).await?;
-    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &primary).await?.is_given_back().await?.is_usable(true).await;
-    let record = stage.cloud.records().into_iter().rfind(|record| {
-        let is_that = |name: &str, value: &str| record.get(name).and_then(serde_json::Value::as_str) == Some(value);
-        is_that("eventName", "ScheduleKeyDeletion") && record.to_string().contains(&primary)
-    });
-    let state = record.as_ref().and_then(|record| record.pointer("/responseElements/keyState")).and_then(serde_json::Value::as_str);
-    answered.seen.demand(waiting.status == 200 && state == Some("PendingReplicaDeletion"), || {
-        format!("the primary was in state {state:?}, not PendingReplicaDeletion")
-    });
-    let replica = Answered::to(stage, "ScheduleKeyDeletion", &replica).await?.is_given_back().await?.is_usable(true).await;
+    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &primary).await?.given_back().await?.usable(true).await;
+    let scheduled =
+        stage.cloud.records().into_iter().rfind(|record| {
+            record.get("eventName").is_some_and(|name| name == "ScheduleKeyDeletion") && record.to_string().contains(&primary)
+        });
+    let waited_as = scheduled.as_ref().and_then(|record| record.pointer("/responseElements/keyState")).and_then(Value::as_str);
+    let waited_for_replica = waited_as == Some("PendingReplicaDeletion");
+    answered.seen.demand(waited_for_replica, || format!("the primary was in state {waited_as:?}, not PendingReplicaDeletion"));
+    let replica = Answered::to(stage, "ScheduleKeyDeletion", &replica).await?.given_back().await?.usable(true).await;
     Ok(answered.seen.and(replica.seen))
 }

@@ -3,6 +3,8 @@
 use owo_colors::OwoColorize as _;
 use reprieve_localcloud::{Activity, CallEntry, EventEntry, Fate};
 
+use crate::stage::people::ATTACKER;
+
 /// Turns entries into lines, with times counted from the first act of the scenario.
 #[derive(Debug)]
 pub struct Narrator {
@@ -47,9 +49,10 @@ impl Narrator {
     #[must_use]
     pub fn summary(&self) -> Option<String> {
         self.is_crowded.then(|| {
-            let (acts, throttled_acts) = (self.acts.bold().to_string(), self.throttled_acts);
-            let (calls, throttled_calls) = (self.calls.bold().to_string(), self.throttled_calls);
-            format!("  {acts} deletions scheduled ({throttled_acts} tries throttled); the guard made {calls} calls ({throttled_calls} throttled)")
+            let Self { acts, throttled_acts, calls, throttled_calls, .. } = self;
+            format!(
+                "{acts} deletions scheduled ({throttled_acts} tries throttled); the guard made {calls} calls ({throttled_calls} throttled)"
+            )
         })
     }
 
@@ -67,8 +70,14 @@ impl Narrator {
         }
         let who = call.caller.rsplit('/').next().unwrap_or(&call.caller);
         let verdict = call.error_code.as_deref().map(|code| format!("  {}", code.yellow())).unwrap_or_default();
-        let what = format!("{} {} {}{verdict}", who.bold().red(), call.operation.bold(), key_of(call.key.as_deref()).dimmed());
-        Some(self.at(call.at_ms, "●".red().to_string(), &what))
+        let hostile = call.caller.ends_with(&format!("/{ATTACKER}"));
+        let (mark, who) = if hostile {
+            ("●".red().to_string(), who.bold().red().to_string())
+        } else {
+            ("●".cyan().to_string(), who.bold().cyan().to_string())
+        };
+        let what = format!("{who} {} {}{verdict}", call.operation.bold(), key_of(call.key.as_deref()).dimmed());
+        Some(self.at(call.at_ms, &mark, &what))
     }
 
     fn event_line(&self, event: &EventEntry) -> Option<String> {
@@ -78,14 +87,14 @@ impl Narrator {
             return None;
         }
         let fate = match event.fate {
-            Fate::Delivered => return Some(self.at(event.at_ms, "│".dimmed().to_string(), &format!("event {name}").dimmed().to_string())),
+            Fate::Delivered => return Some(self.at(event.at_ms, &"│".dimmed().to_string(), &format!("event {name}").dimmed().to_string())),
             Fate::Duplicated => "delivered more than once",
             Fate::Lost => "lost",
             Fate::Delayed => "delayed",
             Fate::Held => "held back",
             Fate::Failed => "not taken by the bus",
         };
-        Some(self.at(event.at_ms, "│".dimmed().to_string(), &format!("{} {}", format!("event {name}").dimmed(), fate.yellow())))
+        Some(self.at(event.at_ms, &"│".dimmed().to_string(), &format!("{} {}", format!("event {name}").dimmed(), fate.yellow())))
     }
 
     fn guard_line(&mut self, call: &CallEntry) -> Option<String> {
@@ -104,10 +113,10 @@ impl Narrator {
             ("sns", "Publish") => format!("{} {}", "guard".bold().green(), "tells people".dimmed()),
             _ => return None,
         };
-        Some(self.at(call.at_ms, "●".green().to_string(), &what))
+        Some(self.at(call.at_ms, &"●".green().to_string(), &what))
     }
 
-    fn at(&self, at_ms: u64, mark: String, what: &str) -> String {
+    fn at(&self, at_ms: u64, mark: &str, what: &str) -> String {
         let since = at_ms.saturating_sub(self.began_at_ms.unwrap_or(at_ms));
         let time = format!("{since:>6} ms");
         let line = format!("  {} {mark} {what}", time.dimmed());

@@ -35,6 +35,9 @@ pub struct People {
     pub rosa: Person,
 }
 
+/// The name of the session that does what nobody wants.
+pub const ATTACKER: &str = "mallory";
+
 /// The Region in which nobody guards, where multi-Region keys have their other half.
 pub const OTHER_REGION: &str = "eu-west-1";
 
@@ -49,7 +52,7 @@ impl People {
         let sign_in = |role: &'static str, name: &'static str| Person::sign_in(endpoint, &sts, account, role, name);
         Ok(Self {
             pat: sign_in("PlatformEngineer", "pat").await?,
-            mallory: sign_in("Developer", "mallory").await?,
+            mallory: sign_in("Developer", ATTACKER).await?,
             alice: sign_in("KeyApprover", "alice").await?,
             alice_as_engineer: sign_in("PlatformEngineer", "alice").await?,
             rosa: sign_in("IncidentResponder", "rosa").await?,

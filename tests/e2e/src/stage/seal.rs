@@ -1,4 +1,4 @@
-//! How approvers seal: an ECC_NIST_P256 key in KMS that they alone sign with, and the tags that carry the approval.
+//! How approvers seal: an `ECC_NIST_P256` key in KMS that they alone sign with, and the tags that carry the approval.
 
 use anyhow::{Context as _, Result, anyhow};
 use aws_sdk_kms::primitives::Blob;

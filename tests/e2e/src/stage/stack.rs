@@ -20,11 +20,12 @@ const GUARD_TEMPLATE: &str = include_str!("../../../../infra/aws/guard.yaml");
 const PEOPLE_TEMPLATE: &str = include_str!("people.yaml");
 
 /// How long a stack may take.
-const STACK_WAIT: Duration = Duration::from_secs(60);
+const STACK_WAIT: Duration = Duration::from_mins(1);
 
 /// How long a message stays hidden after it was received, in seconds. The template says six times the function's time limit, as AWS
-/// asks; that would make each retry last longer than the whole demo. It must be longer than a batch takes.
-const RETRY_SECONDS: u32 = 12;
+/// asks; that would make each retry last longer than the whole demo. It must be longer than a batch takes at its worst, which is when
+/// KMS throttles a step until the guard's patience ends.
+const RETRY_SECONDS: u32 = 15;
 
 /// What the guard's stack says of itself; see `Outputs` in the template.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use reprieve_test_support::{Terms, finish, guard, key, sealed_approval};
 
 use crate::{assert_given_back, schedule_and_settle, world_with_key};
 
-/// Edge case 7: an approval on the primary alone does not cover its replica, not even when its tags are copied.
+/// Edge case 7, P11: an approval on the primary alone does not cover its replica, not even when its tags are copied.
 #[test]
 fn case_07_an_approval_of_the_primary_does_not_cover_the_replica() {
     let mut domain = reprieve_test_support::world::domain();
@@ -38,7 +38,7 @@ fn case_07_an_approval_of_the_primary_does_not_cover_the_replica() {
     assert_eq!(record.status, Status::NothingToDo, "the approval covers the key that it names");
 }
 
-/// Edge case 9: the window ends during the waiting period: decided by the time of the event, and recorded.
+/// Edge case 9, P12: the window ends during the waiting period: decided by the time of the event, and recorded.
 #[test]
 fn case_09_a_window_that_ends_while_waiting_is_judged_by_event_time() {
     let (world, key) = world_with_key();
@@ -61,7 +61,7 @@ fn case_09_a_window_that_ends_while_waiting_is_judged_by_event_time() {
     assert_given_back(&world, &key, &record);
 }
 
-/// Edge case 9: where a policy says so, the sweep judges a deletion anew after its window.
+/// Edge case 9, P36: where a policy says so, the sweep judges a deletion anew after its window.
 #[test]
 fn case_09_the_sweep_decides_anew_where_policy_says_so() {
     let text = format!(
@@ -80,7 +80,7 @@ fn case_09_the_sweep_decides_anew_where_policy_says_so() {
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
 }
 
-/// Edge case 10: any approval tag that is changed after sealing makes the seal invalid, and the deletion unapproved.
+/// Edge case 10, P11: any approval tag that is changed after sealing makes the seal invalid, and the deletion unapproved.
 #[test]
 fn case_10_a_tag_changed_after_sealing_makes_it_unapproved() {
     for (name, forged) in [
@@ -107,7 +107,7 @@ fn case_10_a_tag_changed_after_sealing_makes_it_unapproved() {
     assert!(record.decision.unwrap().why().sentence.contains("the tag `reprieve:seal` is missing"));
 }
 
-/// Edge case 11: an approval to disable does not cover a deletion.
+/// Edge case 11, P11: an approval to disable does not cover a deletion.
 #[test]
 fn case_11_an_approval_to_disable_does_not_cover_a_deletion() {
     let (world, key) = world_with_key();
@@ -117,7 +117,7 @@ fn case_11_an_approval_to_disable_does_not_cover_a_deletion() {
     assert!(record.decision.unwrap().why().sentence.contains("it approves `disable`, not `delete`"));
 }
 
-/// Edge case 12: who approves is who deletes: cancelled, and escalated as a self-approval.
+/// Edge case 12, P13: who approves is who deletes: cancelled, and escalated as a self-approval.
 #[test]
 fn case_12_a_self_approval_is_cancelled_and_escalated() {
     for name in ["mallory@example.com", "MALLORY@example.com", "arn:aws:iam::111122223333:role/Admin"] {
@@ -134,7 +134,7 @@ fn case_12_a_self_approval_is_cancelled_and_escalated() {
     }
 }
 
-/// Edge case 13: a pending key cannot be tagged, so a late approval goes into the ledger.
+/// Edge case 13, P15: a pending key cannot be tagged, so a late approval goes into the ledger.
 #[test]
 fn case_13_a_late_approval_comes_through_the_ledger() {
     let (world, key) = world_with_key();

@@ -14,7 +14,7 @@ fn throttled() -> CallError {
     CallError::Throttled { call: "kms:EnableKey", message: "ThrottlingException".to_owned() }
 }
 
-/// Edge case 1: the same event id twice gives one remediation and one audit record.
+/// Edge case 1, P23 and P29: the same event id twice gives one remediation and one audit record.
 #[test]
 fn case_01_same_event_twice_is_one_remediation_and_one_record() {
     let (world, key) = world_with_key();
@@ -40,7 +40,7 @@ fn case_01_same_harmless_event_twice_is_one_record() {
     assert_eq!(world.audit.records().len(), 1);
 }
 
-/// Edge case 2: `EnableKey` arrives before the `DisableKey` that it undid; the state decides, and nothing is done.
+/// Edge case 2, P1: `EnableKey` arrives before the `DisableKey` that it undid; the state decides, and nothing is done.
 #[test]
 fn case_02_enable_before_its_disable_leaves_the_state_to_decide() {
     let (world, key) = world_with_key();
@@ -66,7 +66,7 @@ fn case_02_a_batch_is_put_in_order() {
     assert_eq!(written, [earlier.id, later.id], "work is done in the order of the times");
 }
 
-/// Edge case 3: our own cancel and enable are recorded and never answered; only our exact role counts, and only for restorative acts.
+/// Edge case 3, P5: our own cancel and enable are recorded and never answered; only our exact role counts, and only for restorative acts.
 #[test]
 fn case_03_our_own_acts_are_recorded_and_never_retrigger() {
     let (world, key) = world_with_key();
@@ -86,7 +86,7 @@ fn case_03_our_own_acts_are_recorded_and_never_retrigger() {
     }
 }
 
-/// Edge case 3: under our own role a deletion is answered like anybody's, and reported as stolen credentials.
+/// Edge case 3, P5: under our own role a deletion is answered like anybody's, and reported as stolen credentials.
 #[test]
 fn case_03_a_deletion_by_our_own_role_is_undone_and_reported() {
     let (world, key) = world_with_key();
@@ -97,7 +97,7 @@ fn case_03_a_deletion_by_our_own_role_is_undone_and_reported() {
     assert!(notice.text.contains("treat its credentials as stolen"), "{}", notice.text);
 }
 
-/// Edge case 4: a call that the provider refused is an attempt: recorded, not answered.
+/// Edge case 4, P4: a call that the provider refused is an attempt: recorded, not answered.
 #[test]
 fn case_04_a_refused_call_is_recorded_and_not_answered() {
     let (world, key) = world_with_key();
@@ -132,7 +132,7 @@ fn case_05_scheduling_a_pending_key_keeps_the_first_deadline() {
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
 }
 
-/// Edge case 14: the cancel succeeds and the enable is throttled: partial; the next delivery does the enable only.
+/// Edge case 14, P23: the cancel succeeds and the enable is throttled: partial; the next delivery does the enable only.
 #[test]
 fn case_14_a_throttled_enable_is_resumed_without_a_second_cancel() {
     let (world, key) = world_with_key();
@@ -155,7 +155,7 @@ fn case_14_a_throttled_enable_is_resumed_without_a_second_cancel() {
     assert_eq!(world.ledger.case(&key), None);
 }
 
-/// Edge case 15: the process dies after the cancel; the next delivery finds the key disabled and resumes at the enable.
+/// Edge case 15, P23: the process dies after the cancel; the next delivery finds the key disabled and resumes at the enable.
 #[test]
 fn case_15_a_key_that_we_cancelled_is_resumed_at_the_enable() {
     let (world, key) = world_with_key();
@@ -174,7 +174,7 @@ fn case_15_a_key_that_we_cancelled_is_resumed_at_the_enable() {
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
 }
 
-/// Edge case 22: 200 keys scheduled in a burst are paced at the quota of 5 a second, the earliest deadline first, and none is lost.
+/// Edge case 22, P26: 200 keys scheduled in a burst are paced at the quota of 5 a second, the earliest deadline first, and none is lost.
 #[test]
 fn case_22_a_burst_of_200_keys_is_paced_and_none_is_lost() {
     let world = guard().build();
@@ -196,7 +196,8 @@ fn case_22_a_burst_of_200_keys_is_paced_and_none_is_lost() {
         deliveries += 1;
         assert!(deliveries <= 100, "{} keys are still open", open.len());
         let answers = world.handle_batch(&open);
-        open = open.into_iter().zip(answers).filter(|(_, answer)| matches!(answer, Handled::Retry { .. })).map(|(event, _)| event).collect();
+        open =
+            open.into_iter().zip(answers).filter(|(_, answer)| matches!(answer, Handled::Retry { .. })).map(|(event, _)| event).collect();
         world.clock.advance(SignedDuration::from_secs(1));
     }
     assert!(keys.iter().all(|key| world.keys.state(key) == KeyState::Enabled));
@@ -205,14 +206,20 @@ fn case_22_a_burst_of_200_keys_is_paced_and_none_is_lost() {
         assert_eq!(accepted.len(), 200, "{operation}: each key once");
         assert!(accepted.windows(6).all(|six| six[5].duration_since(six[0]) >= SignedDuration::from_secs(1)), "{operation}");
     }
-    let attempted: Vec<KeyArn> = world.journal.entries().iter().filter(|entry| entry.call.name() == "cancel_deletion").filter_map(|entry| entry.call.acts_on().cloned()).collect();
+    let attempted: Vec<KeyArn> = world
+        .journal
+        .entries()
+        .iter()
+        .filter(|entry| entry.call.name() == "cancel_deletion")
+        .filter_map(|entry| entry.call.acts_on().cloned())
+        .collect();
     let days_of = |key: &KeyArn| events.iter().find(|event| event.target.key() == Some(key)).unwrap().details.waiting_period_days;
     let first: Vec<_> = attempted.iter().take(first_days).map(days_of).collect();
     assert_eq!(first, vec![Some(7); first_days], "the earliest deadlines come first");
     assert!(events.iter().all(|event| world.audit.outcomes(&event.id).iter().any(|record| record.status == Status::Success)));
 }
 
-/// Edge case 25: an event that claims to be from the future is answered, and the skew is recorded, not clamped.
+/// Edge case 25, P30: an event that claims to be from the future is answered, and the skew is recorded, not clamped.
 #[test]
 fn case_25_an_event_from_the_future_is_answered_and_the_skew_recorded() {
     let (world, key) = world_with_key();
@@ -225,7 +232,7 @@ fn case_25_an_event_from_the_future_is_answered_and_the_skew_recorded() {
     assert!(world.clock.now() < time(EVENT_TIME));
 }
 
-/// Edge case 1 in mode `observe`: nothing is done, and what would have been done is recorded once.
+/// Edge case 1, P25: in mode `observe`: nothing is done, and what would have been done is recorded once.
 #[test]
 fn case_01_holds_in_observe_mode() {
     let world = guard().mode(Mode::Observe).build();

@@ -62,7 +62,7 @@ fn parsed(record: &Value) -> Event {
     *event
 }
 
-/// Edge case 8: a primary that waits for its replicas has no deletion date: parsed, and the cancel is attempted.
+/// Edge case 8, P17: a primary that waits for its replicas has no deletion date: parsed, and the cancel is attempted.
 #[test]
 fn case_08_pending_replica_deletion_without_a_date_is_cancelled() {
     let world = guard().build();
@@ -80,7 +80,7 @@ fn case_08_pending_replica_deletion_without_a_date_is_cancelled() {
     assert_given_back(&world, &primary, &record);
 }
 
-/// Edge case 23: an alias, or the ARN of another account's key, is never acted on; no call crosses accounts.
+/// Edge case 23, P6: an alias, or the ARN of another account's key, is never acted on; no call crosses accounts.
 #[test]
 fn case_23_an_alias_or_a_foreign_key_is_never_acted_on() {
     let world = guard().build();
@@ -100,16 +100,20 @@ fn case_23_an_alias_or_a_foreign_key_is_never_acted_on() {
     assert_eq!(record.status, Status::Escalated);
     assert!(record.decision.unwrap().why().sentence.contains("it belongs to account 444455556666"));
 
-    let touched = world.journal.entries().into_iter().find(|entry| {
-        ["describe", "tags", "rotation", "list"].contains(&entry.call.name()) || entry.call.acts_on().is_some()
-    });
+    let touched = world
+        .journal
+        .entries()
+        .into_iter()
+        .find(|entry| ["describe", "tags", "rotation", "list"].contains(&entry.call.name()) || entry.call.acts_on().is_some());
     assert_eq!(touched, None, "KMS was not called at all");
 }
 
-/// Edge case 24: GovCloud, China and the European sovereign cloud: the partition is kept from the record to the call.
+/// Edge case 24, P34: GovCloud, China and the European sovereign cloud: the partition is kept from the record to the call.
 #[test]
 fn case_24_every_partition_survives_the_round_trip() {
-    for (partition, region) in [("aws-us-gov", "us-gov-west-1"), ("aws-cn", "cn-north-1"), ("aws-eusc", "eusc-de-east-1"), ("aws", "eu-west-3")] {
+    for (partition, region) in
+        [("aws-us-gov", "us-gov-west-1"), ("aws-cn", "cn-north-1"), ("aws-eusc", "eusc-de-east-1"), ("aws", "eu-west-3")]
+    {
         let arn = format!("arn:{partition}:kms:{region}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab");
         let key = KeyArn::parse(&arn).unwrap();
         let world = guard().domain(reprieve_core::Domain { region: Some(key.region()), ..domain() }).build();
@@ -131,7 +135,7 @@ fn case_24_every_partition_survives_the_round_trip() {
     }
 }
 
-/// Edge case 25: an event from the future, without response elements, in version 1.11: no panic, and the skew is recorded.
+/// Edge case 25, P30: an event from the future, without response elements, in version 1.11: no panic, and the skew is recorded.
 #[test]
 fn case_25_a_future_event_without_response_is_parsed_and_its_skew_recorded() {
     let world = guard().build();

@@ -9,7 +9,7 @@ use reprieve_test_support::{FakeKey, World, guard, key};
 
 use crate::{assert_given_back, schedule_and_settle, world_with_key};
 
-/// Edge case 6: the same multi-Region key id in two Regions is two cases, by full ARN.
+/// Edge case 6, P34: the same multi-Region key id in two Regions is two cases, by full ARN.
 #[test]
 fn case_06_one_key_id_in_two_regions_is_two_cases() {
     let mut domain = reprieve_test_support::world::domain();
@@ -35,7 +35,7 @@ fn case_06_one_key_id_in_two_regions_is_two_cases() {
     assert!(world.ledger.case(&here).is_some() && world.ledger.case(&there).is_none());
 }
 
-/// Edge case 16: a key that was disabled before its deletion was scheduled is given back disabled.
+/// Edge case 16, P17: a key that was disabled before its deletion was scheduled is given back disabled.
 #[test]
 fn case_16_a_key_that_was_disabled_before_is_given_back_disabled() {
     let (world, key) = world_with_key();
@@ -50,7 +50,7 @@ fn case_16_a_key_that_was_disabled_before_is_given_back_disabled() {
     assert_eq!(world.keys.state(&key), KeyState::Disabled);
 }
 
-/// Edge case 16: whoever disables a key without approval and then schedules its deletion does not get it given back disabled.
+/// Edge case 16, P33: whoever disables a key without approval and then schedules its deletion does not get it given back disabled.
 #[test]
 fn case_16_an_unapproved_disablement_does_not_count_as_before() {
     let (world, key) = world_with_key();
@@ -63,7 +63,7 @@ fn case_16_an_unapproved_disablement_does_not_count_as_before() {
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
 }
 
-/// Edge case 17: a key under incident hold has its deletion cancelled and stays disabled.
+/// Edge case 17, P17 and P18: a key under incident hold has its deletion cancelled and stays disabled.
 #[test]
 fn case_17_a_key_under_incident_hold_stays_disabled() {
     let (world, key) = world_with_key();
@@ -79,7 +79,7 @@ fn case_17_a_key_under_incident_hold_stays_disabled() {
     assert!(record.decision.unwrap().why().sentence.contains("it is held disabled for an incident"));
 }
 
-/// Edge case 18: an imported key without material cannot be enabled: unsupported, and people are asked to import it again.
+/// Edge case 18, P28: an imported key without material cannot be enabled: unsupported, and people are asked to import it again.
 #[test]
 fn case_18_an_imported_key_without_material_asks_for_reimport() {
     let (world, key) = world_with_key();
@@ -94,7 +94,7 @@ fn case_18_an_imported_key_without_material_asks_for_reimport() {
     assert!(notice.severity >= Severity::High);
 }
 
-/// Edge case 19: a key of a custom key store, pending and disconnected: the cancel works, the enable takes effect later.
+/// Edge case 19, P30: a key of a custom key store, pending and disconnected: the cancel works, the enable takes effect later.
 #[test]
 fn case_19_a_key_in_a_disconnected_store_is_cancelled_and_enabled_later() {
     let (world, key) = world_with_key();
@@ -110,7 +110,7 @@ fn case_19_a_key_in_a_disconnected_store_is_cancelled_and_enabled_later() {
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
 }
 
-/// Edge case 20: the key policy excludes us: people are told with the deadline, and nothing storms.
+/// Edge case 20, P24: the key policy excludes us: people are told with the deadline, and nothing storms.
 #[test]
 fn case_20_a_key_that_excludes_us_is_told_with_its_deadline() {
     let (world, key) = world_with_key();
@@ -128,7 +128,7 @@ fn case_20_a_key_that_excludes_us_is_told_with_its_deadline() {
     assert!(world.ledger.case(&key).is_some(), "the sweep keeps looking");
 }
 
-/// Edge case 21: the key does not exist: people are paged once, and nothing more is done.
+/// Edge case 21, P39: the key does not exist: people are paged once, and nothing more is done.
 #[test]
 fn case_21_a_key_that_does_not_exist_is_paged_once() {
     let world = guard().build();
@@ -154,7 +154,7 @@ fn case_21_a_key_that_does_not_exist_is_paged_once() {
     assert!(world.journal.acts().is_empty());
 }
 
-/// Edge case 21: a key that goes while we act on it does not exist, and that is what the record says.
+/// Edge case 21, P28: a key that goes while we act on it does not exist, and that is what the record says.
 #[test]
 fn case_21_a_key_that_goes_while_we_act_does_not_exist() {
     let (world, key) = world_with_key();

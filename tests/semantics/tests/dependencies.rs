@@ -1,0 +1,122 @@
+//! The one-way rule: which crate may know which. Functions know the runtime and the AWS adapters; those know wire and engine; those
+//! know the core; the core knows nobody. Read from `cargo metadata`, so that it is enforced and not trusted.
+#![expect(clippy::unwrap_used, reason = "a test that goes another way must stop")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use reprieve_semantics::repository_path;
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().manifest_path(repository_path("Cargo.toml")).other_options(["--offline".to_owned()]).exec().unwrap()
+}
+
+/// Returns the names of the crates that a crate is built from, itself left out; tests may know more.
+fn direct(package: &Package) -> BTreeSet<String> {
+    package
+        .dependencies
+        .iter()
+        .filter(|dependency| dependency.kind != DependencyKind::Development)
+        .map(|dependency| dependency.name.clone())
+        .collect()
+}
+
+fn ours(package: &Package) -> BTreeSet<String> {
+    direct(package).into_iter().filter(|name| name.starts_with("reprieve-")).collect()
+}
+
+/// Returns every crate in the normal dependency tree of a package, with the features of that package alone.
+fn tree(package: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", package])
+        .current_dir(repository_path("."))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter_map(|line| line.split_whitespace().next()).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn rooms_know_each_other_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("reprieve-core", &[] as &[&str]),
+        ("reprieve-wire", &["reprieve-core"]),
+        ("reprieve-engine", &["reprieve-core"]),
+        ("reprieve-runtime", &["reprieve-core", "reprieve-engine"]),
+        ("reprieve-aws", &["reprieve-core", "reprieve-engine", "reprieve-wire"]),
+    ]);
+    let metadata = metadata();
+    for (name, may_know) in &allowed {
+        let package = metadata.workspace_packages().into_iter().find(|package| package.name.as_str() == *name).unwrap();
+        let unexpected: Vec<String> = ours(package).into_iter().filter(|known| !may_know.contains(&known.as_str())).collect();
+        assert!(unexpected.is_empty(), "`{name}` must not know {unexpected:?}");
+    }
+}
+
+#[test]
+fn functions_know_rooms_and_never_tests() {
+    let rooms = ["reprieve-aws", "reprieve-core", "reprieve-engine", "reprieve-runtime", "reprieve-wire"];
+    for package in metadata().workspace_packages() {
+        if package.manifest_path.as_str().contains("/functions/") {
+            let unexpected: Vec<String> = ours(package).into_iter().filter(|known| !rooms.contains(&known.as_str())).collect();
+            assert!(unexpected.is_empty(), "`{}` must not know {unexpected:?}", package.name);
+        }
+    }
+}
+
+#[test]
+fn only_the_aws_adapters_know_the_sdk() {
+    let may_know = ["reprieve-aws", "reprieve-e2e"];
+    for package in metadata().workspace_packages() {
+        let all = package.dependencies.iter().map(|dependency| dependency.name.as_str());
+        let sdks: Vec<&str> = all.filter(|name| name.starts_with("aws-sdk-") || *name == "aws-config").collect();
+        assert!(sdks.is_empty() || may_know.contains(&package.name.as_str()), "`{}` must not know {sdks:?}", package.name);
+    }
+}
+
+#[test]
+fn the_core_knows_no_json_no_runtime_and_no_cloud() {
+    let metadata = metadata();
+    let core = metadata.workspace_packages().into_iter().find(|package| package.name.as_str() == "reprieve-core").unwrap();
+    let barred: Vec<String> = direct(core)
+        .into_iter()
+        .filter(|name| {
+            ["serde_json", "futures-util", "tracing"].contains(&name.as_str()) || name.starts_with("tokio") || name.starts_with("aws-")
+        })
+        .collect();
+    assert!(barred.is_empty(), "reprieve-core must not know {barred:?}");
+    let known = tree("reprieve-core");
+    assert!(
+        !known.iter().any(|name| name.starts_with("tokio") || name.starts_with("aws-") || name == "reqwest" || name == "hyper"),
+        "{known:?}"
+    );
+}
+
+/// One TLS provider, no seeding of aws-lc at start, no native roots: what a cold start costs.
+#[test]
+fn the_function_has_one_tls_provider_and_no_native_roots() {
+    let known = tree("aws-cancel-key-deletion");
+    assert!(known.contains("reprieve-engine"), "the tree is that of the function");
+    for barred in [
+        "aws-lc-rs",
+        "aws-lc-sys",
+        "openssl",
+        "openssl-sys",
+        "native-tls",
+        "rustls-native-certs",
+        "reprieve-test-support",
+        "reprieve-localcloud",
+    ] {
+        assert!(
+            !known.contains(barred),
+            "`{barred}` is in the function: see `cargo tree -p aws-cancel-key-deletion -e normal -i {barred}`"
+        );
+    }
+}
+
+#[test]
+fn no_aws_function_compiles_azure_code() {
+    assert!(!tree("aws-cancel-key-deletion").iter().any(|name| name.starts_with("azure")));
+}

@@ -1,0 +1,158 @@
+//! Promises of acting: what is given back, once, and only with an intent.
+
+use jiff::SignedDuration;
+use reprieve_core::facts::Rotation;
+use reprieve_core::policy::{SHIPPED_POLICIES, SHIPPED_SCHEMA};
+use reprieve_core::{Decision, Inventory, KeyState, Policy, Serving, Status, StepResult};
+use reprieve_engine::{Claim, Handled, Intent, Ledger as _};
+use reprieve_semantics::repository_path;
+use reprieve_test_support::event::{disable, disable_rotation, schedule, time};
+use reprieve_test_support::world::{LEASE, settled};
+use reprieve_test_support::{Effect, FakeKey, Terms, World, finish, guard, key, sealed_approval};
+
+use crate::{denied, no_answer, world_with_key};
+
+/// P18: a key that was disabled without approval is enabled again.
+#[test]
+fn an_unapproved_disablement_is_undone() {
+    let (world, key) = world_with_key();
+    world.keys.disable(&key).unwrap();
+    let record = world.settle(&disable(&key).build());
+    assert_eq!(World::steps(&record), [("EnableKey", &StepResult::Done)]);
+    assert_eq!((record.status, world.keys.state(&key)), (Status::Success, KeyState::Enabled));
+    assert_eq!(world.ledger.known(&key).inventory, None, "and it taught nothing");
+}
+
+/// P18: an approved disablement stands, and is what is given back later.
+#[test]
+fn an_approved_disablement_stands_and_is_remembered() {
+    let (world, key) = world_with_key();
+    world.tag_approval(&key, &sealed_approval(&key, &Terms::of_action("disable")));
+    world.keys.disable(&key).unwrap();
+    assert_eq!(world.settle(&disable(&key).build()).status, Status::NothingToDo);
+    assert_eq!(world.keys.state(&key), KeyState::Disabled);
+    assert_eq!(world.ledger.known(&key).inventory.unwrap().serving, Serving::Disabled);
+
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    world.settle(&schedule(&key).at("2026-11-20T10:00:02Z").build());
+    assert_eq!(world.keys.state(&key), KeyState::Disabled);
+}
+
+/// P19: rotation is switched on again, with the period it had.
+#[test]
+fn rotation_is_switched_on_again_with_its_period() {
+    let (world, key) = world_with_key();
+    let rotation = Rotation { enabled: true, period_days: Some(180) };
+    world.ledger.remember(&key, Inventory { serving: Serving::Enabled, as_of: time("2026-11-01T00:00:00Z"), rotation: Some(rotation) });
+    let record = world.settle(&disable_rotation(&key).build());
+    assert_eq!(World::steps(&record), [("EnableKeyRotation", &StepResult::Done)]);
+    assert_eq!(world.keys.find(&key).unwrap().rotation, rotation);
+    // It rotates again: another event finds nothing to do.
+    assert_eq!(world.settle(&disable_rotation(&key).id("rotation-2").build()).status, Status::NothingToDo);
+}
+
+/// P20: where neither the ledger nor the audit store can be written, nothing is done, and the event comes again.
+#[test]
+fn nothing_is_done_without_a_durable_intent() {
+    let (world, key) = world_with_key();
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    world.faults.fail_next("claim", 1, Effect::Before, no_answer());
+    world.faults.fail_next("append", 1, Effect::Before, no_answer());
+    let event = schedule(&key).build();
+    let Handled::Retry { reason, record: None } = world.handle(&event) else { unreachable!("nothing is durable") };
+    assert!(reason.contains("nothing was done"), "{reason}");
+    assert!(world.journal.acts().is_empty());
+    world.settle(&event);
+    assert_eq!(world.keys.state(&key), KeyState::Enabled);
+}
+
+/// P20: where only one of them can be written, the key is rescued all the same.
+#[test]
+fn one_durable_intent_is_enough() {
+    for name in ["claim", "append"] {
+        let (world, key) = world_with_key();
+        world.keys.schedule_deletion(&key, 7).unwrap();
+        world.faults.fail_next(name, 1, Effect::Before, no_answer());
+        world.handle(&schedule(&key).build());
+        assert_eq!(world.keys.state(&key), KeyState::Enabled, "{name}");
+    }
+}
+
+/// P23: whoever holds the claim works; others wait for the lease to end.
+#[test]
+fn only_one_works_on_an_event_at_a_time() {
+    let (world, key) = world_with_key();
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    let event = schedule(&key).build();
+    let plan = reprieve_core::Plan::default();
+    let intent = Intent { event_id: event.id.clone(), key: Some(key.clone()), considering: plan, at: time("2026-11-20T10:00:01Z") };
+    assert_eq!(finish(world.ledger.claim(&intent)).unwrap(), Ok(Claim::Granted { attempt: 1 }));
+    let Handled::Retry { reason, .. } = world.handle(&event) else { unreachable!("somebody else holds it") };
+    assert!(reason.contains("another invocation"), "{reason}");
+    assert!(world.journal.acts().is_empty());
+    world.clock.advance(LEASE + SignedDuration::from_secs(1));
+    assert_eq!(world.settle(&event).attempt, 2);
+    assert_eq!(world.keys.state(&key), KeyState::Enabled);
+}
+
+/// P24: what was refused is not tried again for the same event; the sweep tries again.
+#[test]
+fn a_refusal_waits_for_the_next_sweep() {
+    let (world, key) = world_with_key();
+    world.keys.disable(&key).unwrap();
+    world.faults.fail_next("enable", 1, Effect::Before, denied());
+    let record = world.settle(&disable(&key).build());
+    assert_eq!((record.status, world.journal.made("enable")), (Status::Failure, 1));
+    let report = world.sweep("sweep-1");
+    assert_eq!((report.given_back, report.lost_events), (1, 0), "{report:?}");
+    assert_eq!(world.keys.state(&key), KeyState::Enabled);
+}
+
+/// P22: the port through which keys are changed offers three calls, and each gives something back.
+#[test]
+fn no_destroying_call_exists() {
+    let port = std::fs::read_to_string(repository_path("shared/engine/src/port.rs")).unwrap();
+    let control = port.split("pub trait KeyControl").nth(1).unwrap().split("\n}").next().unwrap();
+    let calls: Vec<&str> = control.lines().filter_map(|line| line.trim().strip_prefix("fn ")?.split('(').next()).collect();
+    assert_eq!(calls, ["describe", "tags", "rotation", "cancel_deletion", "enable", "enable_rotation", "list"]);
+}
+
+/// P17: where a policy of the customer's own permits an act without a seal, it stands, and the policy is named.
+#[test]
+fn a_policy_of_ones_own_can_permit() {
+    let sandbox = format!(
+        "{SHIPPED_POLICIES}\n@id(\"sandbox\") permit (principal, action, resource) when {{ resource.hasTag(\"env\") && resource.getTag(\"env\") == \"sandbox\" }};"
+    );
+    let world = guard().policy(Policy::parse(&sandbox, SHIPPED_SCHEMA).unwrap()).build();
+    let key = key("sandbox");
+    world.keys.put(&key, FakeKey { tags: [("env".to_owned(), "sandbox".to_owned())].into(), ..FakeKey::default() });
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    let record = settled(&world.handle(&schedule(&key).build())).unwrap();
+    let Some(Decision::Stand { why }) = record.decision else { unreachable!("the sandbox may") };
+    assert!(why.sentence.contains("policy sandbox permits it"), "{}", why.sentence);
+    assert_eq!(world.keys.state(&key), KeyState::PendingDeletion);
+}
+
+/// P42: KMS still shows the key as it was before the event; the look is repeated, and the key rescued.
+#[test]
+fn a_look_that_contradicts_a_fresh_event_is_repeated() {
+    for scheduled in [true, false] {
+        let (world, key) = world_with_key();
+        let before = world.keys.find(&key).unwrap().description();
+        let event = if scheduled {
+            world.keys.schedule_deletion(&key, 7).unwrap();
+            schedule(&key).build()
+        } else {
+            world.keys.disable(&key).unwrap();
+            disable(&key).build()
+        };
+        world.keys.change(&key, |key| key.stale = Some((before, 1)));
+        assert_eq!(world.settle(&event).status, Status::Success, "scheduled: {scheduled}");
+        assert_eq!(world.keys.state(&key), KeyState::Enabled);
+    }
+    // An old event does not make us wait.
+    let (world, key) = world_with_key();
+    world.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(world.settle(&schedule(&key).build()).status, Status::NothingToDo);
+    assert_eq!(world.journal.made("describe"), 1);
+}
