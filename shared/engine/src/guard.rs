@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
 use reprieve_core::{
-    ApprovalKeys, Case, Decision, Domain, Event, KeyArn, KeyFacts, KeyState, Known, Mode, Phase, Plan, Policy, Record, Situation, Status, Step,
-    StepOutcome, StepResult, Threat, Triage, decide, lesson, triage,
+    ApprovalKeys, Case, Decision, Domain, Event, KeyArn, KeyFacts, KeyState, Known, Mode, Phase, Plan, Policy, Record, Situation, Status,
+    Step, StepOutcome, StepResult, Threat, Triage, decide, lesson, triage,
 };
 
 use crate::port::{AuditSink, CallError, Claim, Clock, Intent, KeyControl, Ledger, Meter, NoticeSink};

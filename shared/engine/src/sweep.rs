@@ -189,7 +189,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                 tracing::warn!(%error, %key, "the inventory could not be refreshed");
             }
         }
-        let is_over = description.state == KeyState::Enabled || (description.state == KeyState::Disabled && serving == Some(Serving::Disabled));
+        let is_over =
+            description.state == KeyState::Enabled || (description.state == KeyState::Disabled && serving == Some(Serving::Disabled));
         if is_over
             && recollection.case.is_some()
             && let Err(error) = ledger.close_case(key).await

@@ -152,3 +152,13 @@ pub const ALL: [Scenario; 13] = [
         play: |stage| Box::pin(delivery::burst(stage)),
     },
 ];
+
+/// What a first deployment does, in mode `observe`: it needs a stage of its own, so it is no part of [`ALL`].
+pub const OBSERVING: Scenario = Scenario {
+    name: "observe-mode",
+    title: "mode observe",
+    story: "Mallory schedules a key for deletion where the guard may only watch.",
+    expected: "PendingDeletion, told",
+    is_crowded: false,
+    play: |stage| Box::pin(unapproved::observed(stage)),
+};

@@ -1,4 +1,4 @@
-//! Each scenario of the demo as a test. Within one process all share one local cloud, which is started by the first.
+//! Each scenario of the demo as a test. Within one process all that enforce share one local cloud, which is started by the first.
 //!
 //! `cargo test -p reprieve-e2e --test scenarios` runs them one after another on one cloud; nextest starts a process, and so a cloud,
 //! for each.
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
-use reprieve_e2e::scenario::{ALL, Scenario};
+use reprieve_e2e::scenario::{ALL, OBSERVING, Scenario};
 use reprieve_e2e::stage::{Setting, Stage, package};
 use tokio::runtime::Runtime;
 
@@ -19,11 +19,11 @@ struct Theatre {
 }
 
 impl Theatre {
-    fn open() -> Result<Self> {
+    fn open(mode: &'static str) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let stage = runtime.block_on(Stage::set(Setting {
             function: package::find_function()?,
-            mode: "enforce",
+            mode,
             port: 0,
             on_progress: Box::new(|_| {}),
             on_step: Box::new(|_| {}),
@@ -32,11 +32,33 @@ impl Theatre {
     }
 }
 
-type Shared = Arc<Mutex<Option<Result<Theatre, String>>>>;
+/// A stage that is set once, for whoever comes first; and the mode that the guard is in.
+struct Shared {
+    mode: &'static str,
+    theatre: Mutex<Option<Result<Theatre, String>>>,
+}
+
+impl Shared {
+    fn new(mode: &'static str) -> Arc<Self> {
+        Arc::new(Self { mode, theatre: Mutex::default() })
+    }
+
+    fn trial(self: &Arc<Self>, scenario: Scenario) -> Trial {
+        let shared = Arc::clone(self);
+        Trial::test(scenario.name, move || play(&shared, &scenario).map_err(|error| Failed::from(format!("{error:#}"))))
+    }
+
+    fn strike(&self) {
+        let theatre = self.theatre.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Ok(theatre)) = theatre {
+            theatre.stage.strike();
+        }
+    }
+}
 
 fn play(shared: &Shared, scenario: &Scenario) -> Result<()> {
-    let mut theatre = shared.lock().unwrap_or_else(PoisonError::into_inner);
-    let theatre = theatre.get_or_insert_with(|| Theatre::open().map_err(|error| format!("{error:#}")));
+    let mut theatre = shared.theatre.lock().unwrap_or_else(PoisonError::into_inner);
+    let theatre = theatre.get_or_insert_with(|| Theatre::open(shared.mode).map_err(|error| format!("{error:#}")));
     let theatre = theatre.as_ref().map_err(|error| anyhow!("{error}")).context("the stage could not be set")?;
     let report = theatre.runtime.block_on(scenario.play(&theatre.stage));
     if report.ok {
@@ -50,18 +72,11 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // They share one cloud, and the quotas of its KMS.
     arguments.test_threads = Some(1);
-    let shared = Shared::default();
-    let trials = ALL
-        .into_iter()
-        .map(|scenario| {
-            let shared = Arc::clone(&shared);
-            Trial::test(scenario.name, move || play(&shared, &scenario).map_err(|error| Failed::from(format!("{error:#}"))))
-        })
-        .collect();
+    let (enforcing, observing) = (Shared::new("enforce"), Shared::new("observe"));
+    let mut trials: Vec<Trial> = ALL.into_iter().map(|scenario| enforcing.trial(scenario)).collect();
+    trials.push(observing.trial(OBSERVING));
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let theatre = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(Ok(theatre)) = theatre {
-        theatre.stage.strike();
-    }
+    enforcing.strike();
+    observing.strike();
     conclusion.exit_code()
 }

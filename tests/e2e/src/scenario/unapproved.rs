@@ -1,9 +1,10 @@
 //! Acts that nothing covers: the key is given back.
 
 use anyhow::{Context as _, Result};
+use reprieve_core::{Status, StepResult};
 use serde_json::Value;
 
-use super::proof::{Answered, Observation};
+use super::proof::{Answered, Observation, is_remedial};
 use crate::stage::Stage;
 use crate::stage::people::OTHER_REGION;
 
@@ -13,6 +14,21 @@ pub(crate) async fn deletion(stage: &Stage) -> Result<Observation> {
     stage.people.mallory.schedule_deletion(&key).await?;
     let answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?;
     Ok(answered.given_back().await?.usable(true).await.seen)
+}
+
+/// A deletion is scheduled where the guard is in mode `observe`: it decides, records and tells, and touches nothing.
+pub(crate) async fn observed(stage: &Stage) -> Result<Observation> {
+    let key = stage.people.pat.create_key("not guarded yet").await?;
+    stage.people.mallory.schedule_deletion(&key).await?;
+    let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.told().await?.usable(false).await;
+    let status = answered.record.status;
+    answered.seen.demand(status == Status::Observed, || format!("the record says {status:?}, not Observed"));
+    let planned = answered.record.steps.iter().all(|step| step.result == StepResult::NotCarriedOut) && answered.record.steps.len() == 2;
+    answered.seen.demand(planned, || format!("the record does not say what would have been done: {:?}", answered.record.steps));
+    let acts = stage.guard_calls(&key)?.into_iter().filter(|call| is_remedial(&call.operation)).count();
+    answered.seen.demand(acts == 0, || format!("the guard made {acts} calls that change the key"));
+    answered.seen.observed.push_str(", told");
+    Ok(answered.seen)
 }
 
 /// A key is disabled.

@@ -103,6 +103,7 @@ fn a_refusal_waits_for_the_next_sweep() {
     world.faults.fail_next("enable", 1, Effect::Before, denied());
     let record = world.settle(&disable(&key).build());
     assert_eq!((record.status, world.journal.made("enable")), (Status::Failure, 1));
+    world.clock.advance(SignedDuration::from_hours(1));
     let report = world.sweep("sweep-1");
     assert_eq!((report.given_back, report.lost_events), (1, 0), "{report:?}");
     assert_eq!(world.keys.state(&key), KeyState::Enabled);

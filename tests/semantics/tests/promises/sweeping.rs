@@ -135,7 +135,7 @@ fn a_rescue_that_is_still_open_is_not_taken_as_meant() {
 fn a_sweep_takes_the_earliest_deadline_first_and_counts_the_rest() {
     let world = guard().sweep_budget(Duration::from_mins(1)).concurrency(1).build();
     let keys: Vec<KeyArn> = ["a", "b", "c", "d"].iter().map(|id| key(id)).collect();
-    for (key, days) in keys.iter().zip([30, 9, 8, 7]) {
+    for (key, days) in keys.iter().zip([9, 30, 7, 8]) {
         world.keys.create(key);
         world.keys.schedule_deletion(key, days).unwrap();
         world.faults.fail_next("cancel_deletion", 1, Effect::Before, denied());
@@ -151,7 +151,7 @@ fn a_sweep_takes_the_earliest_deadline_first_and_counts_the_rest() {
         .filter(|entry| entry.call.name() == "cancel_deletion")
         .filter_map(|entry| entry.call.acts_on().cloned())
         .collect();
-    assert_eq!(order, [key("d"), key("c"), key("b"), key("a")]);
+    assert_eq!(order, [key("c"), key("d"), key("a"), key("b")]);
 
     let world = guard().sweep_budget(Duration::ZERO).concurrency(1).build();
     for key in &keys {
@@ -209,4 +209,22 @@ fn observing_changes_nothing_and_tells_once() {
     assert!(world.journal.acts().is_empty());
     assert_eq!(world.notices.notices().len(), 1);
     assert!(world.notices.notices().first().unwrap().subject.contains("would have been given back"));
+}
+
+/// P23: that we cancelled is remembered, whichever event or sweep takes the rescue up.
+#[test]
+fn a_sweep_that_resumes_remembers_the_cancel() {
+    let (world, key) = world_with_key();
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    let throttled = CallError::Throttled { call: "kms:EnableKey", message: "Rate exceeded".to_owned() };
+    world.faults.fail_next("enable", 1_000, Effect::Before, throttled);
+    assert!(matches!(world.handle(&schedule(&key).build()), Handled::Retry { .. }));
+    let cancelled_at = world.ledger.case(&key).unwrap().cancelled_at;
+    assert!(cancelled_at.is_some());
+    world.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(world.sweep("sweep-1").open, 1);
+    assert_eq!(world.ledger.case(&key).unwrap().cancelled_at, cancelled_at);
+    world.faults.clear();
+    assert_eq!(world.sweep("sweep-2").given_back, 1);
+    assert_eq!(world.journal.made("cancel_deletion"), 1);
 }

@@ -4,7 +4,7 @@
 //! loopback that never hands out an event. What counts is the ratio in one run. No AWS is reached: the warm-up of connections
 //! meets a local server that answers 404.
 //!
-//! `cargo bench -p aws-cancel-key-deletion --bench cold_start`
+//! `cargo bench -p reprieve-bench --bench cold_start`
 
 #![allow(clippy::print_stdout, clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a bench prints, and stops on the first surprise")]
 
