@@ -12,12 +12,25 @@ use serde_json::{Value, json};
 /// What goes wrong with a whole invocation.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// What Lambda says of an invocation.
+#[derive(Debug, Clone)]
+pub(crate) struct Invoked {
+    /// The request id; a repeated invocation carries the same one.
+    pub(crate) request_id: String,
+    /// When Lambda will stop it.
+    pub(crate) stopped_at: Timestamp,
+}
+
 /// Answers one invocation.
 ///
 /// # Errors
 /// When the payload is of no known form, when a directly invoked event is still open, or when a sweep cannot list the keys: Lambda
 /// then tries again, and sets it aside in the dead-letter queue in the end.
-pub(crate) async fn answer<K, L, A, N, C, M>(guard: &Guard<K, L, A, N, C, M>, payload: &Value, request_id: &str) -> Result<Value, Failure>
+pub(crate) async fn answer<K, L, A, N, C, M>(
+    guard: &Guard<K, L, A, N, C, M>,
+    payload: &Value,
+    invocation: &Invoked,
+) -> Result<Value, Failure>
 where
     K: KeyControl,
     L: Ledger,
@@ -27,10 +40,10 @@ where
     M: Meter,
 {
     match reprieve_wire::parse_invocation(payload)? {
-        Invocation::Batch(messages) => Ok(answer_batch(guard, messages, request_id).await),
-        Invocation::Single(Sighting::Sweep(_)) => sweep(guard, request_id).await,
+        Invocation::Batch(messages) => Ok(answer_batch(guard, messages, invocation).await),
+        Invocation::Single(Sighting::Sweep(_)) => sweep(guard, &invocation.request_id).await,
         Invocation::Single(Sighting::Event(event)) => {
-            let delivery = Delivery { received_at: guard.ports.clock.now(), count: 1 };
+            let delivery = Delivery { received_at: guard.ports.clock.now(), count: 1, stopped_at: invocation.stopped_at };
             match report(&event, guard.handle(&event, delivery).await) {
                 None => Ok(json!({ "event_id": event.id })),
                 Some(reason) => Err(format!("event `{}` is still open: {reason}", event.id).into()),
@@ -40,7 +53,7 @@ where
 }
 
 /// Works on a batch and says which messages must be delivered again.
-async fn answer_batch<K, L, A, N, C, M>(guard: &Guard<K, L, A, N, C, M>, messages: Vec<Message>, request_id: &str) -> Value
+async fn answer_batch<K, L, A, N, C, M>(guard: &Guard<K, L, A, N, C, M>, messages: Vec<Message>, invocation: &Invoked) -> Value
 where
     K: KeyControl,
     L: Ledger,
@@ -54,14 +67,14 @@ where
     let mut ids: Vec<String> = Vec::new();
     let mut events: Vec<(Event, Delivery)> = Vec::new();
     for message in messages {
-        let delivery = delivery(&message, now);
+        let delivery = delivery(&message, now, invocation);
         match message.sighting {
             Ok(Sighting::Event(event)) => {
                 ids.push(message.id);
                 events.push((*event, delivery));
             }
             Ok(Sighting::Sweep(_)) => {
-                if let Err(error) = sweep(guard, request_id).await {
+                if let Err(error) = sweep(guard, &invocation.request_id).await {
                     tracing::error!(error = %error, "the sweep failed");
                     failed.push(message.id);
                 }
@@ -82,8 +95,12 @@ where
     json!({ "batchItemFailures": failures })
 }
 
-fn delivery(message: &Message, now: Timestamp) -> Delivery {
-    Delivery { received_at: message.first_received_at.unwrap_or(now), count: message.receive_count.unwrap_or(1) }
+fn delivery(message: &Message, now: Timestamp, invocation: &Invoked) -> Delivery {
+    Delivery {
+        received_at: message.first_received_at.unwrap_or(now),
+        count: message.receive_count.unwrap_or(1),
+        stopped_at: invocation.stopped_at,
+    }
 }
 
 /// Logs what became of an event; returns why it must come again, if it must.
@@ -96,7 +113,7 @@ fn report(event: &Event, handled: Handled) -> Option<String> {
                 event_id = %event.id,
                 event = %event.name,
                 key,
-                threat = record.threat.map(|threat| threat.as_str()),
+                threat = record.threat.map(reprieve_core::Threat::as_str),
                 decision = decision.map(reprieve_core::Decision::name),
                 why = decision.map(|decision| decision.why().sentence.as_str()),
                 status = ?record.status,
@@ -142,4 +159,72 @@ where
         "swept"
     );
     Ok(serde_json::to_value(&swept)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use reprieve_core::KeyState;
+    use reprieve_test_support::event::time;
+    use reprieve_test_support::{World, finish, guard, key};
+
+    use super::*;
+
+    fn invoke(world: &World, payload: &Value) -> Result<Value, Failure> {
+        let invoked = Invoked { request_id: "request-1".to_owned(), stopped_at: time("2100-01-01T00:00:00Z") };
+        finish(answer(&world.guard, payload, &invoked)).unwrap()
+    }
+
+    fn message(id: &str, body: &Value) -> Value {
+        json!({ "messageId": id, "body": body.to_string(), "eventSource": "aws:sqs", "attributes": { "ApproximateReceiveCount": "1" } })
+    }
+
+    fn scheduled(id: &str, arn: &str) -> Value {
+        json!({
+            "version": "0", "id": format!("envelope-{id}"), "detail-type": "AWS API Call via CloudTrail", "source": "aws.kms",
+            "account": "111122223333", "time": "2026-11-20T10:00:00Z", "region": "us-east-1", "resources": [],
+            "detail": {
+                "eventVersion": "1.11", "eventID": id, "eventTime": "2026-11-20T10:00:00Z", "eventSource": "kms.amazonaws.com",
+                "eventName": "ScheduleKeyDeletion", "awsRegion": "us-east-1", "recipientAccountId": "111122223333",
+                "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/mallory", "userName": "mallory", "accountId": "111122223333" },
+                "requestParameters": { "keyId": arn, "pendingWindowInDays": 7 },
+                "resources": [{ "accountId": "111122223333", "type": "AWS::KMS::Key", "ARN": arn }],
+            },
+        })
+    }
+
+    #[test]
+    fn only_what_failed_comes_again() {
+        let world = guard().build();
+        let key = key("k1");
+        world.keys.create(&key);
+        world.keys.schedule_deletion(&key, 7).unwrap();
+        let batch = json!({ "Records": [
+            message("good", &scheduled("event-1", key.as_str())),
+            message("unreadable", &json!("no envelope")),
+            message("again", &scheduled("event-1", key.as_str())),
+        ] });
+        let answer = invoke(&world, &batch).unwrap();
+        assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "unreadable" }] }));
+        assert_eq!(world.keys.state(&key), KeyState::Enabled);
+        assert_eq!(world.journal.made("cancel_deletion"), 1);
+    }
+
+    #[test]
+    fn a_scheduled_event_sweeps() {
+        let world = guard().build();
+        let key = key("k1");
+        world.keys.create(&key);
+        world.keys.schedule_deletion(&key, 7).unwrap();
+        let payload = json!({ "version": "0", "id": "s-1", "detail-type": "Scheduled Event", "source": "aws.scheduler", "account": "111122223333",
+            "time": "2026-11-20T11:00:00Z", "region": "us-east-1", "resources": [], "detail": { "task": "sweep" } });
+        let report = invoke(&world, &payload).unwrap();
+        assert_eq!((&report["keys"], &report["given_back"], &report["lost_events"]), (&json!(1), &json!(1), &json!(1)));
+        assert_eq!(world.keys.state(&key), KeyState::Enabled);
+    }
+
+    #[test]
+    fn an_unknown_payload_is_an_error_that_says_what_was_expected() {
+        let error = invoke(&guard().build(), &json!({ "hello": "world" })).unwrap_err();
+        assert!(error.to_string().contains("hello"), "{error}");
+    }
 }

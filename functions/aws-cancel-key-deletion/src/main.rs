@@ -6,8 +6,12 @@ mod handler;
 
 use std::time::Duration;
 
+use handler::Invoked;
+use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
-use reprieve_aws::{AwsSettings, DEFAULT_LEASE, DynamoLedger, KmsKeyControl, Quotas, S3AuditSink, SnsNoticeSink, SystemClock, connect, credentials};
+use reprieve_aws::{
+    AwsSettings, DEFAULT_LEASE, DynamoLedger, KmsKeyControl, Quotas, S3AuditSink, SnsNoticeSink, SystemClock, connect, credentials,
+};
 use reprieve_core::Policy;
 use reprieve_engine::sweep::DEFAULT_BUDGET;
 use reprieve_engine::{Guard, Ports, Settings};
@@ -38,10 +42,16 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let guard = &guard;
         async move {
             let LambdaEvent { payload, context, .. } = event;
-            handler::answer(guard, &payload, &context.request_id).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
+            let invoked = Invoked { request_id: context.request_id.clone(), stopped_at: stopped_at(context.deadline) };
+            Box::pin(handler::answer(guard, &payload, &invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
         }
     }))
     .await
+}
+
+/// Lambda tells the deadline in milliseconds since 1970.
+fn stopped_at(deadline_ms: u64) -> Timestamp {
+    i64::try_from(deadline_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// Reads the configuration, makes the clients and opens their connections, before the first event is asked for.

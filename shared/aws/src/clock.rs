@@ -17,4 +17,8 @@ impl Clock for SystemClock {
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
+
+    async fn within<F: Future + Send>(&self, limit: Duration, answer: F) -> Option<F::Output> {
+        tokio::time::timeout(limit, answer).await.ok()
+    }
 }

@@ -79,17 +79,20 @@ pub struct Verdict {
 #[derive(Debug, Clone)]
 pub struct Policy {
     policies: PolicySet,
-    schema: Schema,
+    /// What questions are checked against; absent for the shipped set, see [`Policy::shipped`].
+    schema: Option<Schema>,
     authorizer: Authorizer,
 }
 
 impl Policy {
-    /// Returns the shipped policy set.
+    /// Returns the shipped policy set. It was validated against the schema when it was built, by a test: reading the schema again at
+    /// every cold start takes longer than all else that a start does.
     ///
     /// # Errors
-    /// Never for a released build: a test parses and validates the shipped files.
+    /// Never for a released build, for the same reason.
     pub fn shipped() -> Result<Self, PolicyError> {
-        Self::parse(SHIPPED_POLICIES, SHIPPED_SCHEMA)
+        let parsed = PolicySet::from_str(SHIPPED_POLICIES).map_err(|source| PolicyError::Syntax(source.to_string()))?;
+        Ok(Self { policies: name_policies(&parsed)?, schema: None, authorizer: Authorizer::new() })
     }
 
     /// Parses policies and validates them strictly against the schema.
@@ -105,7 +108,7 @@ impl Policy {
             let errors: Vec<String> = result.validation_errors().map(ToString::to_string).collect();
             return Err(PolicyError::Validation(errors.join("; ")));
         }
-        Ok(Self { policies, schema, authorizer: Authorizer::new() })
+        Ok(Self { policies, schema: Some(schema), authorizer: Authorizer::new() })
     }
 
     /// Asks whether the act is permitted.
@@ -116,11 +119,13 @@ impl Policy {
         let principal = uid("Reprieve::Principal", &question.actor.display_name())?;
         let action = uid("Reprieve::Action", question.action)?;
         let resource = uid("Reprieve::Key", question.key.as_str())?;
-        let entities =
-            Entities::from_entities([principal_entity(&principal, question.actor)?, key_entity(&resource, question)?], Some(&self.schema))
-                .map_err(|source| PolicyError::Request(source.to_string()))?;
+        let entities = Entities::from_entities(
+            [principal_entity(&principal, question.actor)?, key_entity(&resource, question)?],
+            self.schema.as_ref(),
+        )
+        .map_err(|source| PolicyError::Request(source.to_string()))?;
         let context = Context::from_pairs(evidence(question)).map_err(|source| PolicyError::Request(source.to_string()))?;
-        let request = Request::new(principal, action, resource, context, Some(&self.schema))
+        let request = Request::new(principal, action, resource, context, self.schema.as_ref())
             .map_err(|source| PolicyError::Request(source.to_string()))?;
         let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
         let mut policies: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();

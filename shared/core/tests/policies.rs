@@ -43,6 +43,19 @@ fn nothing_matches_means_deny() {
     assert_eq!(permitted_by(&shipped_policy().ask(&question(&actor, &key, None)).unwrap()), (false, vec![]));
 }
 
+/// A release reads the shipped set without its schema.
+#[test]
+fn the_shipped_set_answers_alike_with_and_without_its_schema() {
+    let released = Policy::shipped().unwrap();
+    let (actor, key) = (mallory(), key("k"));
+    for approval in [None, Some(approval_by("carol")), Some(approval_by("mallory"))] {
+        for at in ["2026-11-20T08:00:00Z", "2026-11-20T12:00:00Z"] {
+            let question = Question { event_time: Some(time(at)), ..question(&actor, &key, approval.as_ref()) };
+            assert_eq!(released.ask(&question).unwrap(), shipped_policy().ask(&question).unwrap(), "{at}");
+        }
+    }
+}
+
 #[test]
 fn change_window_permits_from_its_start_to_before_its_end() {
     let (actor, key, approval) = (mallory(), key("k"), approval_by("carol"));

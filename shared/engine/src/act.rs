@@ -13,12 +13,13 @@ use crate::port::{CallError, Clock, Disposition, KeyControl};
 /// The first pause before a step is tried again; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Carries out one step.
-pub async fn carry_out(step: &Step, keys: &impl KeyControl, clock: &impl Clock, patience: Duration) -> StepOutcome {
-    let give_up_at = clock.now().checked_add(patience).unwrap_or(Timestamp::MAX);
+/// Carries out one step. Tries again what may pass, for as long as the patience lasts; begins no call at `until` or later, and waits for
+/// none beyond it.
+pub async fn carry_out(step: &Step, keys: &impl KeyControl, clock: &impl Clock, patience: Duration, until: Timestamp) -> StepOutcome {
+    let give_up_at = clock.now().checked_add(patience).unwrap_or(Timestamp::MAX).min(until);
     let mut pause = FIRST_PAUSE;
     loop {
-        let result = try_once(step, keys).await;
+        let result = try_until(step, keys, clock, until).await;
         let now = clock.now();
         let next = now.checked_add(pause).unwrap_or(Timestamp::MAX);
         if !matches!(result, StepResult::FailedForNow { .. }) || next > give_up_at {
@@ -27,6 +28,13 @@ pub async fn carry_out(step: &Step, keys: &impl KeyControl, clock: &impl Clock, 
         clock.sleep(pause).await;
         pause = pause.saturating_mul(2);
     }
+}
+
+/// Tries a step, and gives up waiting for its answer when the time is over: the call may still take effect.
+async fn try_until(step: &Step, keys: &impl KeyControl, clock: &impl Clock, until: Timestamp) -> StepResult {
+    let time_is_up = || StepResult::FailedForNow { error: format!("{}: no answer before the invocation's time was up", step.name()) };
+    let Ok(left) = Duration::try_from(until.duration_since(clock.now())) else { return time_is_up() };
+    clock.within(left, try_once(step, keys)).await.unwrap_or_else(time_is_up)
 }
 
 /// Returns the steps of a plan that was decided and not carried out.

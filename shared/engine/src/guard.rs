@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, join, stream};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
 use reprieve_core::{
@@ -67,6 +67,19 @@ pub struct Delivery {
     pub received_at: Timestamp,
     /// The how-many-th delivery this is, from 1.
     pub count: u32,
+    /// When whoever runs us will stop us. No call of a plan is begun or waited for beyond it, so that the outcome can still be written;
+    /// what then remains is left to the next delivery.
+    pub stopped_at: Timestamp,
+}
+
+/// What writing the outcome takes at most, in seconds.
+const OUTCOME_TAKES: SignedDuration = SignedDuration::from_secs(3);
+
+impl Delivery {
+    /// Returns the time by which the last call of a plan must have been answered.
+    fn act_until(&self) -> Timestamp {
+        self.stopped_at.checked_sub(OUTCOME_TAKES).unwrap_or(Timestamp::MIN)
+    }
 }
 
 /// What became of an event.
@@ -267,7 +280,10 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                 steps.push(StepOutcome { step: step.clone(), result: StepResult::NotReached, at: None });
                 continue;
             }
-            let (step, noted) = join!(act::carry_out(step, keys, clock, self.settings.patience), self.note_case(key, facts, &case));
+            let (step, noted) = join!(
+                act::carry_out(step, keys, clock, self.settings.patience, work.delivery.act_until()),
+                self.note_case(key, facts, &case)
+            );
             complain(noted, "the case could not be noted");
             if matches!(step.step, Step::CancelKeyDeletion { .. }) && step.result == StepResult::Done {
                 case.cancelled_at = step.at;

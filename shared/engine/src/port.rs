@@ -186,6 +186,8 @@ pub trait Clock: Sync {
     fn now(&self) -> Timestamp;
     /// Waits.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+    /// Waits for an answer, for so long at most. `None` where there was none; what was asked for may still happen.
+    fn within<F: Future + Send>(&self, limit: Duration, answer: F) -> impl Future<Output = Option<F::Output>> + Send;
 }
 
 /// Counts. Each metric is declared once in `reprieve-runtime`'s table.

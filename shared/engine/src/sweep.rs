@@ -21,6 +21,9 @@ use crate::port::{AuditSink, CallError, Clock, KeyControl, Ledger, Meter, Notice
 /// How long an event may still be on its way before it counts as lost.
 const IN_FLIGHT: SignedDuration = SignedDuration::from_mins(5);
 
+/// What the keys that were begun before the budget ran out may still take.
+const LAST_KEY_TAKES: SignedDuration = SignedDuration::from_mins(1);
+
 /// What a sweep found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SweepReport {
@@ -76,6 +79,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         let Ports { keys, ledger, clock, meter, .. } = &self.ports;
         let started_at = clock.now();
         let stop_at = started_at.checked_add(self.settings.sweep_budget).unwrap_or(Timestamp::MAX);
+        let stopped_at = stop_at.checked_add(LAST_KEY_TAKES).unwrap_or(Timestamp::MAX);
         let (listed, open) = join!(keys.list(), ledger.open_cases());
         let listed = listed?;
         let open = open.unwrap_or_else(|error| {
@@ -84,7 +88,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         });
         let mut report = SweepReport::new(started_at, listed.len());
         let seen: Vec<Seen> = stream::iter(in_order(listed, open))
-            .map(|key| async move { if clock.now() > stop_at { Seen::NotReached } else { self.sweep_key(&key, id, started_at).await } })
+            .map(|key| async move {
+                if clock.now() > stop_at { Seen::NotReached } else { self.sweep_key(&key, id, started_at, stopped_at).await }
+            })
             .buffered(self.settings.concurrency.max(1))
             .collect()
             .await;
@@ -96,7 +102,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         Ok(report)
     }
 
-    async fn sweep_key(&self, key: &KeyArn, sweep: &EventId, now: Timestamp) -> Seen {
+    async fn sweep_key(&self, key: &KeyArn, sweep: &EventId, now: Timestamp, stopped_at: Timestamp) -> Seen {
         let Ports { keys, ledger, .. } = &self.ports;
         let (description, recollection) = join!(keys.describe(key), ledger.recall(key));
         let is_recalled = recollection.is_ok();
@@ -144,7 +150,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
             }
         }
         let lost = case.is_none() && event.time.is_none_or(|time| time.checked_add(IN_FLIGHT).is_ok_and(|late| late < now));
-        let handled = self.handle(&event, Delivery { received_at: now, count: 1 }).await;
+        let handled = self.handle(&event, Delivery { received_at: now, count: 1, stopped_at }).await;
         Seen::Endangered { lost, handled: Box::new(handled) }
     }
 
@@ -320,8 +326,8 @@ fn scheduling_time(deletion_date: Timestamp, last_well: Option<Timestamp>, now: 
     }
 }
 
-/// The default of [`crate::guard::Settings::sweep_budget`]: leaves a 5-minute function time to end.
-pub const DEFAULT_BUDGET: Duration = Duration::from_mins(4);
+/// The default of [`crate::guard::Settings::sweep_budget`]: of the 15 minutes that a function may run, it leaves enough for the last keys.
+pub const DEFAULT_BUDGET: Duration = Duration::from_mins(13);
 
 #[cfg(test)]
 mod tests {

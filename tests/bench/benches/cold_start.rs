@@ -6,7 +6,13 @@
 //!
 //! `cargo bench -p reprieve-bench --bench cold_start`
 
-#![allow(clippy::print_stdout, clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a bench prints, and stops on the first surprise")]
+#![allow(
+    clippy::print_stdout,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a bench prints, and stops on the first surprise"
+)]
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -45,7 +51,11 @@ fn main() {
         let median = starts.get(STARTS / 2).expect("a median").milliseconds;
         let best = starts.first().expect("a best").milliseconds;
         let peak = starts.iter().map(|start| start.peak_kib).max().expect("a peak");
-        println!("{name:<7} {median:>12.2} {best:>12.2} {:>12.1} {:>12.1}", mib(peak * 1024), mib(std::fs::metadata(path).expect("a binary").len()));
+        println!(
+            "{name:<7} {median:>12.2} {best:>12.2} {:>12.1} {:>12.1}",
+            mib(peak * 1024),
+            mib(std::fs::metadata(path).expect("a binary").len())
+        );
         medians.push(median);
     }
     if let [guard, hello] = medians.as_slice() {

@@ -42,4 +42,8 @@ impl Clock for FakeClock {
         self.advance(SignedDuration::try_from(duration).expect("a test does not wait for ever"));
         let_others_go().await;
     }
+
+    async fn within<F: Future + Send>(&self, _limit: Duration, answer: F) -> Option<F::Output> {
+        Some(answer.await)
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use reprieve_core::approval::SealedApproval;
+use reprieve_core::policy::{SHIPPED_POLICIES, SHIPPED_SCHEMA};
 use reprieve_core::{AccountId, ApprovalKeys, Domain, Event, EventId, KeyArn, Mode, Policy, Record, Region};
 use reprieve_engine::{Clock as _, Delivery, Guard, Handled, Ports, Settings, SweepReport};
 
@@ -54,11 +55,15 @@ pub struct World {
     pub guard: TestGuard,
 }
 
-/// Returns the shipped policies, parsed once: parsing takes milliseconds, and property tests decide thousands of times.
+/// How long an invocation of the tests lasts.
+const INVOCATION_LASTS: SignedDuration = SignedDuration::from_mins(15);
+
+/// Returns the shipped policies with their schema, so that every question of a test is checked against it. Parsed once: parsing takes
+/// milliseconds, and property tests decide thousands of times.
 #[must_use]
 pub fn shipped_policy() -> &'static Policy {
     static POLICY: OnceLock<Policy> = OnceLock::new();
-    POLICY.get_or_init(|| Policy::shipped().expect("the shipped policies are valid"))
+    POLICY.get_or_init(|| Policy::parse(SHIPPED_POLICIES, SHIPPED_SCHEMA).expect("the shipped policies are valid"))
 }
 
 /// Returns the domain of the tests: one account, one Region, our own role.
@@ -161,9 +166,19 @@ impl GuardBuilder {
 }
 
 impl World {
+    /// Returns a delivery of now, in an invocation that has time enough.
+    fn delivery(&self, count: u32) -> Delivery {
+        let received_at = self.clock.now();
+        Delivery {
+            received_at,
+            count,
+            stopped_at: received_at.checked_add(INVOCATION_LASTS).expect("a test stays within the years that exist"),
+        }
+    }
+
     /// Delivers an event once. `None` where the process was killed over it.
     pub fn try_handle(&self, event: &Event, count: u32) -> Option<Handled> {
-        let delivery = Delivery { received_at: self.clock.now(), count };
+        let delivery = self.delivery(count);
         finish(self.guard.handle(event, delivery))
     }
 
@@ -197,8 +212,7 @@ impl World {
 
     /// Delivers a batch once.
     pub fn handle_batch(&self, events: &[Event]) -> Vec<Handled> {
-        let received_at = self.clock.now();
-        let batch: Vec<(Event, Delivery)> = events.iter().map(|event| (event.clone(), Delivery { received_at, count: 1 })).collect();
+        let batch: Vec<(Event, Delivery)> = events.iter().map(|event| (event.clone(), self.delivery(1))).collect();
         finish(self.guard.handle_batch(&batch)).expect("no call of this test is killed")
     }
 

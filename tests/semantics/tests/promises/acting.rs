@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use reprieve_core::facts::Rotation;
 use reprieve_core::policy::{SHIPPED_POLICIES, SHIPPED_SCHEMA};
 use reprieve_core::{Decision, Inventory, KeyState, Policy, Serving, Status, StepResult};
-use reprieve_engine::{Claim, Handled, Intent, Ledger as _};
+use reprieve_engine::{Claim, Clock as _, Delivery, Handled, Intent, Ledger as _};
 use reprieve_semantics::repository_path;
 use reprieve_test_support::event::{disable, disable_rotation, schedule, time};
 use reprieve_test_support::world::{LEASE, settled};
@@ -156,4 +156,22 @@ fn a_look_that_contradicts_a_fresh_event_is_repeated() {
     world.clock.advance(SignedDuration::from_hours(1));
     assert_eq!(world.settle(&schedule(&key).build()).status, Status::NothingToDo);
     assert_eq!(world.journal.made("describe"), 1);
+}
+
+/// P43: an invocation that is about to be stopped begins nothing, says so, and leaves the claim for the next delivery.
+#[test]
+fn nothing_is_begun_when_the_time_is_up() {
+    let (world, key) = world_with_key();
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    let event = schedule(&key).build();
+    let now = world.clock.now();
+    let hurried = Delivery { received_at: now, count: 1, stopped_at: now + SignedDuration::from_secs(2) };
+    let answer = finish(world.guard.handle(&event, hurried)).unwrap();
+    let Handled::Retry { record: Some(record), .. } = answer else { panic!("{answer:?}") };
+    assert_eq!(record.status, Status::Failure);
+    assert!(matches!(record.steps[0].result, StepResult::FailedForNow { .. }), "{record:?}");
+    assert_eq!(world.journal.made("cancel_deletion"), 0);
+
+    assert_eq!(world.settle(&event).status, Status::Success);
+    assert_eq!(world.keys.state(&key), KeyState::Enabled);
 }
