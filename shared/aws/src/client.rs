@@ -17,7 +17,7 @@ use aws_types::region::Region;
 use crate::audit::S3AuditSink;
 use crate::clock::SystemClock;
 use crate::http::{Http, Schemes, Waits};
-use crate::kms::KmsKeyControl;
+use crate::kms::{KmsClients, KmsKeyControl};
 use crate::ledger::DynamoLedger;
 use crate::notice::SnsNoticeSink;
 use crate::settings::AwsSettings;
@@ -54,7 +54,7 @@ pub enum ConnectError {
 /// The clients of all services, over one connection pool.
 #[derive(Debug, Clone)]
 pub struct Clients {
-    pub(crate) kms: aws_sdk_kms::Client,
+    pub(crate) kms: KmsClients,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) sns: aws_sdk_sns::Client,
@@ -89,7 +89,7 @@ pub fn connect(settings: &AwsSettings) -> Result<Clients, ConnectError> {
     let config = sdk_config(settings, &http);
     let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(settings.endpoint_url.is_some()).build();
     Ok(Clients {
-        kms: aws_sdk_kms::Client::new(&config),
+        kms: KmsClients::new(&config),
         dynamodb: aws_sdk_dynamodb::Client::new(&config),
         s3: aws_sdk_s3::Client::from_conf(s3),
         sns: aws_sdk_sns::Client::new(&config),

@@ -3,10 +3,13 @@
 use std::num::NonZeroU32;
 
 use aws_sdk_kms::Client;
+use aws_sdk_kms::config::Builder;
+use aws_sdk_kms::config::retry::RetryPartition;
 use aws_sdk_kms::error::SdkError;
 use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, OriginType};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::SdkConfig;
 use jiff::Timestamp;
 use reprieve_core::facts::{Rotation, Tags};
 use reprieve_core::{KeyArn, KeyDescription, KeyState};
@@ -39,31 +42,52 @@ impl Default for Quotas {
     }
 }
 
+/// A client for each kind of call. After a throttled answer a client slows all its calls down; apart from each other, a quota that
+/// somebody else uses up (enabling, say) cannot hold back another (cancelling, which alone keeps a key from being lost).
+#[derive(Debug, Clone)]
+pub(crate) struct KmsClients {
+    pub(crate) look: Client,
+    cancel: Client,
+    enable: Client,
+}
+
+impl KmsClients {
+    pub(crate) fn new(config: &SdkConfig) -> Self {
+        let apart = |name| Client::from_conf(Builder::from(config).retry_partition(RetryPartition::new(name)).build());
+        Self { look: apart("kms-look"), cancel: apart("kms-cancel"), enable: apart("kms-enable") }
+    }
+
+    /// One client for all, with scripted answers.
+    #[cfg(test)]
+    pub(crate) fn scripted(client: &Client) -> Self {
+        Self { look: client.clone(), cancel: client.clone(), enable: client.clone() }
+    }
+}
+
 /// Looks at keys and gives them back, through AWS KMS.
 #[derive(Debug)]
 pub struct KmsKeyControl {
-    client: Client,
+    clients: KmsClients,
     cancel_pace: Pace,
     enable_pace: Pace,
 }
 
 impl KmsKeyControl {
     /// Makes it, with its own paces.
-    #[must_use]
-    pub fn new(client: Client, quotas: Quotas) -> Self {
-        Self { client, cancel_pace: Pace::per_second(quotas.cancel_per_second), enable_pace: Pace::per_second(quotas.enable_per_second) }
+    pub(crate) fn new(clients: KmsClients, quotas: Quotas) -> Self {
+        Self { clients, cancel_pace: Pace::per_second(quotas.cancel_per_second), enable_pace: Pace::per_second(quotas.enable_per_second) }
     }
 }
 
 impl KeyControl for KmsKeyControl {
     async fn describe(&self, key: &KeyArn) -> Result<KeyDescription, CallError> {
         let call = "kms:DescribeKey";
-        let answer = self.client.describe_key().key_id(key.as_str()).send().await.map_err(sorted(call))?;
+        let answer = self.clients.look.describe_key().key_id(key.as_str()).send().await.map_err(sorted(call))?;
         answer.key_metadata().ok_or("the answer has no `KeyMetadata`").and_then(description_of).map_err(|what| senseless(call, what))
     }
 
     async fn tags(&self, key: &KeyArn) -> Result<Tags, CallError> {
-        let pages = self.client.list_resource_tags().key_id(key.as_str()).limit(TAGS_A_PAGE).into_paginator().items();
+        let pages = self.clients.look.list_resource_tags().key_id(key.as_str()).limit(TAGS_A_PAGE).into_paginator().items();
         let mut pages = pages.send();
         let mut tags = Tags::new();
         while let Some(tag) = pages.try_next().await.map_err(sorted("kms:ListResourceTags"))? {
@@ -73,34 +97,35 @@ impl KeyControl for KmsKeyControl {
     }
 
     async fn rotation(&self, key: &KeyArn) -> Result<Rotation, CallError> {
-        let answer = self.client.get_key_rotation_status().key_id(key.as_str()).send().await.map_err(sorted("kms:GetKeyRotationStatus"))?;
+        let answer =
+            self.clients.look.get_key_rotation_status().key_id(key.as_str()).send().await.map_err(sorted("kms:GetKeyRotationStatus"))?;
         let period_days = answer.rotation_period_in_days().and_then(|days| u32::try_from(days).ok());
         Ok(Rotation { enabled: answer.key_rotation_enabled(), period_days })
     }
 
     async fn cancel_deletion(&self, key: &KeyArn) -> Result<(), CallError> {
         self.cancel_pace.turn().await;
-        self.client.cancel_key_deletion().key_id(key.as_str()).send().await.map_err(sorted("kms:CancelKeyDeletion"))?;
+        self.clients.cancel.cancel_key_deletion().key_id(key.as_str()).send().await.map_err(sorted("kms:CancelKeyDeletion"))?;
         Ok(())
     }
 
     async fn enable(&self, key: &KeyArn) -> Result<(), CallError> {
         self.enable_pace.turn().await;
-        self.client.enable_key().key_id(key.as_str()).send().await.map_err(sorted("kms:EnableKey"))?;
+        self.clients.enable.enable_key().key_id(key.as_str()).send().await.map_err(sorted("kms:EnableKey"))?;
         Ok(())
     }
 
     async fn enable_rotation(&self, key: &KeyArn, period_days: Option<u32>) -> Result<(), CallError> {
         let call = "kms:EnableKeyRotation";
         let days = period_days.map(i32::try_from).transpose().map_err(|_| senseless(call, "the rotation period is out of range"))?;
-        let request = self.client.enable_key_rotation().key_id(key.as_str()).set_rotation_period_in_days(days);
+        let request = self.clients.enable.enable_key_rotation().key_id(key.as_str()).set_rotation_period_in_days(days);
         request.send().await.map_err(sorted(call))?;
         Ok(())
     }
 
     async fn list(&self) -> Result<Vec<KeyArn>, CallError> {
         let call = "kms:ListKeys";
-        let mut pages = self.client.list_keys().limit(KEYS_A_PAGE).into_paginator().items().send();
+        let mut pages = self.clients.look.list_keys().limit(KEYS_A_PAGE).into_paginator().items().send();
         let mut keys = Vec::new();
         while let Some(entry) = pages.try_next().await.map_err(sorted(call))? {
             let arn = entry.key_arn().unwrap_or_default();

@@ -27,7 +27,7 @@ fn key() -> KeyArn {
 fn keys(rules: &[&Rule]) -> KmsKeyControl {
     let client = mock_client!(aws_sdk_kms, RuleMode::Sequential, rules, |config| config
         .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(1))));
-    KmsKeyControl::new(client, Quotas::default())
+    KmsKeyControl::new(KmsClients::scripted(&client), Quotas::default())
 }
 
 fn answer(status: u16, code: &str) -> HttpResponse {
@@ -88,7 +88,7 @@ async fn every_error_of_kms_is_sorted() {
 
 /// Answers every attempt alike.
 fn keys_without_end(rule: &Rule) -> KmsKeyControl {
-    KmsKeyControl::new(mock_client!(aws_sdk_kms, RuleMode::MatchAny, [rule]), Quotas::default())
+    KmsKeyControl::new(KmsClients::scripted(&mock_client!(aws_sdk_kms, RuleMode::MatchAny, [rule])), Quotas::default())
 }
 
 #[tokio::test(start_paused = true)]

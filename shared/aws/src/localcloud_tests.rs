@@ -1,7 +1,5 @@
 //! The adapters over real HTTP, against a local cloud: that DynamoDB's conditions, S3's create-only writes and Object Lock mean what
-//! the adapters take them to mean. Run with the address of an AWS emulator:
-//!
-//! `REPRIEVE_LOCALCLOUD_ENDPOINT=http://127.0.0.1:4566 cargo test -p reprieve-aws -- --ignored`
+//! the adapters take them to mean. Each test has tables and buckets of its own, on one cloud for the process.
 
 use std::time::Duration;
 
@@ -19,17 +17,23 @@ use reprieve_core::notice::Notice;
 use reprieve_core::{Actor, Case, EventId, KeyArn, KeyState, Plan, Region, Serving, Severity, Status, Step, Threat};
 use reprieve_engine::{AuditSink as _, CallError, Claim, Intent, KeyControl as _, Ledger as _, NoticeSink as _};
 
+use reprieve_localcloud::{LocalCloud, Options};
+use tokio::sync::OnceCell;
+
 use crate::test_record::record;
 use crate::{AwsPorts, AwsSettings, Clients, Quotas, connect};
 
-/// Settings with names of their own, so that runs do not meet.
-fn settings() -> AwsSettings {
-    let endpoint = std::env::var("REPRIEVE_LOCALCLOUD_ENDPOINT").expect("`REPRIEVE_LOCALCLOUD_ENDPOINT` is the emulator's address");
+/// The local cloud that the tests of this process share.
+static CLOUD: OnceCell<LocalCloud> = OnceCell::const_new();
+
+/// Settings with names of their own, so that tests do not meet.
+async fn settings() -> AwsSettings {
+    let cloud = CLOUD.get_or_init(async || LocalCloud::start(Options::default()).await.unwrap()).await;
     let name = format!("reprieve-{}", Timestamp::now().as_nanosecond());
     AwsSettings {
         region: Region::parse("eu-central-1").unwrap(),
         credentials: Credentials::new("test", "test", None, None, "test"),
-        endpoint_url: Some(endpoint),
+        endpoint_url: Some(cloud.endpoint_url().to_owned()),
         ledger_table: name.clone(),
         audit_bucket: name,
         retention_days: 1,
@@ -40,7 +44,7 @@ fn settings() -> AwsSettings {
 }
 
 async fn cloud() -> (AwsSettings, Clients) {
-    let settings = settings();
+    let settings = settings().await;
     let clients = connect(&settings).unwrap();
     assert_eq!(clients.warm(&settings).await, 6);
     (settings, clients)
@@ -95,7 +99,6 @@ fn case(id: &str, deadline: Option<Timestamp>) -> Case {
 }
 
 #[tokio::test]
-#[ignore = "needs a local cloud"]
 async fn a_claim_is_granted_once_and_again_after_its_lease_or_an_open_end() {
     let ledger = with_table().await.ledger;
     let claim = async |at| ledger.claim(&intent(at)).await.unwrap();
@@ -113,7 +116,6 @@ async fn a_claim_is_granted_once_and_again_after_its_lease_or_an_open_end() {
 }
 
 #[tokio::test]
-#[ignore = "needs a local cloud"]
 async fn of_many_claims_at_once_one_is_granted() {
     let ledger = with_table().await.ledger;
     let claims = futures_util::future::join_all((0..8).map(|_| async { ledger.claim(&intent(start())).await.unwrap() })).await;
@@ -122,7 +124,6 @@ async fn of_many_claims_at_once_one_is_granted() {
 }
 
 #[tokio::test]
-#[ignore = "needs a local cloud"]
 async fn an_older_lesson_never_replaces_a_newer_one() {
     let ledger = with_table().await.ledger;
     let learn = async |serving, as_of, rotation| ledger.learn(&key(1), Lesson { serving, as_of }, rotation).await.unwrap();
@@ -140,7 +141,6 @@ async fn an_older_lesson_never_replaces_a_newer_one() {
 }
 
 #[tokio::test]
-#[ignore = "needs a local cloud"]
 async fn a_case_keeps_its_deadline_and_cancellation_until_another_event() {
     let ledger = with_table().await.ledger;
     let held = async || ledger.recall(&key(1)).await.unwrap().case;
@@ -171,7 +171,6 @@ async fn a_case_keeps_its_deadline_and_cancellation_until_another_event() {
 }
 
 #[tokio::test]
-#[ignore = "needs a local cloud"]
 async fn open_cases_come_earliest_deadline_first_and_approvals_are_kept() {
     let ledger = with_table().await.ledger;
     for (id, deadline) in [(1, None), (2, Some(start() + 720.hours())), (3, Some(start() + 168.hours())), (4, Some(start()))] {
@@ -196,7 +195,6 @@ async fn open_cases_come_earliest_deadline_first_and_approvals_are_kept() {
 }
 
 #[tokio::test]
-#[ignore = "needs a local cloud"]
 async fn a_record_is_written_once_and_locked() {
     let (settings, clients) = cloud().await;
     let bucket = &settings.audit_bucket;
@@ -227,14 +225,13 @@ async fn a_record_is_written_once_and_locked() {
 }
 
 #[tokio::test]
-#[ignore = "needs a local cloud"]
 async fn a_key_is_seen_and_given_back() {
     let (settings, clients) = cloud().await;
     let keys = clients.ports(&settings).keys;
     let tag = Tag::builder().tag_key("owner").tag_value("payments").build().unwrap();
-    let created = clients.kms.create_key().tags(tag).send().await.unwrap();
+    let created = clients.kms.look.create_key().tags(tag).send().await.unwrap();
     let key = KeyArn::parse(created.key_metadata().unwrap().arn().unwrap()).unwrap();
-    clients.kms.schedule_key_deletion().key_id(key.as_str()).pending_window_in_days(7).send().await.unwrap();
+    clients.kms.look.schedule_key_deletion().key_id(key.as_str()).pending_window_in_days(7).send().await.unwrap();
 
     let pending = keys.describe(&key).await.unwrap();
     assert_eq!(pending.state, KeyState::PendingDeletion);
@@ -255,7 +252,6 @@ async fn a_key_is_seen_and_given_back() {
 }
 
 #[tokio::test]
-#[ignore = "needs a local cloud"]
 async fn a_notice_is_published_and_a_missing_topic_is_no_missing_key() {
     let (mut settings, clients) = cloud().await;
     let notice = Notice { subject: "[High] key is back".to_owned(), text: "It was cancelled.".to_owned(), severity: Severity::High };
