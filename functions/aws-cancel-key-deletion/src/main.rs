@@ -33,7 +33,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let guard = match start(lookup).await {
         Ok(guard) => guard,
         Err(error) => {
-            telemetry::start("info");
+            telemetry::start(telemetry::default_filter());
             tracing::error!(error, "the function cannot start");
             return Err(error);
         }
@@ -57,7 +57,7 @@ fn stopped_at(deadline_ms: u64) -> Timestamp {
 /// Reads the configuration, makes the clients and opens their connections, before the first event is asked for.
 async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsGuard, lambda_runtime::Error> {
     let configuration = Configuration::parse(&lookup)?;
-    telemetry::start(&configuration.log);
+    telemetry::start(configuration.log);
     let policy = Policy::shipped()?;
     let calls = configuration.kms_calls_per_second;
     let settings = AwsSettings {

@@ -4,11 +4,13 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use reprieve_core::{ApprovalKeys, Domain, Mode, Region, RoleArn};
+use tracing_subscriber::filter::Targets;
 
 use crate::environment::{
     APPROVAL_KEYS, AUDIT_BUCKET, AUDIT_RETENTION_DAYS, AWS_ENDPOINT_URL, AWS_REGION, KMS_CALLS_PER_SECOND, LEDGER_TABLE, LOG,
     METRICS_NAMESPACE, MODE, NOTICE_TOPIC_ARN, REMEDIATOR_ROLE_ARN, Variable,
 };
+use crate::telemetry;
 
 /// What a guard function is configured with.
 #[derive(Debug, Clone)]
@@ -31,8 +33,8 @@ pub struct Configuration {
     pub kms_calls_per_second: NonZeroU32,
     /// The CloudWatch namespace.
     pub metrics_namespace: String,
-    /// The `tracing` filter.
-    pub log: String,
+    /// What is logged.
+    pub log: Targets,
     /// The Region.
     pub region: Region,
     /// A local cloud's address, in place of AWS.
@@ -79,8 +81,7 @@ impl Configuration {
             text.parse::<NonZeroU32>().ok().filter(|calls| calls.get() <= 5).ok_or_else(|| "is out of range".to_owned())
         });
         let metrics_namespace = reader.read(METRICS_NAMESPACE, text_of(1..=255));
-        let log = reader
-            .read(LOG, |text| text.parse::<tracing_subscriber::EnvFilter>().map(|_| text.to_owned()).map_err(|error| error.to_string()));
+        let log = reader.read(LOG, telemetry::parse_filter);
         let region = reader.read(AWS_REGION, |text| Region::parse(text).map_err(|error| error.to_string()));
         let endpoint_url = reader.read(AWS_ENDPOINT_URL, |text| {
             let is_url = text.is_empty() || text.starts_with("http://") || text.starts_with("https://");

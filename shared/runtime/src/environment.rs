@@ -85,7 +85,7 @@ pub const METRICS_NAMESPACE: Variable = Variable {
 pub const LOG: Variable = Variable {
     name: "REPRIEVE_LOG",
     default: Some("info"),
-    accepts: "a `tracing` filter, such as `info` or `reprieve=debug`",
+    accepts: "a level, or levels by module, such as `info` or `warn,reprieve_engine=debug`",
     meaning: "What is logged.",
 };
 

@@ -1,19 +1,28 @@
 //! Telemetry: one JSON object a line, constant messages, data in fields. Never a token, never a raw event.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt};
+
+/// Reads what is to be logged: a level, or levels by module, such as `info` or `warn,reprieve_engine=debug`.
+///
+/// # Errors
+/// Says what cannot be read.
+pub fn parse_filter(text: &str) -> Result<Targets, String> {
+    text.parse().map_err(|error| format!("cannot be read: {error}"))
+}
 
 /// Starts logging to standard output. Does nothing where logging has started already.
-pub fn start(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let started = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_target(false)
-        .with_env_filter(filter)
-        .try_init();
-    if started.is_err() {
+pub fn start(filter: Targets) {
+    let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).with_target(false);
+    if tracing_subscriber::registry().with(lines.with_filter(filter)).try_init().is_err() {
         tracing::debug!("logging has started already");
     }
+}
+
+/// What is logged before the configuration is known.
+#[must_use]
+pub fn default_filter() -> Targets {
+    Targets::new().with_default(tracing_subscriber::filter::LevelFilter::INFO)
 }

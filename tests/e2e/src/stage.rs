@@ -73,7 +73,8 @@ impl Stage {
     pub async fn set(mut setting: Setting) -> Result<Self> {
         let code = package::package(&setting.function)?;
         (setting.on_step)("starting the local cloud");
-        let options = reprieve_localcloud::Options { port: setting.port, on_progress: setting.on_progress, ..Default::default() };
+        let options =
+            reprieve_localcloud::Options { port: setting.port, enforce_iam: true, on_progress: setting.on_progress, ..Default::default() };
         let region = options.region.clone();
         let cloud = LocalCloud::start(options).await?;
         let endpoint = Endpoint::new(cloud.endpoint_url(), &region);
