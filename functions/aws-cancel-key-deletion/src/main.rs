@@ -58,7 +58,6 @@ fn stopped_at(deadline_ms: u64) -> Timestamp {
 async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsGuard, lambda_runtime::Error> {
     let configuration = Configuration::parse(&lookup)?;
     telemetry::start(configuration.log);
-    let policy = Policy::shipped()?;
     let calls = configuration.kms_calls_per_second;
     let settings = AwsSettings {
         region: configuration.region,
@@ -87,7 +86,7 @@ async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsGuard, lamb
         settings: Settings {
             mode: configuration.mode,
             domain: configuration.domain,
-            policy,
+            policy: Policy::shipped(),
             approval_keys: configuration.approval_keys,
             patience: PATIENCE,
             concurrency: CONCURRENCY,

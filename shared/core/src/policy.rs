@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr as _;
+use std::sync::OnceLock;
 
 use cedar_policy::{
     Authorizer, Context, Decision as CedarDecision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
@@ -78,21 +79,34 @@ pub struct Verdict {
 /// A validated policy set.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    policies: PolicySet,
+    /// Empty until the shipped set is read, at the first question or [`Policy::prepare`].
+    policies: OnceLock<PolicySet>,
     /// What questions are checked against; absent for the shipped set, see [`Policy::shipped`].
     schema: Option<Schema>,
     authorizer: Authorizer,
 }
 
 impl Policy {
-    /// Returns the shipped policy set. It was validated against the schema when it was built, by a test: reading the schema again at
-    /// every cold start takes longer than all else that a start does.
-    ///
-    /// # Errors
-    /// Never for a released build, for the same reason.
-    pub fn shipped() -> Result<Self, PolicyError> {
+    /// Returns the shipped policy set. It was validated against the schema when it was built, by a test, so it is read without, and
+    /// not before it is needed: reading takes longer than all else that a cold start does, and fits into the wait for the first answers.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self { policies: OnceLock::new(), schema: None, authorizer: Authorizer::new() }
+    }
+
+    /// Reads the policies, if they have not been read. Whoever waits for something else calls this meanwhile; an error shows when the
+    /// policies are asked.
+    pub fn prepare(&self) {
+        drop(self.policies());
+    }
+
+    fn policies(&self) -> Result<&PolicySet, PolicyError> {
+        if let Some(policies) = self.policies.get() {
+            return Ok(policies);
+        }
         let parsed = PolicySet::from_str(SHIPPED_POLICIES).map_err(|source| PolicyError::Syntax(source.to_string()))?;
-        Ok(Self { policies: name_policies(&parsed)?, schema: None, authorizer: Authorizer::new() })
+        let named = name_policies(&parsed)?;
+        Ok(self.policies.get_or_init(|| named))
     }
 
     /// Parses policies and validates them strictly against the schema.
@@ -108,7 +122,7 @@ impl Policy {
             let errors: Vec<String> = result.validation_errors().map(ToString::to_string).collect();
             return Err(PolicyError::Validation(errors.join("; ")));
         }
-        Ok(Self { policies, schema: Some(schema), authorizer: Authorizer::new() })
+        Ok(Self { policies: OnceLock::from(policies), schema: Some(schema), authorizer: Authorizer::new() })
     }
 
     /// Asks whether the act is permitted.
@@ -127,7 +141,7 @@ impl Policy {
         let context = Context::from_pairs(evidence(question)).map_err(|source| PolicyError::Request(source.to_string()))?;
         let request = Request::new(principal, action, resource, context, self.schema.as_ref())
             .map_err(|source| PolicyError::Request(source.to_string()))?;
-        let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
+        let response = self.authorizer.is_authorized(&request, self.policies()?, &entities);
         let mut policies: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
         policies.sort();
         Ok(Verdict {

@@ -214,8 +214,10 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         let Ports { keys, ledger, audit, clock, .. } = &self.ports;
         let intent_record = self.intent_record(&work);
         let intent = self.intent(&work);
-        let (claim, intent_kept, mut facts) =
-            join!(ledger.claim(&intent), audit.append(&intent_record), observe::look(keys, ledger, key, threat));
+        let (claim, intent_kept, mut facts, ()) =
+            join!(ledger.claim(&intent), audit.append(&intent_record), observe::look(keys, ledger, key, threat), async {
+                self.settings.policy.prepare(); // While the answers are on their way.
+            });
         match claim {
             Ok(Claim::Granted { attempt }) => (work.attempt, work.holds_claim) = (attempt, true),
             Ok(Claim::Settled) => return Handled::Duplicate,

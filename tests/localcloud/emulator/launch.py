@@ -1,7 +1,7 @@
 """Runs the AWS emulator in this process, plus a small loopback endpoint for the proxy in front of it.
 
 The endpoint (`POST /_reprieve/<what>`, JSON in and out) does what no AWS call can do: publish an event whose source is
-`aws.*`, say who owns an access key, and read or correct the stored state of a key. It decides nothing: which state a
+`aws.*`, say who owns an access key, sign in as a function, and read or correct the stored state of a key. It decides nothing: which state a
 call may be made in, what a CloudTrail record looks like and which fault happens when is the proxy's business.
 
 Must not listen on anything but 127.0.0.1, must not outlive the process that started it (end of file on standard
@@ -26,9 +26,9 @@ os.environ["GATEWAY_PORT"] = str(listener.getsockname()[1])
 from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
 from ministack import app as emulator  # noqa: E402
-from ministack.core import lambda_runtime  # noqa: E402
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: E402
 from ministack.core.responses import request_scope  # noqa: E402
-from ministack.services import eventbridge, iam, kms, lambda_svc, scheduler, sts  # noqa: E402
+from ministack.services import eventbridge, iam, kms, lambda_svc, scheduler, sqs, sts  # noqa: E402
 
 LOG_FOLDER = os.environ["REPRIEVE_LAMBDA_LOGS"]
 
@@ -95,9 +95,47 @@ def invoke_target(target, event, rule, view=None):
         }.items():
             text = text.replace(f"<aws.scheduler.{attribute}>", value)
         target = {**target, "Input": text}
-    original_invoke_target(target, event, rule, view)
+    if may_reach(target, event, rule):
+        original_invoke_target(target, event, rule, view)
+    else:
+        print(f"IAM: `{rule.get('Arn')}` may not reach `{target['Arn']}`", file=sys.stderr, flush=True)
 
 
+def may_reach(target, event, rule):
+    """Whether a rule may write to a queue, by the queue's policy, and a schedule may start a function, by its role's.
+
+    The emulator delivers without asking; here it is asked where IAM is enforced. Other targets are delivered to.
+    """
+    service, account = target["Arn"].split(":")[2], event["Account"]
+    if not emulator.AUTH:
+        return True
+    # Services of AWS speak TLS with each other.
+    iam_evaluator.pin_request_origin("127.0.0.1", True)
+    if event.get("Source") != "aws.scheduler":
+        return service != "sqs" or sqs.queue_policy_allows(target["Arn"], "events.amazonaws.com", rule["Arn"], account)
+    if service != "lambda":
+        return True
+    role = target["RoleArn"]
+    context = iam_evaluator.EvalContext(
+        principal_arn=role, principal_type="AssumedRole", principal_account=account, action="lambda:InvokeFunction",
+        resource_arn=target["Arn"], region=event["Region"])
+    policies = iam_evaluator._gather_role_policies(role.rsplit("/", 1)[-1], account)
+    return iam_evaluator.evaluate(context, policies).decision == "Allow"
+
+
+original_s3_context = iam_actions.s3_service_context
+
+
+def s3_context(iam_action, query_params, path="", headers=None):
+    """Adds the condition key `s3:if-none-match`, which the emulator does not know, to those of a write."""
+    context = original_s3_context(iam_action, query_params, path, headers)
+    value = (headers or {}).get("if-none-match")
+    if iam_action == "s3:PutObject" and value:
+        context["s3:if-none-match"] = value
+    return context
+
+
+iam_actions.s3_service_context = s3_context
 eventbridge._invoke_target = invoke_target
 lambda_runtime.execution_credentials = execution_credentials
 lambda_svc.execution_credentials = execution_credentials
@@ -155,6 +193,15 @@ def principal(request):
     return {}
 
 
+def function_session(request):
+    """Gives the credentials that a function runs with; its role trusts Lambda only, so no AWS call would."""
+    with request_scope(request["account"], request["region"]):
+        found = lambda_svc._functions.get(request["function"])
+    if found is None:
+        return {"credentials": None}
+    return {"credentials": execution_credentials(found["config"])}
+
+
 def keys(request):
     """Reads, corrects or removes stored keys; `update` leaves out what is null and never touches key material."""
     with request_scope(request["account"], request["region"]):
@@ -198,7 +245,8 @@ def schedule(request):
     return {"fired": True}
 
 
-ROUTES = {"schedules": schedule, "events": publish, "caller": caller, "principals": principal, "keys": keys}
+ROUTES = {"schedules": schedule, "events": publish, "caller": caller, "principals": principal, "keys": keys,
+          "function-sessions": function_session}
 
 
 async def application(scope, receive, send):

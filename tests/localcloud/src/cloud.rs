@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 use crate::error::LocalCloudError;
 use crate::process::{Emulator, Launch};
 use crate::proxy::Proxy;
-use crate::proxy::caller::Principal;
+use crate::proxy::caller::{Principal, SessionCredentials};
 use crate::proxy::events::Event;
 use crate::proxy::faults::{CallFault, EventFault};
 use crate::proxy::kms::KeyState;
@@ -35,7 +35,11 @@ pub struct Options {
     /// Whether signatures, IAM policies and key policies are checked.
     ///
     /// The dummy credentials of [`LocalCloud::client_environment`] stay the root user; everybody else must be a real IAM
-    /// user or session of the local cloud, as Lambda functions are by their execution roles.
+    /// user or session of the local cloud, as Lambda functions are by their execution roles. EventBridge may write to a queue
+    /// only if the queue's policy allows it, and Scheduler may start a function only if the role of the schedule does.
+    ///
+    /// Not asked, other than on AWS: the role with which Lambda polls a queue and writes logs; `s3:PutObjectRetention` of a
+    /// `PutObject` that carries Object Lock headers; and resource policies where the root user calls, whom nothing denies here.
     pub enforce_iam: bool,
     /// How long the emulator may take to come up.
     pub startup_timeout: Duration,
@@ -207,6 +211,16 @@ impl LocalCloud {
     pub async fn register(&self, principal: Principal) -> Result<(), LocalCloudError> {
         let proxy = Arc::clone(&self.proxy);
         self.inside(async move { proxy.register(principal).await }).await
+    }
+
+    /// Returns the credentials that a function runs with, so that a test can call in its role's name.
+    ///
+    /// # Errors
+    ///
+    /// Fails when there is no such function in the cloud's account and Region.
+    pub async fn function_session(&self, function_name: &str) -> Result<SessionCredentials, LocalCloudError> {
+        let (proxy, name) = (Arc::clone(&self.proxy), function_name.to_owned());
+        self.inside(async move { proxy.function_session(&name).await }).await
     }
 
     /// Lets calls fail.

@@ -21,7 +21,8 @@
 //!
 //! Known to be otherwise than AWS: events arrive at once, not after seconds; calls that CloudFormation makes inside the
 //! emulator leave no record; calls with an access key that nobody knows are those of the account's root user; a key's state
-//! is looked at before the caller's permissions.
+//! is looked at before the caller's permissions; calls count as made over TLS. What IAM does not judge here is told at
+//! [`Options::enforce_iam`].
 
 mod cloud;
 mod error;
@@ -31,7 +32,7 @@ mod venv;
 
 pub use cloud::{LocalCloud, Options, default_folder};
 pub use error::LocalCloudError;
-pub use proxy::caller::Principal;
+pub use proxy::caller::{Principal, SessionCredentials};
 pub use proxy::events::Event;
 pub use proxy::faults::{CallFault, EventAction, EventFault, FaultAnswer, Phase};
 pub use proxy::kms::KeyState;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use aws_sdk_sqs::types::QueueAttributeName;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 /// One notice, as a person gets it.
@@ -42,6 +42,12 @@ impl Inbox {
         let arn = sqs.get_queue_attributes().queue_url(&queue_url).attribute_names(QueueAttributeName::QueueArn).send().await?;
         let arn =
             arn.attributes().and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn)).context("a queue without an ARN")?;
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+        }]});
+        let opened = sqs.set_queue_attributes().queue_url(&queue_url).attributes(QueueAttributeName::Policy, policy.to_string());
+        opened.send().await.context("the mailbox cannot be opened to the notices")?;
         let subscribed = sns.subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(arn).send().await;
         subscribed.context("the mailbox cannot be subscribed to the notices")?;
         Ok(Self { client: sqs.clone(), queue_url, letters: Mutex::default() })

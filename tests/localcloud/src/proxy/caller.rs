@@ -40,6 +40,20 @@ impl Principal {
     }
 }
 
+/// The credentials of a session of a role.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SessionCredentials {
+    /// The access key id.
+    #[serde(rename = "AWS_ACCESS_KEY_ID")]
+    pub access_key_id: String,
+    /// The secret access key.
+    #[serde(rename = "AWS_SECRET_ACCESS_KEY")]
+    pub secret_access_key: String,
+    /// The session token.
+    #[serde(rename = "AWS_SESSION_TOKEN")]
+    pub session_token: String,
+}
+
 /// The kind of a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {

@@ -292,6 +292,14 @@ impl Proxy {
         Err(LocalCloudError::Control(format!("there is no schedule `{name}` in {}", self.region)))
     }
 
+    /// Returns the credentials that a function of the default account and Region runs with.
+    pub(crate) async fn function_session(&self, name: &str) -> Result<SessionCredentials, LocalCloudError> {
+        let question = json!({"account": self.account, "region": self.region, "function": name});
+        let answer = self.upstream.ask("function-sessions", &question).await?;
+        let credentials = answer.get("credentials").and_then(|credentials| SessionCredentials::deserialize(credentials).ok());
+        credentials.ok_or_else(|| LocalCloudError::Control(format!("there is no function `{name}` in {}", self.region)))
+    }
+
     /// Deletes a key as if its waiting period were over, and says so on the bus.
     pub(crate) async fn expire_key(&self, key_arn: &str) -> Result<(), LocalCloudError> {
         self.delete_key(key_arn).await?;

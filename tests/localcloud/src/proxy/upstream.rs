@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, Method, Request, Uri, header, uri::PathAndQuery};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri, header, uri::PathAndQuery};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -40,12 +40,14 @@ impl Upstream {
         Self { port, client }
     }
 
-    /// Passes a call on, unchanged but for what belongs to the connection.
+    /// Passes a call on, unchanged but for what belongs to the connection and its transport.
     pub(crate) async fn forward(&self, incoming: &Incoming) -> Result<Answer, LocalCloudError> {
         let mut headers = incoming.headers.clone();
         for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::EXPECT] {
             headers.remove(name);
         }
+        // The proxy stands where the TLS endpoints of AWS are: policies that refuse `aws:SecureTransport` false let calls pass here too.
+        headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
         let path = incoming.uri.path_and_query().map_or("/", PathAndQuery::as_str);
         self.send(incoming.method.clone(), path, headers, incoming.body.clone()).await
     }
