@@ -26,19 +26,11 @@ pub(crate) struct Invoked {
 /// # Errors
 /// When the payload is of no known form, when a directly invoked event is still open, or when a sweep cannot list the keys: Lambda
 /// then tries again, and sets it aside in the dead-letter queue in the end.
-pub(crate) async fn answer<K, L, A, N, C, M>(
-    guard: &Guard<K, L, A, N, C, M>,
+pub(crate) async fn answer(
+    guard: &Guard<impl KeyControl, impl Ledger, impl AuditSink, impl NoticeSink, impl Clock, impl Meter>,
     payload: &Value,
     invocation: &Invoked,
-) -> Result<Value, Failure>
-where
-    K: KeyControl,
-    L: Ledger,
-    A: AuditSink,
-    N: NoticeSink,
-    C: Clock,
-    M: Meter,
-{
+) -> Result<Value, Failure> {
     match reprieve_wire::parse_invocation(payload)? {
         Invocation::Batch(messages) => Ok(answer_batch(guard, messages, invocation).await),
         Invocation::Single(Sighting::Sweep(_)) => sweep(guard, &invocation.request_id).await,
@@ -53,15 +45,11 @@ where
 }
 
 /// Works on a batch and says which messages must be delivered again.
-async fn answer_batch<K, L, A, N, C, M>(guard: &Guard<K, L, A, N, C, M>, messages: Vec<Message>, invocation: &Invoked) -> Value
-where
-    K: KeyControl,
-    L: Ledger,
-    A: AuditSink,
-    N: NoticeSink,
-    C: Clock,
-    M: Meter,
-{
+async fn answer_batch(
+    guard: &Guard<impl KeyControl, impl Ledger, impl AuditSink, impl NoticeSink, impl Clock, impl Meter>,
+    messages: Vec<Message>,
+    invocation: &Invoked,
+) -> Value {
     let now = guard.ports.clock.now();
     let mut failed: Vec<String> = Vec::new();
     let mut ids: Vec<String> = Vec::new();
@@ -137,15 +125,10 @@ fn report(event: &Event, handled: Handled) -> Option<String> {
 }
 
 /// Sweeps. The request id tells this sweep from others; a repeated invocation carries the same one.
-async fn sweep<K, L, A, N, C, M>(guard: &Guard<K, L, A, N, C, M>, request_id: &str) -> Result<Value, Failure>
-where
-    K: KeyControl,
-    L: Ledger,
-    A: AuditSink,
-    N: NoticeSink,
-    C: Clock,
-    M: Meter,
-{
+async fn sweep(
+    guard: &Guard<impl KeyControl, impl Ledger, impl AuditSink, impl NoticeSink, impl Clock, impl Meter>,
+    request_id: &str,
+) -> Result<Value, Failure> {
     let id = EventId::parse(&format!("sweep.{request_id}"))?;
     let swept = guard.sweep(&id).await?;
     tracing::info!(

@@ -153,12 +153,14 @@ impl Threat {
         }
     }
 
-    /// Says whether this guard can undo the threat by itself; the others are recorded and escalated.
+    /// Returns how grave the threat is to the key itself: of two, its case is about the graver one.
     #[must_use]
-    pub const fn is_reversible(self) -> bool {
+    pub const fn gravity(self) -> u8 {
         match self {
-            Self::DeletionScheduled | Self::KeyDisabled | Self::RotationDisabled => true,
-            Self::MaterialDeleted
+            Self::DeletionScheduled => 2,
+            Self::KeyDisabled => 1,
+            Self::RotationDisabled
+            | Self::MaterialDeleted
             | Self::MaterialExpires
             | Self::MaterialExpired
             | Self::KeyStoreDisconnected
@@ -168,7 +170,7 @@ impl Threat {
             | Self::TagsChanged
             | Self::AliasChanged
             | Self::RegionDisabled
-            | Self::KeyDeleted => false,
+            | Self::KeyDeleted => 0,
         }
     }
 }

@@ -321,9 +321,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
 
     /// Opens or renews the key's case, unless a graver one is open: what endangers the key itself is not forgotten over an alias.
     async fn note_case(&self, key: &KeyArn, facts: &KeyFacts, case: &Case) -> Result<(), CallError> {
-        let ours = gravity(case.threat);
+        let ours = case.threat.gravity();
         let is_graver = match facts.recollection.value() {
-            Some(known) => known.case.as_ref().is_some_and(|open| gravity(open.threat) > ours),
+            Some(known) => known.case.as_ref().is_some_and(|open| open.threat.gravity() > ours),
             None => ours == 0,
         };
         if is_graver { Ok(()) } else { self.ports.ledger.open_case(key, case).await }
@@ -438,26 +438,6 @@ fn mark_late_effects(record: &mut Record, state_after: Option<&KeyState>) {
     }
     if let Some(Decision::Remedy { why, .. }) = &mut record.decision {
         why.escalations.push("the key serves again only when its custom key store is connected (ConnectCustomKeyStore)".to_owned());
-    }
-}
-
-/// Which of two threats to one key its case is about.
-const fn gravity(threat: Threat) -> u8 {
-    match threat {
-        Threat::DeletionScheduled => 2,
-        Threat::KeyDisabled => 1,
-        Threat::RotationDisabled
-        | Threat::MaterialDeleted
-        | Threat::MaterialExpires
-        | Threat::MaterialExpired
-        | Threat::KeyStoreDisconnected
-        | Threat::KeyStoreDeleted
-        | Threat::PolicyReplaced
-        | Threat::GrantRemoved
-        | Threat::TagsChanged
-        | Threat::AliasChanged
-        | Threat::RegionDisabled
-        | Threat::KeyDeleted => 0,
     }
 }
 
