@@ -474,7 +474,10 @@ impl Examination<'_> {
     }
 
     fn remedy(mut self, plan: Plan, because: &str) -> Decision {
-        self.why.sentence = format!("{} and {}: {plan}, because {because}.", opening(self.event, self.threat), self.uncovered());
+        let left_disabled =
+            if matches!(plan.steps.last(), Some(Step::CancelKeyDeletion { .. })) { " and leave the key disabled" } else { "" };
+        self.why.sentence =
+            format!("{} and {}: {plan}{left_disabled}, because {because}.", opening(self.event, self.threat), self.uncovered());
         Decision::Remedy { plan, why: self.why }
     }
 }
