@@ -3,6 +3,7 @@
 mod approval;
 mod delivery;
 mod everyday;
+mod privilege;
 mod proof;
 mod unapproved;
 
@@ -114,7 +115,7 @@ pub const ALL: [Scenario; 13] = [
     Scenario {
         name: "refused-call",
         title: "refused call",
-        story: "Mallory tries to delete a key; IAM refuses.",
+        story: "Mallory tries to delete a key with a role that may only look; IAM refuses.",
         expected: "recorded only",
         is_crowded: false,
         play: |stage| Box::pin(everyday::refused(stage)),
@@ -152,6 +153,17 @@ pub const ALL: [Scenario; 13] = [
         play: |stage| Box::pin(delivery::burst(stage)),
     },
 ];
+
+/// What the functions' role must not do, tried out with a function's own credentials: IAM speaks here, the guard does not, so it is
+/// no part of [`ALL`].
+pub const LEAST_PRIVILEGE: Scenario = Scenario {
+    name: "least-privilege",
+    title: "least privilege",
+    story: "Somebody got hold of the guard's own credentials, and tries what else they are good for.",
+    expected: "all refused",
+    is_crowded: true,
+    play: |stage| Box::pin(privilege::of_the_guard(stage)),
+};
 
 /// What a first deployment does, in mode `observe`: it needs a stage of its own, so it is no part of [`ALL`].
 pub const OBSERVING: Scenario = Scenario {

@@ -1,4 +1,7 @@
 //! The stage: a local cloud on which the guard is deployed as it is shipped, and the people who act on it.
+//!
+//! IAM is enforced: the guard has its role's permissions and no others, and so have the people. Only who sets the stage and looks at
+//! the results is the account's root user.
 
 pub mod package;
 pub mod people;
@@ -11,7 +14,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use aws_credential_types::Credentials;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_types::SdkConfig;
 use reprieve_localcloud::{CallEntry, LocalCloud, Progress};
 use tokio::time::{Instant, sleep};
 
@@ -48,6 +53,8 @@ pub struct Stage {
     pub cloud: LocalCloud,
     /// The people.
     pub people: People,
+    /// How to reach the cloud in somebody else's name.
+    pub endpoint: Endpoint,
     /// The key that seals approvals.
     pub approval_key: ApprovalKey,
     /// What the guard's stack says of itself.
@@ -101,12 +108,24 @@ impl Stage {
             lambda: aws_sdk_lambda::Client::new(&root),
             cloud,
             people,
+            endpoint,
             approval_key,
             outputs,
             inbox,
             kms,
             sqs,
         })
+    }
+
+    /// Returns the configuration of a client that calls with the credentials of one of the guard's functions.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the stack has no such output, or the local cloud no such function.
+    pub async fn function_config(&self, output: &str) -> Result<SdkConfig> {
+        let session = self.cloud.function_session(self.outputs.named(output)?).await?;
+        let credentials = Credentials::from_keys(session.access_key_id, session.secret_access_key, Some(session.session_token));
+        Ok(self.endpoint.config(credentials, &self.endpoint.region))
     }
 
     /// Returns the session under which the functions call, up to the function's name.
@@ -128,6 +147,21 @@ impl Stage {
         let session = self.guard_session()?;
         let mut calls = self.cloud.calls();
         calls.retain(|call| call.service == "kms" && call.caller.contains(&session) && call.key.as_deref() == Some(key));
+        Ok(calls)
+    }
+
+    /// Returns the calls, on whatever service, that IAM refused to the guard since then.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the stack has no role.
+    pub fn guard_refusals(&self, since: jiff::Timestamp) -> Result<Vec<CallEntry>> {
+        let session = self.guard_session()?;
+        let is_denial = |call: &CallEntry| {
+            call.error_code.as_deref().is_some_and(|code| code.contains("AccessDenied") || code.contains("AuthorizationError"))
+        };
+        let mut calls = self.cloud.calls();
+        calls.retain(|call| call.time >= since && call.caller.contains(&session) && is_denial(call));
         Ok(calls)
     }
 

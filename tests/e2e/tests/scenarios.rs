@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
-use reprieve_e2e::scenario::{ALL, OBSERVING, Scenario};
+use reprieve_e2e::scenario::{ALL, LEAST_PRIVILEGE, OBSERVING, Scenario};
 use reprieve_e2e::stage::{Setting, Stage, package};
 use tokio::runtime::Runtime;
 
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     // They share one cloud, and the quotas of its KMS.
     arguments.test_threads = Some(1);
     let (enforcing, observing) = (Shared::new("enforce"), Shared::new("observe"));
-    let mut trials: Vec<Trial> = ALL.into_iter().map(|scenario| enforcing.trial(scenario)).collect();
+    let mut trials: Vec<Trial> = ALL.into_iter().chain([LEAST_PRIVILEGE]).map(|scenario| enforcing.trial(scenario)).collect();
     trials.push(observing.trial(OBSERVING));
     let conclusion = libtest_mimic::run(&arguments, trials);
     enforcing.strike();

@@ -3,11 +3,10 @@
 use anyhow::{Context as _, Result, ensure};
 use reprieve_core::facts::INCIDENT_HOLD_TAG;
 use reprieve_core::{CallOutcome, Decision, Phase};
-use reprieve_localcloud::CallFault;
 use serde_json::{Value, json};
 
 use super::approval::names_change;
-use super::proof::{ANSWER_WAIT, Answered, Observation, is_remedial, key_id};
+use super::proof::{ANSWER_WAIT, Answered, Observation, is_remedial};
 use crate::evidence::StoredRecord;
 use crate::stage::Stage;
 use crate::stage::seal::window;
@@ -51,21 +50,15 @@ fn never_enabled(stage: &Stage, key: &str, seen: &mut Observation) -> Result<()>
     Ok(())
 }
 
-/// A call is refused: it leaves a record, and nothing else happens.
+/// IAM refuses a call: it leaves a record, and nothing else happens.
 ///
 /// CloudTrail may name no key in the record of a refused call, so the audit record is found by the id of the event.
 pub(crate) async fn refused(stage: &Stage) -> Result<Observation> {
-    let mallory = &stage.people.mallory;
     let key = stage.people.pat.create_key("backups").await?;
-    let mut refusal = CallFault::refuse("kms", "ScheduleKeyDeletion", 400, "AccessDeniedException").on_key(key_id(&key));
-    if let Some(answer) = &mut refusal.answer {
-        let why = "because no identity-based policy allows the kms:ScheduleKeyDeletion action";
-        answer.message = format!("User: {} is not authorized to perform: kms:ScheduleKeyDeletion on resource: {key} {why}", mallory.arn);
-    }
-    stage.cloud.inject(refusal);
-    ensure!(mallory.schedule_deletion(&key).await.is_err(), "the call was to be refused and was not");
+    ensure!(stage.people.mallory_as_auditor.schedule_deletion(&key).await.is_err(), "the call was to be refused and was not");
     let call = stage.last_call("ScheduleKeyDeletion", &key)?;
-    let refused = stage.cloud.records().into_iter().rfind(|record| record.get("errorCode").is_some());
+    let is_refused = |record: &Value| record.get("errorCode").is_some() && record.get("eventName") == Some(&json!("ScheduleKeyDeletion"));
+    let refused = stage.cloud.records().into_iter().rfind(is_refused);
     let event_id =
         refused.as_ref().and_then(|record| record.get("eventID")).and_then(Value::as_str).context("CloudTrail has no refused call")?;
 

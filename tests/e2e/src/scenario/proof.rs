@@ -91,7 +91,7 @@ pub(crate) struct Answered<'a> {
 
 impl<'a> Answered<'a> {
     /// Waits for the answer to the latest call of this name on a key, and checks what every answer promises: the key's state is what
-    /// the caller reads, records are complete and in order, nothing waits in the dead-letter queue.
+    /// the caller reads, records are complete and in order, nothing waits in the dead-letter queue, and IAM refused the guard nothing.
     pub(crate) async fn to(stage: &'a Stage, operation: &'static str, key: &'a str) -> Result<Self> {
         let call = stage.last_call(operation, key)?;
         let record = outcome(stage, key, operation).await?;
@@ -102,6 +102,9 @@ impl<'a> Answered<'a> {
         check_records(&mut seen, &records, &record);
         let dead = stage.dead_letters().await?;
         seen.demand(dead == 0, || format!("{dead} message(s) wait in the dead-letter queue"));
+        for refused in stage.guard_refusals(call.time)? {
+            seen.problems.push(format!("IAM refused {}:{} to the guard: does the template lack it?", refused.service, refused.operation));
+        }
         Ok(Self { stage, key, call, record, seen })
     }
 

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use reprieve_core::{Status, StepResult};
 use serde_json::Value;
 
+use super::privilege;
 use super::proof::{Answered, Observation, is_remedial};
 use crate::stage::Stage;
 use crate::stage::people::OTHER_REGION;
@@ -16,7 +17,8 @@ pub(crate) async fn deletion(stage: &Stage) -> Result<Observation> {
     Ok(answered.given_back().await?.usable(true).await.seen)
 }
 
-/// A deletion is scheduled where the guard is in mode `observe`: it decides, records and tells, and touches nothing.
+/// A deletion is scheduled where the guard is in mode `observe`: it decides, records and tells, and touches nothing; nor could
+/// it, for its role may not.
 pub(crate) async fn observed(stage: &Stage) -> Result<Observation> {
     let key = stage.people.pat.create_key("not guarded yet").await?;
     stage.people.mallory.schedule_deletion(&key).await?;
@@ -27,6 +29,7 @@ pub(crate) async fn observed(stage: &Stage) -> Result<Observation> {
     answered.seen.demand(planned, || format!("the record does not say what would have been done: {:?}", answered.record.steps));
     let acts = stage.guard_calls(&key)?.into_iter().filter(|call| is_remedial(&call.operation)).count();
     answered.seen.demand(acts == 0, || format!("the guard made {acts} calls that change the key"));
+    answered.seen.problems.extend(privilege::in_mode_observe(stage, &key).await?);
     answered.seen.observed.push_str(", told");
     Ok(answered.seen)
 }

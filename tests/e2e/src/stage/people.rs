@@ -27,6 +27,8 @@ pub struct People {
     pub pat: Person,
     /// Has stolen a developer's credentials.
     pub mallory: Person,
+    /// The same Mallory, signed in with a role that may only look at keys.
+    pub mallory_as_auditor: Person,
     /// Approves changes; she alone may sign with the approval key.
     pub alice: Person,
     /// The same Alice, signed in as a platform engineer.
@@ -53,6 +55,7 @@ impl People {
         Ok(Self {
             pat: sign_in("PlatformEngineer", "pat").await?,
             mallory: sign_in("Developer", ATTACKER).await?,
+            mallory_as_auditor: sign_in("Auditor", ATTACKER).await?,
             alice: sign_in("KeyApprover", "alice").await?,
             alice_as_engineer: sign_in("PlatformEngineer", "alice").await?,
             rosa: sign_in("IncidentResponder", "rosa").await?,

@@ -27,13 +27,14 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::Response;
 use jiff::Timestamp;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use self::answer::{Answer, Refusal};
 use self::call::Call;
-use self::caller::{Caller, Principal};
+use self::caller::{Caller, Principal, SessionCredentials};
 use self::cloudtrail::Recorded;
 use self::events::{Event, EventBus};
 use self::faults::{CallFaults, Hit, Phase, Target};

@@ -43,7 +43,8 @@ impl Upstream {
     /// Passes a call on, unchanged but for what belongs to the connection and its transport.
     pub(crate) async fn forward(&self, incoming: &Incoming) -> Result<Answer, LocalCloudError> {
         let mut headers = incoming.headers.clone();
-        for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::EXPECT] {
+        // The length stays: it may be signed, even where it is 0 and would be left out.
+        for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::EXPECT] {
             headers.remove(name);
         }
         // The proxy stands where the TLS endpoints of AWS are: policies that refuse `aws:SecureTransport` false let calls pass here too.
