@@ -21,8 +21,9 @@ use serde_json::Value;
 /// The guard on AWS.
 type AwsGuard = Guard<KmsKeyControl, DynamoLedger, S3AuditSink, SnsNoticeSink, SystemClock, EmfMeter>;
 
-/// How long a step is tried again inside one invocation, before it is left to the next delivery.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a step is tried again inside one invocation, before it is left to the next delivery. Short: whoever waits in a batch holds up
+/// events that wait in the queue.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How many keys are worked on at the same time.
 const CONCURRENCY: usize = 10;

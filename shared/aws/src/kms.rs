@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::Builder;
-use aws_sdk_kms::config::retry::RetryPartition;
+use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::error::SdkError;
 use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, OriginType};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -42,25 +42,27 @@ impl Default for Quotas {
     }
 }
 
-/// A client for each kind of call. After a throttled answer a client slows all its calls down; apart from each other, a quota that
-/// somebody else uses up (enabling, say) cannot hold back another (cancelling, which alone keeps a key from being lost).
+/// A client for looking, which the SDK slows down after a throttled answer, and one for acting, which it leaves alone.
+///
+/// An act keeps its own pace, and the engine tries it again at that pace. Were the SDK to wait and retry below it, calls that fail (because
+/// somebody uses up the quota of enabling, say) would hold up those that alone keep a key from being lost: measured with every `EnableKey`
+/// throttled, 29 of 50 deletions were still pending after a minute.
 #[derive(Debug, Clone)]
 pub(crate) struct KmsClients {
     pub(crate) look: Client,
-    cancel: Client,
-    enable: Client,
+    act: Client,
 }
 
 impl KmsClients {
     pub(crate) fn new(config: &SdkConfig) -> Self {
-        let apart = |name| Client::from_conf(Builder::from(config).retry_partition(RetryPartition::new(name)).build());
-        Self { look: apart("kms-look"), cancel: apart("kms-cancel"), enable: apart("kms-enable") }
+        let act = Builder::from(config).retry_config(RetryConfig::disabled()).build();
+        Self { look: Client::new(config), act: Client::from_conf(act) }
     }
 
-    /// One client for all, with scripted answers.
+    /// One client for both, with scripted answers.
     #[cfg(test)]
     pub(crate) fn scripted(client: &Client) -> Self {
-        Self { look: client.clone(), cancel: client.clone(), enable: client.clone() }
+        Self { look: client.clone(), act: client.clone() }
     }
 }
 
@@ -105,20 +107,20 @@ impl KeyControl for KmsKeyControl {
 
     async fn cancel_deletion(&self, key: &KeyArn) -> Result<(), CallError> {
         self.cancel_pace.turn().await;
-        self.clients.cancel.cancel_key_deletion().key_id(key.as_str()).send().await.map_err(sorted("kms:CancelKeyDeletion"))?;
+        self.clients.act.cancel_key_deletion().key_id(key.as_str()).send().await.map_err(sorted("kms:CancelKeyDeletion"))?;
         Ok(())
     }
 
     async fn enable(&self, key: &KeyArn) -> Result<(), CallError> {
         self.enable_pace.turn().await;
-        self.clients.enable.enable_key().key_id(key.as_str()).send().await.map_err(sorted("kms:EnableKey"))?;
+        self.clients.act.enable_key().key_id(key.as_str()).send().await.map_err(sorted("kms:EnableKey"))?;
         Ok(())
     }
 
     async fn enable_rotation(&self, key: &KeyArn, period_days: Option<u32>) -> Result<(), CallError> {
         let call = "kms:EnableKeyRotation";
         let days = period_days.map(i32::try_from).transpose().map_err(|_| senseless(call, "the rotation period is out of range"))?;
-        let request = self.clients.enable.enable_key_rotation().key_id(key.as_str()).set_rotation_period_in_days(days);
+        let request = self.clients.act.enable_key_rotation().key_id(key.as_str()).set_rotation_period_in_days(days);
         request.send().await.map_err(sorted(call))?;
         Ok(())
     }

@@ -121,9 +121,20 @@ async fn each_call_sorts_its_errors_and_says_its_name() {
 
 #[tokio::test(start_paused = true)]
 async fn two_bad_answers_are_followed_by_a_third_attempt() {
-    let rule = mock!(Client::enable_key).sequence().http_status(503, None).times(2).output(|| EnableKeyOutput::builder().build()).build();
-    keys(&[&rule]).enable(&key()).await.unwrap();
+    let tags = || ListResourceTagsOutput::builder().build();
+    let rule = mock!(Client::list_resource_tags).sequence().http_status(503, None).times(2).output(tags).build();
+    assert_eq!(keys(&[&rule]).tags(&key()).await, Ok(Tags::new()));
     assert_eq!(rule.num_calls(), 3);
+}
+
+/// The engine tries an act again, at its pace; nothing below it does.
+#[tokio::test]
+async fn an_act_is_one_request() {
+    let config =
+        SdkConfig::builder().behavior_version(aws_sdk_kms::config::BehaviorVersion::latest()).retry_config(RetryConfig::adaptive()).build();
+    let clients = KmsClients::new(&config);
+    assert_eq!(clients.act.config().retry_config().unwrap().max_attempts(), 1);
+    assert_eq!(clients.look.config().retry_config().unwrap().max_attempts(), 3);
 }
 
 #[tokio::test(start_paused = true)]
