@@ -117,8 +117,10 @@ fn report(event: &Event, handled: Handled) -> Option<String> {
             tracing::info!(event_id = %event.id, event = %event.name, key, "event was answered before");
             None
         }
-        Handled::Retry { reason, .. } => {
-            tracing::warn!(event_id = %event.id, event = %event.name, key, reason, "event is still open and will be tried again");
+        Handled::Retry { reason, record } => {
+            // Where the audit store could not be written, this line is what tells what was done.
+            let done = record.as_ref().map(|record| (record.status, &record.steps));
+            tracing::warn!(event_id = %event.id, event = %event.name, key, reason, ?done, "event is still open and will be tried again");
             Some(reason)
         }
     }
