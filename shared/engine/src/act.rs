@@ -3,6 +3,7 @@
 //! Steps are idempotent. "The state does not allow it" is answered by looking: KMS is eventually consistent, and somebody else may
 //! have been quicker. What is worth trying again is tried again within the patience, then left to the next delivery.
 
+use std::future::Future;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -33,14 +34,19 @@ pub async fn carry_out(step: &Step, keys: &impl KeyControl, clock: &impl Clock, 
 /// Tries a step, and gives up waiting for its answer when the time is over: the call may still take effect.
 async fn try_until(step: &Step, keys: &impl KeyControl, clock: &impl Clock, until: Timestamp) -> StepResult {
     let time_is_up = || StepResult::FailedForNow { error: format!("{}: no answer before the invocation's time was up", step.name()) };
-    let Ok(left) = Duration::try_from(until.duration_since(clock.now())) else { return time_is_up() };
-    clock.within(left, try_once(step, keys)).await.unwrap_or_else(time_is_up)
+    answered_by(until, clock, try_once(step, keys)).await.unwrap_or_else(time_is_up)
+}
+
+/// Waits for an answer until then; asks nothing when the time is over already.
+async fn answered_by<F: Future + Send>(until: Timestamp, clock: &impl Clock, answer: F) -> Option<F::Output> {
+    let left = Duration::try_from(until.duration_since(clock.now())).ok()?;
+    clock.within(left, answer).await
 }
 
 /// Returns the steps of a plan that was decided and not carried out.
 #[must_use]
-pub fn not_carried_out(plan: &Plan, result: &StepResult) -> Vec<StepOutcome> {
-    plan.steps.iter().map(|step| StepOutcome { step: step.clone(), result: result.clone(), at: None }).collect()
+pub fn not_carried_out(plan: &Plan) -> Vec<StepOutcome> {
+    plan.steps.iter().map(|step| StepOutcome { step: step.clone(), result: StepResult::NotCarriedOut, at: None }).collect()
 }
 
 async fn try_once(step: &Step, keys: &impl KeyControl) -> StepResult {
@@ -90,12 +96,19 @@ fn by_state(step: &Step, description: &KeyDescription, error: &CallError) -> Ste
     }
 }
 
-/// Looks whether the key is as the plan wanted it. `None` where it cannot be seen.
-pub async fn verify(key: &KeyArn, plan: &Plan, keys: &impl KeyControl, clock: &impl Clock, patience: Duration) -> Option<KeyState> {
-    let give_up_at = clock.now().checked_add(patience).unwrap_or(Timestamp::MAX);
+/// Looks whether the key is as the plan wanted it. `None` where it cannot be seen before `until`.
+pub async fn verify(
+    key: &KeyArn,
+    plan: &Plan,
+    keys: &impl KeyControl,
+    clock: &impl Clock,
+    patience: Duration,
+    until: Timestamp,
+) -> Option<KeyState> {
+    let give_up_at = clock.now().checked_add(patience).unwrap_or(Timestamp::MAX).min(until);
     let mut pause = FIRST_PAUSE;
     loop {
-        let state = keys.describe(key).await.ok()?.state;
+        let state = answered_by(until, clock, keys.describe(key)).await?.ok()?.state;
         if is_target(plan, &state) || clock.now().checked_add(pause).unwrap_or(Timestamp::MAX) > give_up_at {
             return Some(state);
         }

@@ -245,7 +245,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
             }
             Decision::Remedy { ref plan, .. } => {
                 complain(self.note_case(key, &facts, &self.case(&work, threat, &decision)).await, "the case could not be opened");
-                let steps = act::not_carried_out(plan, &StepResult::NotCarriedOut);
+                let steps = act::not_carried_out(plan);
                 let record = self.outcome(&work, decision, steps, Status::Observed);
                 self.conclude(&work, record, true).await
             }
@@ -274,6 +274,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
     /// Carries out a plan. The ledger is written beside the calls, never before a key is safe.
     async fn remedy(&self, work: &Work<'_>, key: &KeyArn, threat: Threat, facts: &KeyFacts, decision: Decision, plan: &Plan) -> Handled {
         let Ports { keys, ledger, clock, .. } = &self.ports;
+        let act_until = work.delivery.act_until();
         let mut case = self.case(work, threat, &decision);
         case.cancelled_at = facts.case().and_then(|case| case.cancelled_at);
         let mut steps: Vec<StepOutcome> = Vec::with_capacity(plan.steps.len());
@@ -282,10 +283,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                 steps.push(StepOutcome { step: step.clone(), result: StepResult::NotReached, at: None });
                 continue;
             }
-            let (step, noted) = join!(
-                act::carry_out(step, keys, clock, self.settings.patience, work.delivery.act_until()),
-                self.note_case(key, facts, &case)
-            );
+            let (step, noted) =
+                join!(act::carry_out(step, keys, clock, self.settings.patience, act_until), self.note_case(key, facts, &case));
             complain(noted, "the case could not be noted");
             if matches!(step.step, Step::CancelKeyDeletion { .. }) && step.result == StepResult::Done {
                 case.cancelled_at = step.at;
@@ -295,7 +294,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         let status = Status::of_steps(&steps);
         let settled = !Status::is_open(&steps);
         let (state_after, noted) = join!(
-            async { if status == Status::Success { act::verify(key, plan, keys, clock, self.settings.patience).await } else { None } },
+            async {
+                if status == Status::Success { act::verify(key, plan, keys, clock, self.settings.patience, act_until).await } else { None }
+            },
             async {
                 match status {
                     Status::Success | Status::DoesNotExist => ledger.close_case(key).await,

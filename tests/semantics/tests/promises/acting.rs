@@ -8,9 +8,9 @@ use reprieve_engine::{Claim, Clock as _, Delivery, Handled, Intent, Ledger as _}
 use reprieve_semantics::repository_path;
 use reprieve_test_support::event::{disable, disable_rotation, schedule, time};
 use reprieve_test_support::world::{LEASE, settled};
-use reprieve_test_support::{Effect, FakeKey, Terms, World, finish, guard, key, sealed_approval};
+use reprieve_test_support::{Effect, FakeKey, Terms, World, finish, guard, key, sealed_approval, world_with_key};
 
-use crate::{denied, no_answer, world_with_key};
+use crate::{denied, no_answer};
 
 /// P18: a key that was disabled without approval is enabled again.
 #[test]
@@ -174,4 +174,19 @@ fn nothing_is_begun_when_the_time_is_up() {
 
     assert_eq!(world.settle(&event).status, Status::Success);
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
+}
+
+/// P43: the last look, whether the key is back, is not waited for beyond that time either.
+#[test]
+fn the_last_look_leaves_time_for_the_outcome() {
+    let (world, key) = world_with_key();
+    world.keys.disable(&key).unwrap();
+    let still_disabled = world.keys.find(&key).unwrap().description();
+    world.keys.change(&key, |key| key.stale = Some((still_disabled, 20)));
+    let now = world.clock.now();
+    let hurried = Delivery { received_at: now, count: 1, stopped_at: now + SignedDuration::from_millis(3500) };
+    let answer = finish(world.guard.handle(&disable(&key).build(), hurried)).unwrap();
+    let record = settled(&answer).unwrap();
+    assert_eq!((record.status, record.remediate_ms), (Status::Success, None));
+    assert!(world.clock.now() <= now + SignedDuration::from_millis(500), "{}", world.clock.now());
 }
