@@ -352,6 +352,7 @@ where
 fn unreadable(what: impl Into<String>) -> CallError {
     CallError::Rejected { call: "dynamodb:Item", message: what.into() }
 }
+
 #[cfg(test)]
 #[path = "ledger_tests.rs"]
 mod tests;

@@ -96,9 +96,9 @@ impl LocalCloud {
         let handle = runtime.handle().clone();
         let started = handle.spawn(Self::start_inside(options)).await;
         match started {
-            Ok(Ok(parts)) => {
-                let Parts { proxy, emulator, endpoint_url, folder, account, region } = parts;
-                Ok(Self { runtime: Some(runtime), proxy, emulator, endpoint_url, folder, account, region })
+            Ok(Ok(mut cloud)) => {
+                cloud.runtime = Some(runtime);
+                Ok(cloud)
             }
             Ok(Err(error)) => {
                 runtime.shutdown_background();
@@ -111,7 +111,7 @@ impl LocalCloud {
         }
     }
 
-    async fn start_inside(mut options: Options) -> Result<Parts, LocalCloudError> {
+    async fn start_inside(mut options: Options) -> Result<Self, LocalCloudError> {
         let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(LocalCloudError::Listen)?;
         let address = listener.local_addr().map_err(LocalCloudError::Listen)?;
         let endpoint_url = format!("http://{address}");
@@ -146,7 +146,7 @@ impl LocalCloud {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         tokio::spawn(Arc::clone(&proxy).serve(listener));
-        Ok(Parts { proxy, emulator, endpoint_url, folder: run_folder, account: options.account, region: options.region })
+        Ok(Self { runtime: None, proxy, emulator, endpoint_url, folder: run_folder, account: options.account, region: options.region })
     }
 
     /// Returns the address for AWS clients, such as `http://127.0.0.1:40213`.
@@ -364,15 +364,6 @@ impl Drop for LocalCloud {
             runtime.shutdown_background();
         }
     }
-}
-
-struct Parts {
-    proxy: Arc<Proxy>,
-    emulator: Emulator,
-    endpoint_url: String,
-    folder: PathBuf,
-    account: String,
-    region: String,
 }
 
 /// Tells the local clouds of one process apart.

@@ -27,7 +27,7 @@ pub use journal::{Call, Entry, Journal};
 pub use keys::{FakeKey, FakeKeyControl};
 pub use ledger::FakeLedger;
 pub use sinks::{FakeAuditSink, FakeMeter, FakeNoticeSink};
-pub use world::{GuardBuilder, TestGuard, World, guard};
+pub use world::{GuardBuilder, TestGuard, World, guard, world_with_key};
 
 /// How often a future is polled before it counts as stuck. The fakes yield about once a call.
 const POLLS: usize = 100_000;

@@ -11,7 +11,7 @@ use reprieve_engine::{Clock as _, Delivery, Guard, Handled, Ports, Settings, Swe
 
 use crate::approval::{approval_keys, approval_tags};
 use crate::clock::FakeClock;
-use crate::event::{ACCOUNT, RECEIVED_AT, REGION, remediator_role, time};
+use crate::event::{ACCOUNT, RECEIVED_AT, REGION, key, remediator_role, time};
 use crate::faults::{FailOnCall, Faults};
 use crate::finish;
 use crate::journal::Journal;
@@ -76,6 +76,18 @@ pub fn domain() -> Domain {
 #[derive(Debug)]
 pub struct GuardBuilder {
     settings: Settings,
+}
+
+/// Returns a world with one enabled key.
+///
+/// # Panics
+/// Never: the key's id is well formed.
+#[must_use]
+pub fn world_with_key() -> (World, KeyArn) {
+    let world = guard().build();
+    let key = key("1234abcd-12ab-34cd-56ef-1234567890ab");
+    world.keys.create(&key);
+    (world, key)
 }
 
 /// Begins a guard that enforces, in the tests' account and Region, with the shipped policies.

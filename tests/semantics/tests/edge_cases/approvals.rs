@@ -7,9 +7,9 @@ use reprieve_core::{ApprovalFinding, KeyState, Policy, Severity, Status};
 use reprieve_engine::{CallError, Ledger as _};
 use reprieve_test_support::approval::approval_tags;
 use reprieve_test_support::event::{schedule, time};
-use reprieve_test_support::{Terms, finish, guard, key, sealed_approval};
+use reprieve_test_support::{Terms, finish, guard, key, sealed_approval, world_with_key};
 
-use crate::{assert_given_back, schedule_and_settle, world_with_key};
+use crate::{assert_given_back, schedule_and_settle};
 
 /// Edge case 7, P11: an approval on the primary alone does not cover its replica, not even when its tags are copied.
 #[test]

@@ -6,9 +6,9 @@ use reprieve_engine::{CallError, Clock as _, Handled};
 use reprieve_test_support::event::{EVENT_TIME, REMEDIATOR_ROLE, disable, event, remediator, schedule, session, time};
 use reprieve_test_support::ledger::Progress;
 use reprieve_test_support::world::{LEASE, settled};
-use reprieve_test_support::{Effect, World, guard, key};
+use reprieve_test_support::{Effect, World, guard, key, world_with_key};
 
-use crate::{assert_given_back, schedule_and_settle, world_with_key};
+use crate::{assert_given_back, schedule_and_settle};
 
 fn throttled() -> CallError {
     CallError::Throttled { call: "kms:EnableKey", message: "ThrottlingException".to_owned() }

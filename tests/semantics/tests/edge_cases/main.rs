@@ -9,16 +9,8 @@ mod parsing;
 mod restoring;
 
 use reprieve_core::{KeyArn, KeyState, Record, StepResult};
+use reprieve_test_support::World;
 use reprieve_test_support::event::schedule;
-use reprieve_test_support::{World, guard, key};
-
-/// Returns a world with one enabled key.
-fn world_with_key() -> (World, KeyArn) {
-    let world = guard().build();
-    let key = key("1234abcd-12ab-34cd-56ef-1234567890ab");
-    world.keys.create(&key);
-    (world, key)
-}
 
 /// Asserts that the key was given back by the two usual steps.
 #[track_caller]

@@ -5,9 +5,9 @@ use reprieve_core::facts::INCIDENT_HOLD_TAG;
 use reprieve_core::{EventForm, Inventory, KeyArn, KeyState, Serving, Severity, Status, StepResult};
 use reprieve_engine::Handled;
 use reprieve_test_support::event::{disable, event, schedule, time};
-use reprieve_test_support::{FakeKey, World, guard, key};
+use reprieve_test_support::{FakeKey, World, guard, key, world_with_key};
 
-use crate::{assert_given_back, schedule_and_settle, world_with_key};
+use crate::{assert_given_back, schedule_and_settle};
 
 /// Edge case 6, P34: the same multi-Region key id in two Regions is two cases, by full ARN.
 #[test]

@@ -3,9 +3,9 @@
 use reprieve_core::policy::SHIPPED_SCHEMA;
 use reprieve_core::{Actor, ApprovalFinding, Details, KeyState, Policy, Severity, Status, Target};
 use reprieve_test_support::event::{disable, event, schedule, time};
-use reprieve_test_support::{Effect, FakeKey, Terms, guard, key, sealed_approval};
+use reprieve_test_support::{Effect, FakeKey, Terms, guard, key, sealed_approval, world_with_key};
 
-use crate::{no_answer, world_with_key};
+use crate::no_answer;
 
 /// P3: tags that cannot be read hold no approval, though one is there.
 #[test]

@@ -10,17 +10,8 @@ mod sweeping;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use reprieve_core::KeyArn;
 use reprieve_engine::CallError;
 use reprieve_semantics::repository_path;
-use reprieve_test_support::{World, guard, key};
-
-fn world_with_key() -> (World, KeyArn) {
-    let world = guard().build();
-    let key = key("1234abcd-12ab-34cd-56ef-1234567890ab");
-    world.keys.create(&key);
-    (world, key)
-}
 
 fn no_answer() -> CallError {
     CallError::Unavailable { call: "any", message: "connection reset".to_owned() }

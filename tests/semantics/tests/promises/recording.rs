@@ -6,7 +6,9 @@ use reprieve_engine::{CallError, Handled};
 use reprieve_test_support::Effect;
 use reprieve_test_support::event::{event, schedule, session, time};
 
-use crate::{no_answer, world_with_key};
+use reprieve_test_support::world_with_key;
+
+use crate::no_answer;
 
 /// P31: an outcome that could not be written brings the event back, and the key stays rescued.
 #[test]

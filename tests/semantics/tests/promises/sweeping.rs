@@ -7,9 +7,9 @@ use reprieve_core::facts::{INCIDENT_HOLD_TAG, Rotation};
 use reprieve_core::{KeyArn, KeyState, Mode, Serving};
 use reprieve_engine::{CallError, Handled, Ledger as _};
 use reprieve_test_support::event::{disable, event, schedule};
-use reprieve_test_support::{Effect, Terms, finish, guard, key, sealed_approval};
+use reprieve_test_support::{Effect, Terms, finish, guard, key, sealed_approval, world_with_key};
 
-use crate::{denied, no_answer, world_with_key};
+use crate::{denied, no_answer};
 
 /// P35: what no event announced, the sweep finds, answers, and counts as lost.
 #[test]
