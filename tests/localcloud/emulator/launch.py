@@ -26,9 +26,11 @@ os.environ["GATEWAY_PORT"] = str(listener.getsockname()[1])
 from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
 from ministack import app as emulator  # noqa: E402
-from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: E402
+from ministack.core import iam_evaluator, lambda_runtime  # noqa: E402
 from ministack.core.responses import request_scope  # noqa: E402
 from ministack.services import eventbridge, iam, kms, lambda_svc, scheduler, sqs, sts  # noqa: E402
+
+import authorization  # noqa: E402
 
 LOG_FOLDER = os.environ["REPRIEVE_LAMBDA_LOGS"]
 
@@ -123,19 +125,7 @@ def may_reach(target, event, rule):
     return iam_evaluator.evaluate(context, policies).decision == "Allow"
 
 
-original_s3_context = iam_actions.s3_service_context
-
-
-def s3_context(iam_action, query_params, path="", headers=None):
-    """Adds the condition key `s3:if-none-match`, which the emulator does not know, to those of a write."""
-    context = original_s3_context(iam_action, query_params, path, headers)
-    value = (headers or {}).get("if-none-match")
-    if iam_action == "s3:PutObject" and value:
-        context["s3:if-none-match"] = value
-    return context
-
-
-iam_actions.s3_service_context = s3_context
+authorization.install()
 eventbridge._invoke_target = invoke_target
 lambda_runtime.execution_credentials = execution_credentials
 lambda_svc.execution_credentials = execution_credentials

@@ -15,10 +15,12 @@ use tokio::sync::broadcast;
 use crate::error::LocalCloudError;
 use crate::process::{Emulator, Launch};
 use crate::proxy::Proxy;
+use crate::proxy::calendars::Calendar;
 use crate::proxy::caller::{Principal, SessionCredentials};
 use crate::proxy::events::Event;
 use crate::proxy::faults::{CallFault, EventFault};
 use crate::proxy::kms::KeyState;
+use crate::proxy::lookup::LookupWindow;
 use crate::proxy::timeline::{Activity, CallEntry, EventEntry};
 use crate::venv::{self, Progress};
 
@@ -38,8 +40,10 @@ pub struct Options {
     /// user or session of the local cloud, as Lambda functions are by their execution roles. EventBridge may write to a queue
     /// only if the queue's policy allows it, and Scheduler may start a function only if the role of the schedule does.
     ///
+    /// A key policy binds everybody, the root user among them, and is asked for each use of the key.
+    ///
     /// Not asked, other than on AWS: the role with which Lambda polls a queue and writes logs; `s3:PutObjectRetention` of a
-    /// `PutObject` that carries Object Lock headers; and resource policies where the root user calls, whom nothing denies here.
+    /// `PutObject` that carries Object Lock headers; and resource policies but those of keys where the root user calls.
     pub enforce_iam: bool,
     /// How long the emulator may take to come up.
     pub startup_timeout: Duration,
@@ -244,7 +248,23 @@ impl LocalCloud {
         self.proxy.bus.clear_faults();
     }
 
-    /// Switches the request quotas of KMS on or off.
+    /// Makes a Change Calendar of Systems Manager, or replaces it: by name in the cloud's account and Region, or by the ARN of
+    /// its document.
+    pub fn set_calendar(&self, name: &str, calendar: Calendar) {
+        self.proxy.set_calendar(name, calendar);
+    }
+
+    /// Removes all Change Calendars, so that naming one is an error.
+    pub fn clear_calendars(&self) {
+        self.proxy.calendars().clear();
+    }
+
+    /// Says which records `LookupEvents` finds; by default those of the last 90 days, at once.
+    pub fn set_lookup_window(&self, window: LookupWindow) {
+        self.proxy.set_lookup_window(window);
+    }
+
+    /// Switches the request quotas of KMS and CloudTrail on or off.
     pub fn switch_quotas(&self, on: bool) {
         self.proxy.quotas().switch(on);
     }

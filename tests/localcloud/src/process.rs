@@ -13,7 +13,9 @@ use serde_json::Value;
 
 use crate::error::LocalCloudError;
 
-const LAUNCHER: &str = include_str!("../emulator/launch.py");
+/// The launcher and the modules that it imports, by file name.
+const SCRIPTS: [(&str, &str); 2] =
+    [("launch.py", include_str!("../emulator/launch.py")), ("authorization.py", include_str!("../emulator/authorization.py"))];
 
 /// How long a child may take to end by itself before it is killed.
 const GRACE: Duration = Duration::from_millis(1_500);
@@ -50,13 +52,15 @@ impl Emulator {
         };
         let state = launch.folder.join("state");
         std::fs::create_dir_all(&state).map_err(file(&state))?;
-        let script = launch.folder.join("launch.py");
-        std::fs::write(&script, LAUNCHER).map_err(file(&script))?;
+        for (name, text) in SCRIPTS {
+            let script = launch.folder.join(name);
+            std::fs::write(&script, text).map_err(file(&script))?;
+        }
         let log = launch.folder.join("emulator.log");
         let log_file = File::create(&log).map_err(file(&log))?;
 
         let mut command = Command::new(launch.interpreter);
-        command.arg(&script).current_dir(launch.folder).env_clear();
+        command.arg(launch.folder.join("launch.py")).current_dir(launch.folder).env_clear();
         for name in ["PATH", "HOME", "LANG", "LD_LIBRARY_PATH"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);

@@ -78,6 +78,17 @@ impl Answer {
         Self { status, headers, body: body.into() }
     }
 
+    /// Says something in JSON that the emulator has no answer for.
+    pub(crate) fn said(call: &Call, members: &Value) -> Self {
+        let content_type = if call.protocol == Protocol::Json10 { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Ok(value) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
+            headers.insert("x-amzn-requestid", value);
+        }
+        Self { status: StatusCode::OK, headers, body: members.to_string().into() }
+    }
+
     /// Replaces the body by other JSON members.
     pub(crate) fn with_members(mut self, members: &Value) -> Self {
         self.headers.remove(header::CONTENT_LENGTH);

@@ -155,6 +155,7 @@ fn service_of_target(prefix: &str) -> &str {
         "TrentService" => "kms",
         "AWSEvents" => "events",
         "AmazonSQS" => "sqs",
+        "AmazonSSM" => "ssm",
         name if name.starts_with("CloudTrail") => "cloudtrail",
         name if name.starts_with("Logs_") => "logs",
         name if name.starts_with("GraniteService") => "monitoring",

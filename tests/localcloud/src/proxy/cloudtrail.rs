@@ -50,7 +50,16 @@ const READS: &[&str] = &[
     "VerifyMac",
 ];
 
-/// Returns the `eventSource` of a call that CloudTrail records as a write.
+/// Reads that are recorded all the same, because who signed what is worth a question.
+const RECORDED_READS: &[&str] = &["Sign", "Verify"];
+
+/// Tells whether an operation changes nothing.
+#[must_use]
+pub(crate) fn is_read(operation: &str) -> bool {
+    ["Get", "List", "Describe"].iter().any(|verb| operation.starts_with(verb)) || READS.contains(&operation)
+}
+
+/// Returns the `eventSource` of a call that is recorded here: management writes, and signatures.
 #[must_use]
 pub(crate) fn recorded_source(call: &Call) -> Option<&'static str> {
     let source = match call.service.as_str() {
@@ -63,10 +72,8 @@ pub(crate) fn recorded_source(call: &Call) -> Option<&'static str> {
         _ => return None,
     };
     let operation = call.operation.as_str();
-    let reads = ["Get", "List", "Describe"].iter().any(|verb| operation.starts_with(verb))
-        || READS.contains(&operation)
-        || DATA_EVENTS.contains(&operation);
-    (!reads && !operation.is_empty()).then_some(source)
+    let recorded = !is_read(operation) || (source == "kms.amazonaws.com" && RECORDED_READS.contains(&operation));
+    (recorded && !operation.is_empty() && !DATA_EVENTS.contains(&operation)).then_some(source)
 }
 
 /// Makes the record of a call.
@@ -97,7 +104,7 @@ pub(crate) fn record(source: &str, recorded: &Recorded<'_>) -> Value {
     set("responseElements", if error.is_some() { Value::Null } else { response_elements(call, answer) });
     set("requestID", json!(answer.request_id()));
     set("eventID", json!(event_id));
-    set("readOnly", json!(false));
+    set("readOnly", json!(is_read(&call.operation)));
     if call.service == "kms"
         && let Some(resources) = resources(call, answer, caller, *key_arn)
     {
@@ -129,12 +136,43 @@ fn api_version(service: &str) -> Option<&'static str> {
     }
 }
 
+/// Members of requests that no record shows.
+const LEFT_OUT: &[&str] =
+    &["encryptedKeyMaterial", "grantTokens", "importToken", "keyStorePassword", "message", "signature", "xksProxyAuthenticationCredential"];
+
+/// What KMS writes into a record where the request left it out.
+fn defaults(call: &Call) -> Vec<(&'static str, Value)> {
+    match call.operation.as_str() {
+        "CreateKey" => {
+            let spec = call.text("KeySpec").or_else(|| call.text("CustomerMasterKeySpec")).unwrap_or("SYMMETRIC_DEFAULT");
+            vec![
+                ("tags", json!([])),
+                ("keyUsage", json!("ENCRYPT_DECRYPT")),
+                ("description", json!("")),
+                ("origin", json!("AWS_KMS")),
+                ("multiRegion", json!(false)),
+                ("keySpec", json!(spec)),
+                ("customerMasterKeySpec", json!(spec)),
+                ("bypassPolicyLockoutSafetyCheck", json!(false)),
+            ]
+        }
+        "ReplicateKey" => vec![("description", json!("")), ("bypassPolicyLockoutSafetyCheck", json!(false))],
+        "Sign" | "Verify" => vec![("messageType", json!("RAW"))],
+        _ => Vec::new(),
+    }
+}
+
 /// The request in CloudTrail's spelling, without what is secret.
 fn request_parameters(call: &Call) -> Value {
     let mut parameters = input::camel_case(&call.input);
     if let Some(members) = parameters.as_object_mut() {
-        for secret in ["encryptedKeyMaterial", "importToken", "keyStorePassword", "xksProxyAuthenticationCredential"] {
-            members.remove(secret);
+        for left_out in LEFT_OUT {
+            members.remove(*left_out);
+        }
+        if call.service == "kms" {
+            for (name, value) in defaults(call) {
+                members.entry(name).or_insert(value);
+            }
         }
         if let Some(date) = members.get("validTo").and_then(epoch_date) {
             members.insert("validTo".to_owned(), date);

@@ -125,7 +125,56 @@ fn created_key_is_shown_with_its_metadata() {
         }}))
     );
     assert_eq!(record.pointer("/resources/0/ARN"), Some(&json!(KEY)));
-    assert_eq!(record.get("requestParameters"), Some(&Value::Null));
+    assert_eq!(
+        record.get("requestParameters"),
+        Some(&json!({
+            "tags": [], "keyUsage": "ENCRYPT_DECRYPT", "description": "", "origin": "AWS_KMS", "multiRegion": false,
+            "keySpec": "SYMMETRIC_DEFAULT", "customerMasterKeySpec": "SYMMETRIC_DEFAULT", "bypassPolicyLockoutSafetyCheck": false
+        }))
+    );
+}
+
+#[test]
+fn tags_are_recorded_wherever_they_are_set_or_taken() {
+    let tags = json!([{"TagKey": "Department", "TagValue": "IT"}]);
+    let recorded_tags = json!([{"tagKey": "Department", "tagValue": "IT"}]);
+    let table = [
+        ("TagResource", json!({"KeyId": KEY, "Tags": tags}), json!({"keyId": KEY, "tags": recorded_tags})),
+        ("UntagResource", json!({"KeyId": KEY, "TagKeys": ["Dept"]}), json!({"keyId": KEY, "tagKeys": ["Dept"]})),
+        (
+            "ReplicateKey",
+            json!({"KeyId": KEY, "ReplicaRegion": "eu-west-1", "Tags": tags}),
+            json!({"keyId": KEY, "replicaRegion": "eu-west-1", "tags": recorded_tags, "description": "",
+                   "bypassPolicyLockoutSafetyCheck": false}),
+        ),
+        (
+            "CreateKey",
+            json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY", "Description": "d", "Tags": tags}),
+            json!({"keySpec": "ECC_NIST_P256", "customerMasterKeySpec": "ECC_NIST_P256", "keyUsage": "SIGN_VERIFY",
+                   "description": "d", "origin": "AWS_KMS", "multiRegion": false, "tags": recorded_tags,
+                   "bypassPolicyLockoutSafetyCheck": false}),
+        ),
+    ];
+    for (operation, input, expected) in table {
+        let record = recorded(&kms(operation, input), &ok("{}"), Some(KEY));
+        assert_eq!(record.get("requestParameters"), Some(&expected), "{operation}");
+    }
+}
+
+#[test]
+fn signature_is_recorded_as_a_read_without_its_message() {
+    let call = kms("Sign", json!({"KeyId": "alias/a", "Message": "aGk=", "SigningAlgorithm": "ECDSA_SHA_256", "GrantTokens": ["t"]}));
+    let record = recorded(&call, &ok(&format!(r#"{{"KeyId":"{KEY}","Signature":"MEUC"}}"#)), Some(KEY));
+    let expected = [
+        ("eventName", json!("Sign")),
+        ("requestParameters", json!({"keyId": "alias/a", "messageType": "RAW", "signingAlgorithm": "ECDSA_SHA_256"})),
+        ("responseElements", Value::Null),
+        ("readOnly", json!(true)),
+        ("resources", json!([{"accountId": "111122223333", "type": "AWS::KMS::Key", "ARN": KEY}])),
+    ];
+    for (name, value) in expected {
+        assert_eq!(record.get(name), Some(&value), "{name}");
+    }
 }
 
 #[test]
@@ -168,10 +217,11 @@ fn alias_calls_name_alias_and_key() {
 }
 
 #[test]
-fn only_management_writes_of_the_watched_services_are_recorded() {
+fn only_management_writes_of_the_watched_services_and_signatures_are_recorded() {
     let table = [
         ("kms", "ScheduleKeyDeletion", true),
         ("kms", "RevokeGrant", true),
+        ("kms", "Sign", true),
         ("kms", "Encrypt", false),
         ("kms", "DescribeKey", false),
         ("cloudtrail", "StopLogging", true),

@@ -2,6 +2,7 @@
 //!
 //! Thin: reads JSON, calls the proxy, writes JSON.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -13,10 +14,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Proxy;
+use super::calendars::Calendar;
 use super::caller::Principal;
 use super::events::Event;
 use super::faults::{CallFault, EventFault};
 use super::kms::KeyState;
+use super::lookup::LookupWindow;
 use super::timeline::Activity;
 use crate::error::LocalCloudError;
 
@@ -52,6 +55,8 @@ pub(crate) fn routes() -> Router<Arc<Proxy>> {
         .route("/keys/state", post(key_state))
         .route("/keys/expire", post(expire_key))
         .route("/schedules/fire", post(fire_schedule))
+        .route("/calendars", get(calendars).post(set_calendar).delete(clear_calendars))
+        .route("/lookup", post(lookup_window))
         .route("/reset", post(reset))
 }
 
@@ -165,6 +170,33 @@ struct Schedule {
 async fn fire_schedule(State(proxy): Shared, Json(schedule): Json<Schedule>) -> Result<StatusCode, LocalCloudError> {
     proxy.fire_schedule(&schedule.name).await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// A calendar and its name or ARN.
+#[derive(Deserialize)]
+struct NamedCalendar {
+    name: String,
+    #[serde(flatten)]
+    calendar: Calendar,
+}
+
+async fn calendars(State(proxy): Shared) -> Json<BTreeMap<String, Calendar>> {
+    Json(proxy.calendars().list())
+}
+
+async fn set_calendar(State(proxy): Shared, Json(named): Json<NamedCalendar>) -> StatusCode {
+    proxy.set_calendar(&named.name, named.calendar);
+    StatusCode::NO_CONTENT
+}
+
+async fn clear_calendars(State(proxy): Shared) -> StatusCode {
+    proxy.calendars().clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn lookup_window(State(proxy): Shared, Json(window): Json<LookupWindow>) -> StatusCode {
+    proxy.set_lookup_window(window);
+    StatusCode::NO_CONTENT
 }
 
 async fn reset(State(proxy): Shared) -> Result<StatusCode, LocalCloudError> {

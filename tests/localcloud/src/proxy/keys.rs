@@ -36,6 +36,9 @@ impl Proxy {
         if let Some(refusal) = self.quotas().take(operation, account, region, Instant::now()) {
             return Ok(refuse(&refusal, None));
         }
+        if let Some(refusal) = kms::message_refusal(operation, &call.input) {
+            return Ok(refuse(&refusal, None));
+        }
         if operation == "ListKeys" {
             return self.list_keys(call, account, incoming).await;
         }
@@ -44,7 +47,8 @@ impl Proxy {
         // DeleteAlias names no key, but its record does.
         let given = call.key_reference().or_else(|| call.text("AliasName").filter(|_| operation == "DeleteAlias"));
         let Some(given) = given else {
-            return Ok(KmsAnswer { answer: self.upstream.forward(incoming).await?, key_arn: None });
+            let answer = self.upstream.forward(incoming).await?;
+            return Ok(KmsAnswer { answer: paged(call, answer), key_arn: None });
         };
         let name = match kms::reference(operation, given, account, region) {
             Ok(Reference::KeyId(name) | Reference::Alias(name)) => name,
@@ -62,7 +66,7 @@ impl Proxy {
         } else {
             answer
         };
-        Ok(KmsAnswer { answer, key_arn: Some(key.arn) })
+        Ok(KmsAnswer { answer: paged(call, answer), key_arn: Some(key.arn) })
     }
 
     /// Puts right what the emulator does otherwise than KMS when a call succeeds.
@@ -129,12 +133,7 @@ impl Proxy {
         let question = json!({"account": account, "region": call.region, "do": "list"});
         let stored = self.upstream.ask("keys", &question).await?;
         let keys = stored.get("keys").and_then(Value::as_array).cloned().unwrap_or_default();
-        let limit = call.input.get("Limit").and_then(Value::as_u64).unwrap_or(100);
-        let answer = match page(&keys, call.text("Marker"), limit) {
-            Some(page) => answer.with_members(&page),
-            None => Answer::refused(call, &Refusal::bad_request("InvalidMarkerException", "The marker is not valid.")),
-        };
-        Ok(KmsAnswer { answer, key_arn: None })
+        Ok(KmsAnswer { answer: answer_page(call, answer, "Keys", &keys, 100), key_arn: None })
     }
 
     /// Puts a key into a state that no call leads to here, such as `Unavailable`.
@@ -172,15 +171,33 @@ impl Proxy {
     }
 }
 
-/// Cuts one page out of all keys; the marker is the position of its first key.
-fn page(keys: &[Value], marker: Option<&str>, limit: u64) -> Option<Value> {
+/// Cuts the emulator's answer to `ListAliases`, which holds all of them, into pages.
+fn paged(call: &Call, answer: Answer) -> Answer {
+    if call.operation != "ListAliases" || !answer.status.is_success() {
+        return answer;
+    }
+    let aliases = answer.members(call.protocol).get("Aliases").and_then(Value::as_array).cloned().unwrap_or_default();
+    answer_page(call, answer, "Aliases", &aliases, 50)
+}
+
+/// Answers with the page that a call asks for.
+fn answer_page(call: &Call, answer: Answer, member: &str, items: &[Value], usual_limit: u64) -> Answer {
+    let limit = call.input.get("Limit").and_then(Value::as_u64).unwrap_or(usual_limit);
+    match page(member, items, call.text("Marker"), limit) {
+        Some(page) => answer.with_members(&page),
+        None => Answer::refused(call, &Refusal::bad_request("InvalidMarkerException", "The marker is not valid.")),
+    }
+}
+
+/// Cuts one page out of all items; the marker is the position of its first one.
+fn page(member: &str, items: &[Value], marker: Option<&str>, limit: u64) -> Option<Value> {
     let start = match marker {
         None => 0,
-        Some(marker) => marker.parse::<usize>().ok().filter(|&start| start <= keys.len())?,
+        Some(marker) => marker.parse::<usize>().ok().filter(|&start| start <= items.len())?,
     };
-    let end = start.saturating_add(usize::try_from(limit).unwrap_or(usize::MAX)).min(keys.len());
-    let truncated = end < keys.len();
-    let mut page = json!({"Keys": keys.get(start..end)?, "Truncated": truncated});
+    let end = start.saturating_add(usize::try_from(limit).unwrap_or(usize::MAX)).min(items.len());
+    let truncated = end < items.len();
+    let mut page = json!({member: items.get(start..end)?, "Truncated": truncated});
     if let Some(members) = page.as_object_mut().filter(|_| truncated) {
         members.insert("NextMarker".to_owned(), json!(end.to_string()));
     }
@@ -209,10 +226,10 @@ mod tests {
     #[test]
     fn pages_follow_each_other_until_all_keys_are_listed() {
         let keys = [json!(1), json!(2), json!(3)];
-        assert_eq!(page(&keys, None, 2), Some(json!({"Keys": [1, 2], "Truncated": true, "NextMarker": "2"})));
-        assert_eq!(page(&keys, Some("2"), 2), Some(json!({"Keys": [3], "Truncated": false})));
-        assert_eq!(page(&keys, Some("9"), 2), None);
-        assert_eq!(page(&keys, Some("x"), 2), None);
+        assert_eq!(page("Keys", &keys, None, 2), Some(json!({"Keys": [1, 2], "Truncated": true, "NextMarker": "2"})));
+        assert_eq!(page("Keys", &keys, Some("2"), 2), Some(json!({"Keys": [3], "Truncated": false})));
+        assert_eq!(page("Keys", &keys, Some("9"), 2), None);
+        assert_eq!(page("Keys", &keys, Some("x"), 2), None);
     }
 
     #[test]

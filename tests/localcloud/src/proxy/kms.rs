@@ -94,6 +94,7 @@ const NO_ALIAS: &[&str] = &[
     "GetKeyRotationStatus",
     "GetParametersForImport",
     "ImportKeyMaterial",
+    "ListAliases",
     "ListGrants",
     "ListKeyPolicies",
     "ListResourceTags",
@@ -123,6 +124,27 @@ const CRYPTOGRAPHIC: &[&str] = &[
     "Verify",
     "VerifyMac",
 ];
+
+/// Largest message that `Sign` and `Verify` take in full, in bytes; a longer one goes as a digest.
+const MESSAGE_BYTES: usize = 4_096;
+
+/// Refuses a message that is too long to be signed, which the emulator signs all the same.
+pub(crate) fn message_refusal(operation: &str, input: &Value) -> Option<Refusal> {
+    if !matches!(operation, "Sign" | "Verify") {
+        return None;
+    }
+    let message = input.get("Message").and_then(Value::as_str)?;
+    // Base64 writes three bytes in four characters, the last ones filled up.
+    let filled = message.bytes().rev().take_while(|&byte| byte == b'=').count();
+    let bytes = (message.len() / 4).saturating_mul(3).saturating_sub(filled);
+    (bytes > MESSAGE_BYTES).then(|| {
+        Refusal::bad_request(
+            "ValidationException",
+            "1 validation error detected: Value at 'message' failed to satisfy constraint: Member must have length less than or \
+             equal to 4096",
+        )
+    })
+}
 
 /// How a call names its key, after the checks that need no look at the key.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The table of key states and calls, row by row.
 
+use serde_json::json;
+
 use super::*;
 
 const ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/k";
@@ -116,4 +118,14 @@ fn references_are_judged_before_the_key_is_looked_at() {
     for (operation, text, expected) in table {
         assert_eq!(given(operation, text), expected.map_err(str::to_owned), "{operation} {text}");
     }
+}
+
+#[test]
+fn a_message_of_more_than_4096_bytes_is_not_signed() {
+    let of = |characters: &str| json!({"Message": characters});
+    let largest = format!("{}eA==", "eHh4".repeat(1_365));
+    let one_more = format!("{}eHg=", "eHh4".repeat(1_365));
+    assert_eq!(message_refusal("Sign", &of(&largest)), None);
+    assert_eq!(message_refusal("Sign", &of(&one_more)).map(|refusal| refusal.code).as_deref(), Some("ValidationException"));
+    assert_eq!(message_refusal("Encrypt", &of(&one_more)), None);
 }

@@ -2,7 +2,12 @@
 //!
 //! Pure: must not write records or judge who may read them.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::Refusal;
@@ -13,11 +18,54 @@ pub(crate) const REQUESTS_PER_SECOND: u32 = 2;
 /// Largest and usual size of a page.
 const PAGE: u64 = 50;
 
+/// Which records `LookupEvents` finds, by their age.
+///
+/// As JSON: `{"delay_seconds":120}` or `{"retention_seconds":0}`, which is the state after the 90 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LookupWindow {
+    /// How old a record must be to be found, in seconds; on AWS some minutes, by default 0.
+    pub delay_seconds: i64,
+    /// From which age on a record is not found any more, in seconds; on AWS and by default 90 days.
+    pub retention_seconds: i64,
+}
+
+impl Default for LookupWindow {
+    fn default() -> Self {
+        Self { delay_seconds: 0, retention_seconds: 90 * 86_400 }
+    }
+}
+
+impl LookupWindow {
+    /// Makes a window in which records are found only when they are so many seconds old.
+    #[must_use]
+    pub fn delayed(delay_seconds: i64) -> Self {
+        Self { delay_seconds, ..Self::default() }
+    }
+
+    /// Makes a window in which nothing is found any more, as if all records were older than 90 days.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { retention_seconds: 0, ..Self::default() }
+    }
+
+    /// Leaves the records that can be found now.
+    pub(crate) fn findable(self, mut records: Vec<Value>, now: Timestamp) -> Vec<Value> {
+        records.retain(|record| {
+            let at = text(record, "eventTime").parse::<Timestamp>().map_or(0, Timestamp::as_second);
+            let age = now.as_second().saturating_sub(at);
+            (self.delay_seconds..self.retention_seconds).contains(&age)
+        });
+        records
+    }
+}
+
 /// Answers a look-up: newest first, one attribute, a page at a time.
 ///
 /// # Errors
 ///
-/// Refuses more than one attribute, an unknown attribute and a token that no page gave.
+/// Refuses more than one attribute, an unknown attribute, a page larger than 50, times that end before they begin, and a
+/// token that no page of the same request gave.
 pub(crate) fn lookup(records: &[Value], account: &str, region: &str, input: &Value) -> Result<Value, Refusal> {
     let attributes = input.get("LookupAttributes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let wanted = match attributes {
@@ -31,6 +79,13 @@ pub(crate) fn lookup(records: &[Value], account: &str, region: &str, input: &Val
         return Err(invalid("InvalidLookupAttributesException", &format!("`{name}` is no lookup attribute.")));
     }
     let (from, to) = (bound(input, "StartTime"), bound(input, "EndTime"));
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(invalid("InvalidTimeRangeException", "The start time must be before the end time."));
+    }
+    let size = input.get("MaxResults").and_then(Value::as_u64).unwrap_or(PAGE);
+    if !(1..=PAGE).contains(&size) {
+        return Err(invalid("InvalidMaxResultsException", "MaxResults must be between 1 and 50."));
+    }
     let found: Vec<Value> = records
         .iter()
         .rev()
@@ -44,18 +99,42 @@ pub(crate) fn lookup(records: &[Value], account: &str, region: &str, input: &Val
         .collect();
     let start = match input.get("NextToken").and_then(Value::as_str) {
         None => 0,
-        Some(token) => match token.parse::<usize>() {
-            Ok(start) if start <= found.len() => start,
-            _ => return Err(invalid("InvalidNextTokenException", "The token is not valid.")),
-        },
+        Some(token) => after(token, input, &found).ok_or_else(|| {
+            invalid("InvalidNextTokenException", "The token is not valid, or belongs to a request with other parameters.")
+        })?,
     };
-    let size = input.get("MaxResults").and_then(Value::as_u64).unwrap_or(PAGE).clamp(1, PAGE);
     let end = start.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)).min(found.len());
-    let mut answer = json!({"Events": found.get(start..end).unwrap_or_default()});
-    if let Some(members) = answer.as_object_mut().filter(|_| end < found.len()) {
-        members.insert("NextToken".to_owned(), json!(end.to_string()));
+    let page = found.get(start..end).unwrap_or_default();
+    let mut answer = json!({"Events": page});
+    if let (Some(members), Some(last)) = (answer.as_object_mut(), page.last().filter(|_| end < found.len())) {
+        members.insert("NextToken".to_owned(), json!(token(input, text(last, "EventId"))));
     }
     Ok(answer)
+}
+
+/// Makes the token of the page after that event; it holds for requests with the same parameters only.
+fn token(input: &Value, last_event_id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{:016x} {last_event_id}", fingerprint(input)))
+}
+
+/// Returns where the page of a token begins; `None` when the token is none of this request.
+fn after(token: &str, input: &Value, found: &[Value]) -> Option<usize> {
+    let text_of_token = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    let (of, last_event_id) = text_of_token.split_once(' ')?;
+    if of != format!("{:016x}", fingerprint(input)) {
+        return None;
+    }
+    found.iter().position(|event| text(event, "EventId") == last_event_id).map(|last| last.saturating_add(1))
+}
+
+/// Stands for all parameters of a request but its token.
+fn fingerprint(input: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let members = input.as_object().into_iter().flatten().filter(|(name, _)| *name != "NextToken");
+    for (name, value) in members {
+        (name, value.to_string()).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn invalid(code: &str, message: &str) -> Refusal {
@@ -141,11 +220,20 @@ mod tests {
         })
     }
 
+    fn records() -> [Value; 3] {
+        [record("a", "DisableKey", 1), record("b", "EnableKey", 2), record("c", "DisableKey", 3)]
+    }
+
+    fn answer(input: &Value) -> Result<Value, String> {
+        lookup(&records(), "111122223333", "us-east-1", input).map_err(|refusal| refusal.code)
+    }
+
+    fn ids(events: &[Value], member: &str) -> Vec<String> {
+        events.iter().map(|event| text(event, member).to_owned()).collect()
+    }
+
     fn found(input: &Value) -> Result<Vec<String>, String> {
-        let records = [record("a", "DisableKey", 1), record("b", "EnableKey", 2), record("c", "DisableKey", 3)];
-        let answer = lookup(&records, "111122223333", "us-east-1", input).map_err(|refusal| refusal.code)?;
-        let events = answer.get("Events").and_then(Value::as_array).cloned().unwrap_or_default();
-        Ok(events.iter().map(|event| text(event, "EventId").to_owned()).collect())
+        answer(input).map(|answer| ids(answer.get("Events").and_then(Value::as_array).map_or(&[], Vec::as_slice), "EventId"))
     }
 
     fn by(name: &str, value: &str) -> Value {
@@ -171,10 +259,55 @@ mod tests {
     }
 
     #[test]
-    fn pages_follow_and_wrong_requests_are_refused() {
-        assert_eq!(found(&json!({"NextToken": "2"})), Ok(vec!["a".to_owned()]));
-        assert_eq!(found(&json!({"NextToken": "x"})), Err("InvalidNextTokenException".to_owned()));
-        assert_eq!(found(&by("Colour", "red")), Err("InvalidLookupAttributesException".to_owned()));
-        assert_eq!(found(&json!({"LookupAttributes": [{}, {}]})), Err("InvalidLookupAttributesException".to_owned()));
+    fn pages_follow_with_the_token_of_the_page_before() {
+        let request =
+            json!({"MaxResults": 2, "LookupAttributes": [{"AttributeKey": "EventSource", "AttributeValue": "kms.amazonaws.com"}]});
+        let first = answer(&request).unwrap_or_default();
+        let with_token = |mut request: Value| {
+            request
+                .as_object_mut()
+                .map(|members| members.insert("NextToken".to_owned(), first.get("NextToken").cloned().unwrap_or_default()));
+            request
+        };
+        assert_eq!(found(&with_token(request)), Ok(vec!["a".to_owned()]));
+        assert_eq!(found(&with_token(json!({"MaxResults": 2}))), Err("InvalidNextTokenException".to_owned()), "other parameters");
+        assert_eq!(answer(&json!({})).map(|all| all.get("NextToken").is_some()), Ok(false), "the last page has no token");
+    }
+
+    #[test]
+    fn wrong_requests_are_refused() {
+        let table = [
+            (json!({"NextToken": "2"}), "InvalidNextTokenException"),
+            (by("Colour", "red"), "InvalidLookupAttributesException"),
+            (json!({"LookupAttributes": [{}, {}]}), "InvalidLookupAttributesException"),
+            (json!({"MaxResults": 51}), "InvalidMaxResultsException"),
+            (json!({"MaxResults": 0}), "InvalidMaxResultsException"),
+            (json!({"StartTime": 2, "EndTime": 1}), "InvalidTimeRangeException"),
+        ];
+        for (input, code) in table {
+            assert_eq!(found(&input), Err(code.to_owned()), "{input}");
+        }
+    }
+
+    #[test]
+    fn records_are_found_from_the_delay_on_until_their_retention_ends() {
+        let now: Timestamp = "2026-11-20T18:00:03Z".parse().unwrap_or_default();
+        let table: [(LookupWindow, &[&str]); 5] = [
+            (LookupWindow::default(), &["a", "b", "c"]),
+            (LookupWindow::delayed(1), &["a", "b"]),
+            (LookupWindow::delayed(60), &[]),
+            (LookupWindow { retention_seconds: 2, ..LookupWindow::default() }, &["b", "c"]),
+            (LookupWindow::nothing(), &[]),
+        ];
+        for (window, expected) in table {
+            assert_eq!(ids(&window.findable(records().to_vec(), now), "eventID"), expected, "{window:?}");
+        }
+        let later = now.saturating_add(jiff::SignedDuration::from_hours(90 * 24)).unwrap_or_default();
+        assert_eq!(LookupWindow::default().findable(records().to_vec(), later), Vec::<Value>::new());
+    }
+
+    #[test]
+    fn a_window_reads_from_json_with_the_usual_values() {
+        assert_eq!(serde_json::from_str(r#"{"delay_seconds":120}"#).ok(), Some(LookupWindow::delayed(120)));
     }
 }

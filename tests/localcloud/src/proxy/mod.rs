@@ -1,9 +1,10 @@
 //! The proxy in front of the emulator: every AWS call passes here, is judged, passed on, recorded and timed.
 //!
-//! One pass: read the call, tell the caller, faults before, KMS as AWS runs it or plainly on, faults after, CloudTrail
+//! One pass: read the call, tell the caller, faults before, KMS and others as AWS runs them or plainly on, faults after, CloudTrail
 //! record and event, timeline. Must not listen on anything but the loopback interface.
 
 mod answer;
+pub(crate) mod calendars;
 mod call;
 pub(crate) mod caller;
 mod cloudtrail;
@@ -13,7 +14,8 @@ pub(crate) mod faults;
 mod input;
 mod keys;
 pub(crate) mod kms;
-mod lookup;
+pub(crate) mod lookup;
+mod parameters;
 pub(crate) mod quota;
 pub(crate) mod timeline;
 mod upstream;
@@ -33,11 +35,13 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use self::answer::{Answer, Refusal};
+use self::calendars::{Calendar, Calendars};
 use self::call::Call;
 use self::caller::{Caller, Principal, SessionCredentials};
 use self::cloudtrail::Recorded;
 use self::events::{Event, EventBus};
 use self::faults::{CallFaults, Hit, Phase, Target};
+use self::lookup::LookupWindow;
 use self::quota::Quotas;
 use self::timeline::{Activity, CallEntry, Timeline};
 use self::upstream::{BODY_LIMIT_BYTES, Incoming, Upstream};
@@ -58,6 +62,8 @@ pub(crate) struct Proxy {
     callers: Mutex<HashMap<String, Caller>>,
     quotas: Mutex<Quotas>,
     call_faults: Mutex<CallFaults>,
+    calendars: Mutex<Calendars>,
+    lookup_window: Mutex<LookupWindow>,
     kms_turn: tokio::sync::Mutex<()>,
 }
 
@@ -80,6 +86,8 @@ impl Proxy {
             callers: Mutex::default(),
             quotas: Mutex::default(),
             call_faults: Mutex::default(),
+            calendars: Mutex::default(),
+            lookup_window: Mutex::default(),
             kms_turn: tokio::sync::Mutex::default(),
         })
     }
@@ -96,6 +104,19 @@ impl Proxy {
 
     pub(crate) fn call_faults(&self) -> MutexGuard<'_, CallFaults> {
         locked(&self.call_faults)
+    }
+
+    /// Makes a Change Calendar of the default account and Region, or of those that its ARN names.
+    pub(crate) fn set_calendar(&self, name: &str, calendar: Calendar) {
+        locked(&self.calendars).set(name, &self.account, &self.region, calendar);
+    }
+
+    pub(crate) fn calendars(&self) -> MutexGuard<'_, Calendars> {
+        locked(&self.calendars)
+    }
+
+    pub(crate) fn set_lookup_window(&self, window: LookupWindow) {
+        *locked(&self.lookup_window) = window;
     }
 
     /// Makes a principal known by its access key.
@@ -124,6 +145,8 @@ impl Proxy {
         self.bus.clear_faults();
         self.call_faults().clear();
         self.quotas().switch(true);
+        self.calendars().clear();
+        self.set_lookup_window(LookupWindow::default());
         self.timeline.clear();
         locked(&self.callers).clear();
         let registered = locked(&self.registered).clone();
@@ -207,6 +230,8 @@ impl Proxy {
             (done.answer, done.key_arn)
         } else if call.service == "cloudtrail" && call.operation == "LookupEvents" {
             (self.look_up(call, caller, incoming).await?, None)
+        } else if call.service == "ssm" {
+            (self.answer_ssm(call, caller, incoming).await?, None)
         } else {
             (self.upstream.forward(incoming).await?, None)
         };
@@ -230,7 +255,9 @@ impl Proxy {
         if !answer.status.is_success() {
             return Ok(answer);
         }
-        Ok(match lookup::lookup(&self.timeline.records(), account, region, &call.input) {
+        let window = *locked(&self.lookup_window);
+        let findable = window.findable(self.timeline.records(), Timestamp::now());
+        Ok(match lookup::lookup(&findable, account, region, &call.input) {
             Ok(found) => answer.with_members(&found),
             Err(refusal) => Answer::refused(call, &refusal),
         })
@@ -243,6 +270,10 @@ impl Proxy {
         let recorded = Recorded { call, caller, answer, key_arn, at, event_id, source_ip: SOURCE_IP.to_owned() };
         let record = cloudtrail::record(source, &recorded);
         self.timeline.add_record(record.clone());
+        // A rule gets reads only if it asks for them, which no rule here does.
+        if cloudtrail::is_read(&call.operation) {
+            return;
+        }
         self.bus.publish(Event {
             account: caller.account.clone(),
             region: call.region.clone(),

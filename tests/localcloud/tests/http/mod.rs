@@ -16,6 +16,7 @@ pub(crate) async fn call_as(cloud: &LocalCloud, access_key: &str, region: &str, 
     let service = match target.split('.').next().unwrap_or_default() {
         "TrentService" => "kms",
         "AmazonSQS" => "sqs",
+        "AmazonSSM" => "ssm",
         "AWSEvents" => "events",
         "CloudTrail_20131101" => "cloudtrail",
         other => panic!("no service for `{other}`"),
