@@ -103,11 +103,15 @@ impl Actor {
     #[must_use]
     pub fn identities(&self) -> BTreeSet<String> {
         let mut identities = BTreeSet::new();
-        identities.extend(self.role.as_ref().map(ToString::to_string));
+        if let Some(role) = &self.role {
+            identities.insert(role.to_string());
+            identities.extend(role_of_arn(role.as_str()));
+        }
         identities.extend([&self.user_name, &self.session_name, &self.source_identity].into_iter().flatten().map(|name| person(name)));
         if let Some(arn) = &self.arn {
             identities.insert(arn.clone());
             identities.extend(person_of_arn(arn));
+            identities.extend(role_of_arn(arn));
         }
         identities
     }
@@ -141,15 +145,19 @@ impl Actor {
 
 /// Returns every way in which a named approver can be the same person as an actor.
 ///
-/// A bare role names all its sessions; a session or user names the person; any other text is a person's name.
+/// A role names all its sessions, and so does any session of it: whoever may assume a role chooses the session's name, so two
+/// sessions of one role may be one person. A session or user also names the person; any other text is a person's name.
+/// An ARN in other letters, or with a slash too many, names the same.
 #[must_use]
 pub fn identities_of_name(name: &str) -> BTreeSet<String> {
-    let mut identities = BTreeSet::new();
-    if name.starts_with("arn:") {
-        identities.insert(name.to_owned());
-        identities.extend(person_of_arn(name));
-    } else {
-        identities.insert(person(name));
+    let usual = name.to_ascii_lowercase();
+    if !usual.starts_with("arn:") {
+        return BTreeSet::from([person(name)]);
+    }
+    let mut identities = BTreeSet::from([name.to_owned()]);
+    for arn in [name, usual.trim_end_matches('/')] {
+        identities.extend(person_of_arn(arn));
+        identities.extend(role_of_arn(arn));
     }
     identities
 }
@@ -164,6 +172,20 @@ fn person_of_arn(arn: &str) -> Option<String> {
     let (kind, path) = resource.split_once('/')?;
     let name = path.rsplit('/').next()?;
     matches!(kind, "user" | "assumed-role" | "federated-user").then(|| person(name))
+}
+
+/// The role in the ARN of a role or of a session: its account and name, which are unique together, without the path that only the
+/// role's own ARN shows.
+fn role_of_arn(arn: &str) -> Option<String> {
+    let mut parts = arn.splitn(6, ':');
+    let (account, resource) = (parts.nth(4)?, parts.next()?);
+    let (kind, path) = resource.split_once('/')?;
+    let name = match kind {
+        "role" => path.rsplit('/').next()?,
+        "assumed-role" => path.split('/').next()?,
+        _ => return None,
+    };
+    Some(format!("role:{account}/{}", name.to_lowercase()))
 }
 
 #[cfg(test)]
@@ -189,7 +211,11 @@ mod tests {
             ("arn:aws:sts::111122223333:assumed-role/Approver/alice@example.com", true),
             ("arn:aws:iam::111122223333:user/alice@example.com", true),
             ("arn:aws:iam::111122223333:role/Admin", true),
-            ("arn:aws:sts::111122223333:assumed-role/Admin/bob@example.com", false),
+            // Whoever may assume a role chooses the session's name.
+            ("arn:aws:sts::111122223333:assumed-role/Admin/bob@example.com", true),
+            ("arn:aws:sts::111122223333:assumed-role/Approver/bob@example.com", false),
+            ("arn:aws:sts::999988887777:assumed-role/Admin/bob@example.com", false),
+            ("arn:aws:iam::111122223333:role/platform/admins/Admin", true),
             ("bob@example.com", false),
             ("arn:aws:iam::111122223333:role/Approver", false),
         ] {

@@ -1,21 +1,23 @@
-//! Sealed approvals: what was approved, by whom, for which key and window, under a signature that only approvers can make.
+//! Approvals: what was approved, by whom, for which key, action and window, and how that is known.
 //!
-//! The seal is an ES256 signature over [`SealedApproval::canonical_text`], verified offline against configured public keys.
-//! Any changed tag, other resource, other action or other Region breaks it. An approval that cannot be read counts as none.
+//! Nothing that is written on a key or in the ledger is believed as it stands. A *sealed* approval carries a signature that only
+//! approvers can make ([`seal`]); a *plain* one is believed only where the provider's own log says who wrote it ([`plain`]); all
+//! that was found is weighed together ([`weigh`]). An approval that cannot be read counts as none.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod plain;
+pub mod seal;
+pub mod weigh;
+pub mod window;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jiff::Timestamp;
-use p256::ecdsa::signature::Verifier as _;
-use p256::ecdsa::{Signature, VerifyingKey};
-use p256::pkcs8::DecodePublicKey as _;
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::actor::identities_of_name;
-use crate::facts::Tags;
-use crate::id::KeyArn;
+pub use self::seal::{ApprovalKeys, SealError, SealedApproval};
+pub use self::weigh::{Claim, Evidence, Standing, Weighed, weigh, weigh_established};
+use crate::actor::Actor;
+use crate::id::{AccountId, RoleArn};
 
 /// The tag that holds the change id.
 pub const CHANGE_TAG: &str = "reprieve:change";
@@ -27,30 +29,24 @@ pub const WINDOW_TAG: &str = "reprieve:window";
 pub const APPROVER_TAG: &str = "reprieve:approver";
 /// The tag that holds the seal: `v1.KEY-ID.SIGNATURE`.
 pub const SEAL_TAG: &str = "reprieve:seal";
+/// The tag that names the second approver of the same change.
+pub const CO_APPROVER_TAG: &str = "reprieve:co-approver";
+/// The tag that holds the second approver's seal.
+pub const CO_SEAL_TAG: &str = "reprieve:co-seal";
 
-/// An approval as it is written on a resource or in the ledger; nothing in it is believed before its seal is verified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SealedApproval {
-    /// The change id.
-    pub change: String,
-    /// The approved action, one of `Threat::action`.
-    pub action: String,
-    /// The window, an ISO 8601 interval, exactly as it was signed.
-    pub window: String,
-    /// Who approved.
-    pub approver: String,
-    /// `v1.KEY-ID.SIGNATURE`, the signature in base64url without padding.
-    pub seal: String,
-}
+/// The tags that carry approvals. A hold ([`crate::facts::INCIDENT_HOLD_TAG`]) is none of them.
+pub const APPROVAL_TAGS: [&str; 7] = [CHANGE_TAG, ACTION_TAG, WINDOW_TAG, APPROVER_TAG, SEAL_TAG, CO_APPROVER_TAG, CO_SEAL_TAG];
 
-/// Where an approval was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// Where an approval was found; of two, the stronger is the lesser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ApprovalSource {
     /// Sealed tags on the resource.
     SealedTags,
     /// The ledger table.
     Ledger,
+    /// Tags without a seal, whose setter the provider's log names.
+    PlainTags,
 }
 
 impl ApprovalSource {
@@ -60,32 +56,64 @@ impl ApprovalSource {
         match self {
             Self::SealedTags => "sealed-tags",
             Self::Ledger => "ledger",
+            Self::PlainTags => "plain-tags",
         }
     }
 }
 
-/// An approval whose seal was verified for this resource and action. Whether it covers the act is policy's to say.
+/// Somebody's word that an approval no longer counts. It carries no seal: it takes one to approve, and none to keep a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// The change that is revoked, for every action of it on this key.
+    pub change: String,
+    /// Who revoked it, as the ledger says.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why, where somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// An approval that is known to be one, for this resource and action. Whether it covers the act is policy's to say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     /// The change id.
     pub change: String,
     /// Who approved.
     pub approver: String,
+    /// Every way in which the approver can be named; compared with the actor's.
+    pub approver_identities: BTreeSet<String>,
+    /// The resource that it is for, as it is written in what was sealed.
+    pub resource: String,
     /// When the window opens, inclusive.
     pub window_start: Timestamp,
     /// When the window closes, exclusive.
     pub window_end: Timestamp,
     /// Where it was found.
     pub source: ApprovalSource,
-    /// The id of the public key that verified it.
-    pub key_id: String,
+    /// The id of the public key that verified its seal; plain tags have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal_key: Option<String>,
+    /// When plain tags were set, by the provider's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_at: Option<Timestamp>,
+    /// That it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Revocation>,
 }
 
 impl Approval {
-    /// Returns every way in which the approver can be named.
+    /// Says whether the window holds this moment.
     #[must_use]
-    pub fn approver_identities(&self) -> BTreeSet<String> {
-        identities_of_name(&self.approver)
+    pub fn window_holds(&self, time: Timestamp) -> bool {
+        self.window_start <= time && time < self.window_end
+    }
+
+    /// Says whether the approver and somebody else can be the same.
+    #[must_use]
+    pub fn is_by(&self, identities: &BTreeSet<String>) -> bool {
+        !self.approver_identities.is_disjoint(identities)
     }
 }
 
@@ -107,14 +135,14 @@ pub enum ApprovalFinding {
         /// Why.
         reason: String,
     },
-    /// Its seal holds.
-    Established(Approval),
+    /// It is one.
+    Established(Box<Approval>),
 }
 
 impl ApprovalFinding {
-    /// Returns the approval whose seal holds.
+    /// Returns the approval that is known to be one.
     #[must_use]
-    pub const fn established(&self) -> Option<&Approval> {
+    pub fn established(&self) -> Option<&Approval> {
         match self {
             Self::Established(approval) => Some(approval),
             Self::NotLookedFor | Self::None | Self::Unreadable { .. } | Self::Invalid { .. } => None,
@@ -122,200 +150,43 @@ impl ApprovalFinding {
     }
 }
 
-/// Says why a seal does not hold, or why a public key cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SealError {
-    /// The tag is missing.
-    #[error("the tag `{0}` is missing")]
-    TagMissing(&'static str),
-    /// The seal is not of the form `v1.KEY-ID.SIGNATURE`.
-    #[error("the seal `{0}` is not of the form `v1.KEY-ID.SIGNATURE` with an ES256 signature in base64url")]
-    SealForm(String),
-    /// The seal names a key that is not configured.
-    #[error("the seal was made with the key `{0}`, which is not among the configured approval keys")]
-    UnknownKey(String),
-    /// The signature does not belong to these values.
-    #[error("the seal does not belong to these values: a tag was changed, or the approval is for another resource")]
-    Broken,
-    /// The approval is for another action.
-    #[error("it approves `{approved}`, not `{attempted}`")]
-    OtherAction {
-        /// What was approved.
-        approved: String,
-        /// What happened.
-        attempted: String,
-    },
-    /// The window is not an ISO 8601 interval, or its end is not after its start.
-    #[error("the window `{0}` is not an ISO 8601 interval `START/END` with an end after its start and a UTC offset in both")]
-    Window(String),
-    /// A value holds a control character, which could forge a line of the canonical text.
-    #[error("the value of `{0}` holds a control character")]
-    ControlCharacter(&'static str),
-    /// A configured public key cannot be read.
-    #[error("the approval key `{id}` is not `KEY-ID=BASE64` of an EC P-256 public key (SubjectPublicKeyInfo, DER): {why}")]
-    PublicKey {
-        /// The entry's id, or the whole entry.
-        id: String,
-        /// What was wrong.
-        why: String,
-    },
+/// What the deployment says about approving: the configuration that decisions need.
+#[derive(Debug, Clone)]
+pub struct ApprovalRules {
+    /// The public keys that seal approvals.
+    pub keys: ApprovalKeys,
+    /// The roles whose plain tags approve; where there is none, plain tags approve nothing.
+    pub approver_roles: BTreeSet<RoleArn>,
+    /// The roles that may break the glass.
+    pub break_glass_roles: BTreeSet<RoleArn>,
+    /// How long an act under a broken glass passes by itself, in hours.
+    pub break_glass_hours: u32,
+    /// The accounts in which everything passes.
+    pub sandbox_accounts: BTreeSet<AccountId>,
+    /// The shortest waiting period of a deletion that is let stand, in days.
+    pub minimum_waiting_days: u32,
 }
 
-/// The public keys that seal approvals, by id.
-#[derive(Debug, Clone, Default)]
-pub struct ApprovalKeys {
-    keys: BTreeMap<String, VerifyingKey>,
-}
-
-impl ApprovalKeys {
-    /// Reads `KEY-ID=BASE64` entries separated by commas; BASE64 is the public key as `kms:GetPublicKey` returns it
-    /// (`SubjectPublicKeyInfo`, DER). An empty text gives no keys, and then no seal verifies.
-    ///
-    /// # Errors
-    /// Names the first entry that cannot be read.
-    pub fn parse(text: &str) -> Result<Self, SealError> {
-        let mut keys = BTreeMap::new();
-        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let error = |why: String| SealError::PublicKey { id: entry.chars().take(40).collect(), why };
-            let (id, key) = entry.split_once('=').ok_or_else(|| error("there is no `=`".to_owned()))?;
-            if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
-                return Err(error("the id may hold letters, digits, `-` and `_`".to_owned()));
-            }
-            let der = STANDARD.decode(key).map_err(|source| error(source.to_string()))?;
-            let key = VerifyingKey::from_public_key_der(&der).map_err(|source| error(source.to_string()))?;
-            keys.insert(id.to_owned(), key);
-        }
-        Ok(Self { keys })
-    }
-
-    /// Says whether no key is configured.
+impl ApprovalRules {
+    /// Returns when what this caller did at this time ceases to pass by itself; `None` where the caller breaks no glass.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+    pub fn break_glass_until(&self, actor: &Actor, time: Timestamp) -> Option<Timestamp> {
+        let breaks_glass = actor.role.as_ref().is_some_and(|role| self.break_glass_roles.contains(role));
+        let pass = SignedDuration::from_hours(i64::from(self.break_glass_hours));
+        breaks_glass.then(|| time.checked_add(pass).unwrap_or(time))
     }
 }
 
-impl SealedApproval {
-    /// Reads the approval out of a key's tags. `None` where no approval tag is present at all.
-    ///
-    /// # Errors
-    /// Names the tag that is missing where some are present.
-    #[must_use]
-    pub fn from_tags(tags: &Tags) -> Option<Result<Self, SealError>> {
-        let names = [CHANGE_TAG, ACTION_TAG, WINDOW_TAG, APPROVER_TAG, SEAL_TAG];
-        if !names.iter().any(|name| tags.contains_key(*name)) {
-            return None;
+impl Default for ApprovalRules {
+    /// Nobody approves, and KMS's own shortest waiting period.
+    fn default() -> Self {
+        Self {
+            keys: ApprovalKeys::default(),
+            approver_roles: BTreeSet::new(),
+            break_glass_roles: BTreeSet::new(),
+            break_glass_hours: 24,
+            sandbox_accounts: BTreeSet::new(),
+            minimum_waiting_days: 7,
         }
-        let tag = |name: &'static str| tags.get(name).cloned().ok_or(SealError::TagMissing(name));
-        let read = || {
-            Ok(Self {
-                change: tag(CHANGE_TAG)?,
-                action: tag(ACTION_TAG)?,
-                window: tag(WINDOW_TAG)?,
-                approver: tag(APPROVER_TAG)?,
-                seal: tag(SEAL_TAG)?,
-            })
-        };
-        Some(read())
-    }
-
-    /// Returns the text that is signed: seven lines, each ended by a line feed, values exactly as they are written on the resource.
-    #[must_use]
-    pub fn canonical_text(&self, resource: &str) -> String {
-        let Self { change, action, window, approver, seal: _ } = self;
-        format!(
-            "reprieve-approval\nversion:v1\nresource:{resource}\naction:{action}\nwindow:{window}\nchange:{change}\napprover:{approver}\n"
-        )
-    }
-
-    /// Writes a seal from the id of the signing key and the 64 bytes of an ES256 signature (`r || s`).
-    #[must_use]
-    pub fn seal_text(key_id: &str, signature: &[u8; 64]) -> String {
-        format!("v1.{key_id}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
-
-    /// Verifies the approval for this resource and action.
-    ///
-    /// # Errors
-    /// Says why it does not hold; then it counts as none.
-    pub fn verify(&self, resource: &KeyArn, action: &str, keys: &ApprovalKeys, source: ApprovalSource) -> Result<Approval, SealError> {
-        let values = [(CHANGE_TAG, &self.change), (ACTION_TAG, &self.action), (WINDOW_TAG, &self.window), (APPROVER_TAG, &self.approver)];
-        if let Some((name, _)) = values.iter().find(|(_, value)| value.chars().any(char::is_control)) {
-            return Err(SealError::ControlCharacter(name));
-        }
-        let (key_id, signature) = self.parse_seal()?;
-        let key = keys.keys.get(key_id).ok_or_else(|| SealError::UnknownKey(key_id.to_owned()))?;
-        key.verify(self.canonical_text(resource.as_str()).as_bytes(), &signature).map_err(|_| SealError::Broken)?;
-        if self.action != action {
-            return Err(SealError::OtherAction { approved: self.action.clone(), attempted: action.to_owned() });
-        }
-        let (window_start, window_end) = parse_window(&self.window)?;
-        Ok(Approval {
-            change: self.change.clone(),
-            approver: self.approver.clone(),
-            window_start,
-            window_end,
-            source,
-            key_id: key_id.to_owned(),
-        })
-    }
-
-    fn parse_seal(&self) -> Result<(&str, Signature), SealError> {
-        let error = || SealError::SealForm(self.seal.clone());
-        let (key_id, signature) = self.seal.strip_prefix("v1.").and_then(|rest| rest.rsplit_once('.')).ok_or_else(error)?;
-        let bytes = URL_SAFE_NO_PAD.decode(signature).map_err(|_| error())?;
-        let signature = Signature::from_slice(&bytes).map_err(|_| error())?;
-        Ok((key_id, signature))
-    }
-}
-
-/// Reads an ISO 8601 interval `START/END`; both ends carry a UTC offset or `Z`.
-///
-/// # Errors
-/// When it is not one, or the end is not after the start.
-pub fn parse_window(text: &str) -> Result<(Timestamp, Timestamp), SealError> {
-    let error = || SealError::Window(text.to_owned());
-    let (start, end) = text.split_once('/').ok_or_else(error)?;
-    let start: Timestamp = start.trim().parse().map_err(|_| error())?;
-    let end: Timestamp = end.trim().parse().map_err(|_| error())?;
-    if start < end { Ok((start, end)) } else { Err(error()) }
-}
-
-/// Looks for an approval of this action on this key: in its tags first, then among those in the ledger.
-///
-/// Tags of one key never count for another: a replica needs its own approval.
-#[must_use]
-pub fn find(
-    resource: &KeyArn,
-    action: &str,
-    tags: &crate::facts::Known<Tags>,
-    ledger: &[SealedApproval],
-    keys: &ApprovalKeys,
-) -> ApprovalFinding {
-    let on_key = match tags {
-        crate::facts::Known::Is(tags) => match SealedApproval::from_tags(tags) {
-            None => ApprovalFinding::None,
-            Some(approval) => judge(approval.and_then(|approval| approval.verify(resource, action, keys, ApprovalSource::SealedTags))),
-        },
-        crate::facts::Known::Absent => ApprovalFinding::None,
-        crate::facts::Known::Unreadable(reason) => ApprovalFinding::Unreadable { reason: reason.clone() },
-    };
-    if on_key.established().is_some() {
-        return on_key;
-    }
-    let in_ledger = ledger.iter().map(|approval| approval.verify(resource, action, keys, ApprovalSource::Ledger)).collect::<Vec<_>>();
-    if let Some(approval) = in_ledger.iter().find_map(|result| result.as_ref().ok()) {
-        return ApprovalFinding::Established(approval.clone());
-    }
-    match (on_key, in_ledger.into_iter().next_back()) {
-        (ApprovalFinding::None, Some(last)) => judge(last),
-        (found, _) => found,
-    }
-}
-
-fn judge(result: Result<Approval, SealError>) -> ApprovalFinding {
-    match result {
-        Ok(approval) => ApprovalFinding::Established(approval),
-        Err(error) => ApprovalFinding::Invalid { reason: error.to_string() },
     }
 }

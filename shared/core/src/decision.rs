@@ -61,11 +61,23 @@ pub struct Why {
     /// The ids of the Cedar policies that determined the answer; empty where none matched, which means deny.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<String>,
+    /// What these policies say for themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
+    /// Whether they permit it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub permitted: bool,
     /// What was found of an approval.
     pub approval: ApprovalFinding,
+    /// How it was decided whether anything approves it, step by step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasoning: Vec<String>,
     /// When the key is lost if nothing is done, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// When what a broken glass lets pass is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass_ends: Option<Timestamp>,
 }
 
 impl Why {
@@ -77,8 +89,12 @@ impl Why {
             severity,
             escalations: Vec::new(),
             policies: Vec::new(),
+            because: Vec::new(),
+            permitted: false,
             approval: ApprovalFinding::NotLookedFor,
+            reasoning: Vec::new(),
             deadline: None,
+            pass_ends: None,
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! An event is a hint. Nothing here decides, and nothing here trusts that the event is the newest truth.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +109,9 @@ pub struct Details {
     /// The tag keys named in the call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tag_keys: Vec<String>,
+    /// The approval tags that the call set, with their values; other tags' values are nobody's business here.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub approval_tags: BTreeMap<String, String>,
     /// `bypassPolicyLockoutSafetyCheck` was set.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub bypasses_lockout_check: bool,

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
-use crate::approval::SealedApproval;
+use crate::approval::{Revocation, SealedApproval};
+use crate::event::Event;
 use crate::id::EventId;
 use crate::threat::Threat;
 
@@ -202,6 +203,9 @@ pub struct Recollection {
     /// Approvals given outside the key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<SealedApproval>,
+    /// Changes that were revoked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revocations: Vec<Revocation>,
 }
 
 /// Tags of a key, by name.
@@ -209,6 +213,27 @@ pub type Tags = BTreeMap<String, String>;
 
 /// The tag that holds a key disabled while an incident is investigated; its value names the incident.
 pub const INCIDENT_HOLD_TAG: &str = "reprieve:incident-hold";
+
+/// What Change Calendar says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CalendarState {
+    /// Changes may be made: every named calendar is open.
+    Open,
+    /// They may not.
+    Closed,
+}
+
+impl CalendarState {
+    /// Returns the provider's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "OPEN",
+            Self::Closed => "CLOSED",
+        }
+    }
+}
 
 /// Everything that was observed about one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,6 +247,12 @@ pub struct KeyFacts {
     pub rotation: Known<Rotation>,
     /// What the ledger knows of it.
     pub recollection: Known<Recollection>,
+    /// The latest call that touched its approval tags, by the provider's log; looked up only where tags approve without a seal.
+    pub tagging: Known<Event>,
+    /// What Change Calendar said of the time of the event; absent where no calendar is configured.
+    pub calendar: Known<CalendarState>,
+    /// The names that point to it, looked up only for what people are told.
+    pub aliases: Known<Vec<String>>,
 }
 
 impl Default for KeyFacts {
@@ -232,6 +263,9 @@ impl Default for KeyFacts {
             tags: Known::Unreadable("not looked up".to_owned()),
             rotation: Known::Unreadable("not looked up".to_owned()),
             recollection: Known::Unreadable("not looked up".to_owned()),
+            tagging: Known::Unreadable("not looked up".to_owned()),
+            calendar: Known::Absent,
+            aliases: Known::Unreadable("not looked up".to_owned()),
         }
     }
 }

@@ -157,6 +157,12 @@ impl KeyArn {
     pub fn key_id(&self) -> &str {
         self.0.rsplit_once('/').map_or("", |(_, id)| id)
     }
+
+    /// Says whether the key is a multi-Region primary or replica.
+    #[must_use]
+    pub fn is_multi_region(&self) -> bool {
+        self.key_id().starts_with("mrk-")
+    }
 }
 
 impl Region {

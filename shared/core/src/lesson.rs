@@ -31,7 +31,7 @@ pub fn from_event(event: &Event, decision: &Decision, remediator: Option<&RoleAr
     if event.source == "kms.amazonaws.com" && matches!(event.name.as_str(), "EnableKey" | "CreateKey") && !by_us {
         return Some(Lesson { serving: Serving::Enabled, as_of });
     }
-    let approved = matches!(decision, Decision::Stand { why } if why.approval.established().is_some());
+    let approved = matches!(decision, Decision::Stand { why } if why.permitted);
     (Threat::of(event) == Some(Threat::KeyDisabled) && approved).then_some(Lesson { serving: Serving::Disabled, as_of })
 }
 

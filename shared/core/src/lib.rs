@@ -18,13 +18,13 @@ pub mod record;
 pub mod threat;
 
 pub use actor::{Actor, ActorKind};
-pub use approval::{ApprovalFinding, ApprovalKeys};
+pub use approval::{ApprovalFinding, ApprovalKeys, ApprovalRules};
 pub use decide::{Domain, Situation, Triage, decide, triage};
 pub use decision::{Decision, Severity, Why};
 pub use event::{CallOutcome, Details, Event, EventForm, Oddity, Target};
-pub use facts::{Case, Inventory, KeyDescription, KeyFacts, KeyState, Known, Recollection, Serving};
+pub use facts::{CalendarState, Case, Inventory, KeyDescription, KeyFacts, KeyState, Known, Recollection, Serving};
 pub use id::{AccountId, EventId, IdError, KeyArn, Partition, Region, RoleArn};
 pub use plan::{Plan, Step};
 pub use policy::Policy;
-pub use record::{Mode, Phase, Record, Status, StepOutcome, StepResult};
+pub use record::{KeyNames, Mode, Phase, Record, Status, StepOutcome, StepResult};
 pub use threat::Threat;

@@ -1,6 +1,12 @@
-//! What a human is told: one plain sentence first, then what is needed to act.
+//! What a human is told: plain sentences first, then the facts, then the commands that answer.
 //!
-//! A notice is made from an outcome record alone, so that it cannot say more than the record.
+//! A notice is made from an outcome record alone, so that it cannot say more than the record. It holds parts, not layout: every
+//! channel renders the same ones. Names and texts come from events, so from attackers too: none of them spans lines, steers a
+//! display, becomes a link, or gets into a command.
+
+mod command;
+mod part;
+mod plain;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,15 +16,55 @@ use crate::record::{Phase, Record, Status, StepResult};
 /// The longest subject that SNS takes, in characters.
 pub const SUBJECT_LIMIT: usize = 100;
 
+/// How much of an alias stands in the headline, in characters: what happened to the key has to fit behind it.
+const HEADLINE_ALIAS_LIMIT: usize = 48;
+
 /// A message to people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// One line of ASCII, at most [`SUBJECT_LIMIT`] characters.
+    /// The headline and its urgency: one line of ASCII, at most [`SUBJECT_LIMIT`] characters.
     pub subject: String,
-    /// What happened, what was done, what remains; plain sentences.
-    pub text: String,
     /// How urgent it is.
     pub severity: Severity,
+    /// Which key, and how it is with it now.
+    pub headline: String,
+    /// What happened and what that means, each a sentence or two.
+    pub sentences: Vec<String>,
+    /// What a human must look at.
+    pub warnings: Vec<String>,
+    /// Lists of what was done and why.
+    pub sections: Vec<Section>,
+    /// Who, what, when, which key.
+    pub facts: Vec<Fact>,
+    /// What can be run in answer; empty where approving makes no sense.
+    pub commands: Vec<Command>,
+}
+
+/// A list under a title.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// What the list is about.
+    pub title: String,
+    /// Its lines, in order.
+    pub lines: Vec<String>,
+}
+
+/// One fact, for a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What it is.
+    pub label: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// A command to copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// What it is for, and who runs it.
+    pub purpose: String,
+    /// The command: one line of ASCII, quoted for a shell. Only its change id may be left to fill in.
+    pub line: String,
 }
 
 impl Notice {
@@ -31,18 +77,33 @@ impl Notice {
         }
         let why = decision.why();
         let severity = if has_failed(record.status) { why.severity.max(Severity::High) } else { why.severity };
-        let mut lines = vec![headline(record), String::new(), why.sentence.clone()];
-        for step in &record.steps {
-            lines.push(format!("- {}: {}", step.step, result_phrase(&step.result)));
+        let headline = plain::line(&headline(record), plain::SENTENCE_LIMIT);
+        let subject = format!("[{}] {headline}", severity.caption());
+        Some(Self {
+            subject: subject.chars().map(|c| if c.is_ascii() { c } else { '?' }).take(SUBJECT_LIMIT).collect(),
+            severity,
+            headline,
+            sentences: part::sentences(record, decision),
+            warnings: why.escalations.iter().map(|warning| plain::line(warning, plain::SENTENCE_LIMIT)).collect(),
+            sections: part::sections(record, why),
+            facts: part::facts(record, decision),
+            commands: command::commands(record, decision),
+        })
+    }
+
+    /// Returns the notice as plain text: what an e-mail shows.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let warnings = self.warnings.iter().map(|warning| format!("! {warning}"));
+        let mut paragraphs = vec![vec![self.headline.clone()], self.sentences.iter().cloned().chain(warnings).collect()];
+        for Section { title, lines } in &self.sections {
+            let lines = lines.iter().map(|line| format!("- {line}"));
+            paragraphs.push(std::iter::once(format!("{title}:")).chain(lines).collect());
         }
-        lines.extend(why.escalations.iter().map(|escalation| format!("! {escalation}")));
-        let is_open = has_failed(record.status) || record.status == Status::Escalated || record.status == Status::Observed;
-        if let Some(deadline) = why.deadline.filter(|_| is_open) {
-            lines.push(format!("Deadline: {deadline}"));
-        }
-        let subject = format!("[{}] {}", severity.caption(), headline(record));
-        let subject = subject.chars().map(|c| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' }).take(SUBJECT_LIMIT).collect();
-        Some(Self { subject, text: lines.join("\n"), severity })
+        paragraphs.push(self.facts.iter().map(|Fact { label, value }| format!("{label}: {value}")).collect());
+        paragraphs.extend(self.commands.iter().map(|Command { purpose, line }| vec![format!("{purpose}:"), line.clone()]));
+        paragraphs.retain(|lines| !lines.is_empty());
+        paragraphs.iter().map(|lines| lines.join("\n")).collect::<Vec<_>>().join("\n\n")
     }
 }
 
@@ -58,7 +119,11 @@ const fn has_failed(status: Status) -> bool {
 }
 
 fn headline(record: &Record) -> String {
-    let key = record.key().map_or_else(|| record.event.target.display_name().to_owned(), |key| format!("key {}", key.key_id()));
+    let key = match (record.key(), record.names.aliases.first()) {
+        (Some(_), Some(alias)) => format!("key {}", plain::line(alias, HEADLINE_ALIAS_LIMIT)),
+        (Some(key), None) => format!("key {}", key.key_id()),
+        (None, _) => record.event.target.display_name().to_owned(),
+    };
     let what = match record.status {
         Status::Success if record.steps.iter().any(|step| step.result == StepResult::TakesEffectLater) => {
             "is out of danger, not yet usable"
@@ -69,24 +134,11 @@ fn headline(record: &Record) -> String {
         Status::Failure => "could NOT be given back",
         Status::Unsupported => "cannot be enabled by us",
         Status::DoesNotExist => "does not exist any more",
+        Status::NothingToDo if part::pass_ends(record).is_some() => "passes for now (break-glass)",
         Status::Escalated | Status::Pending | Status::NothingToDo => "needs a human",
     };
     match record.threat {
         Some(threat) => format!("{key} {what}: {threat}"),
         None => format!("{key} {what}"),
-    }
-}
-
-fn result_phrase(result: &StepResult) -> String {
-    match result {
-        StepResult::Done => "done".to_owned(),
-        StepResult::AlreadySo => "was so already".to_owned(),
-        StepResult::TakesEffectLater => "accepted, takes effect when the key store is connected".to_owned(),
-        StepResult::NotCarriedOut => "not carried out, mode is observe".to_owned(),
-        StepResult::NotReached => "not reached".to_owned(),
-        StepResult::FailedForNow { error } => format!("failed, will be tried again: {error}"),
-        StepResult::Refused { error } => format!("refused: {error}"),
-        StepResult::Unsupported { error } => format!("not possible: {error}"),
-        StepResult::DoesNotExist => "the key does not exist".to_owned(),
     }
 }

@@ -1,19 +1,20 @@
-//! The policy engine: Cedar, with the shipped policy set and schema. Nothing matches means deny; an error in a policy means deny.
+//! The policy engine: Cedar, with the shipped policies and schema, and the user's beside them. Nothing matches means deny; an error
+//! in a policy means deny; a set that cannot be used denies everything.
 //!
-//! This module turns what was observed into a Cedar request. It holds no rule of its own: the rules are in `policies/`.
+//! It holds no rule of its own: the rules are in `policies/`. [`request`] turns what was observed into a Cedar request.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::str::FromStr as _;
+mod request;
+mod set;
+
 use std::sync::OnceLock;
 
-use cedar_policy::{
-    Authorizer, Context, Decision as CedarDecision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
-    RestrictedExpression, Schema, ValidationMode, Validator,
-};
+use cedar_policy::{AuthorizationError, Authorizer, Decision as CedarDecision, PolicyId, Schema};
 use jiff::Timestamp;
 
-use crate::actor::{Actor, ActorKind};
-use crate::approval::Approval;
+pub use self::set::{Effect, Flaw, PolicyFile, PolicySummary};
+use self::set::{NamedPolicies, Validated};
+use crate::actor::Actor;
+use crate::approval::{Approval, ApprovalRules};
 use crate::facts::Tags;
 use crate::id::KeyArn;
 
@@ -22,24 +23,45 @@ pub const SHIPPED_SCHEMA: &str = include_str!("../policies/schema.cedarschema");
 /// The shipped policies.
 pub const SHIPPED_POLICIES: &str = include_str!("../policies/default.cedar");
 
+/// The shipped policy by which nobody approves their own act.
+pub const SELF_APPROVAL_POLICY: &str = "approver-is-not-the-actor";
+
 /// Says why a policy set cannot be used, or a question cannot be asked of it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// The schema does not parse.
     #[error("the policy schema cannot be read: {0}")]
     Schema(String),
     /// The policies do not parse.
     #[error("the policies cannot be read: {0}")]
-    Syntax(String),
+    Syntax(Flaw),
     /// A policy has no `@id`, or shares it with another.
-    #[error("policy `{0}` needs an `@id(\"...\")` of its own, so that decisions can name it")]
-    Id(String),
+    #[error("the policies cannot be told apart: {0}")]
+    Id(Flaw),
+    /// A policy has a slot, which nobody fills.
+    #[error("the policies cannot be used: {0}")]
+    Template(Flaw),
     /// The policies do not fit the schema.
-    #[error("the policies do not fit the schema: {0}")]
-    Validation(String),
+    #[error("the policies do not fit the schema: {}", .0.iter().map(ToString::to_string).collect::<Vec<String>>().join("; "))]
+    Validation(Vec<Flaw>),
     /// The request does not fit the schema.
     #[error("the request does not fit the policy schema: {0}")]
     Request(String),
+    /// The policies could not be read, or are not valid.
+    #[error("{0}")]
+    Closed(String),
+}
+
+impl PolicyError {
+    /// Returns what is wrong in the policy files, and where; nothing where the files are not what is wrong.
+    #[must_use]
+    pub fn flaws(&self) -> &[Flaw] {
+        match self {
+            Self::Syntax(flaw) | Self::Id(flaw) | Self::Template(flaw) => std::slice::from_ref(flaw),
+            Self::Validation(flaws) => flaws,
+            Self::Schema(_) | Self::Request(_) | Self::Closed(_) => &[],
+        }
+    }
 }
 
 /// What is asked of the policies.
@@ -51,7 +73,7 @@ pub struct Question<'a> {
     pub action: &'a str,
     /// The key.
     pub key: &'a KeyArn,
-    /// The key's tags, where they could be read.
+    /// The key's tags; `None` where they could not be read.
     pub tags: Option<&'a Tags>,
     /// The key's state, where it could be read.
     pub key_state: Option<&'a str>,
@@ -61,8 +83,16 @@ pub struct Question<'a> {
     pub event_time: Option<Timestamp>,
     /// When this is decided.
     pub now: Timestamp,
-    /// The approval whose seal holds.
+    /// What Change Calendar said: `OPEN`, `CLOSED` or `unknown`; `None` where no calendar is configured.
+    pub change_calendar: Option<&'a str>,
+    /// The best approval that was found.
     pub approval: Option<&'a Approval>,
+    /// Whether the ledger could be read, which holds revocations.
+    pub revocations_known: bool,
+    /// How many approvals cover the event that are independent of each other.
+    pub independent_approvers: u32,
+    /// What the deployment says about approving.
+    pub rules: &'a ApprovalRules,
 }
 
 /// What the policies answered.
@@ -72,17 +102,25 @@ pub struct Verdict {
     pub permitted: bool,
     /// The ids of the policies that determined it, sorted; empty where none matched.
     pub policies: Vec<String>,
-    /// Errors in evaluating policies; each policy that erred was left out, and a permit that erred permits nothing.
+    /// What these policies say for themselves (`@because`).
+    pub because: Vec<String>,
+    /// What a human must be told although it is permitted (`@escalate`).
+    pub escalations: Vec<String>,
+    /// Errors in evaluating policies. A permit that erred permits nothing, and where a forbid erred nothing is permitted.
     pub errors: Vec<String>,
 }
 
-/// A validated policy set.
+/// A policy set to ask.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// Empty until the shipped set is read, at the first question or [`Policy::prepare`].
-    policies: OnceLock<PolicySet>,
+    policies: OnceLock<NamedPolicies>,
     /// What questions are checked against; absent for the shipped set, see [`Policy::shipped`].
     schema: Option<Schema>,
+    /// What the validator found odd; nothing for the shipped set, see [`Policy::shipped`].
+    warnings: Vec<Flaw>,
+    /// Why nothing can be asked.
+    closed: Option<PolicyError>,
     authorizer: Authorizer,
 }
 
@@ -91,7 +129,20 @@ impl Policy {
     /// not before it is needed: reading takes longer than all else that a cold start does, and fits into the wait for the first answers.
     #[must_use]
     pub fn shipped() -> Self {
-        Self { policies: OnceLock::new(), schema: None, authorizer: Authorizer::new() }
+        Self { policies: OnceLock::new(), schema: None, warnings: Vec::new(), closed: None, authorizer: Authorizer::new() }
+    }
+
+    /// Returns a set that permits nothing: what is used where the user's policies cannot be read or are not valid. Keys are kept,
+    /// and every answer says why.
+    #[must_use]
+    pub fn closed(reason: PolicyError) -> Self {
+        Self { closed: Some(reason), ..Self::shipped() }
+    }
+
+    /// Returns why nothing can be asked, where that is so.
+    #[must_use]
+    pub const fn closed_reason(&self) -> Option<&PolicyError> {
+        self.closed.as_ref()
     }
 
     /// Reads the policies, if they have not been read. Whoever waits for something else calls this meanwhile; an error shows when the
@@ -100,13 +151,15 @@ impl Policy {
         drop(self.policies());
     }
 
-    fn policies(&self) -> Result<&PolicySet, PolicyError> {
+    fn policies(&self) -> Result<&NamedPolicies, PolicyError> {
+        if let Some(reason) = &self.closed {
+            return Err(PolicyError::Closed(reason.to_string()));
+        }
         if let Some(policies) = self.policies.get() {
             return Ok(policies);
         }
-        let parsed = PolicySet::from_str(SHIPPED_POLICIES).map_err(|source| PolicyError::Syntax(source.to_string()))?;
-        let named = name_policies(&parsed)?;
-        Ok(self.policies.get_or_init(|| named))
+        let shipped = NamedPolicies::shipped()?;
+        Ok(self.policies.get_or_init(|| shipped))
     }
 
     /// Parses policies and validates them strictly against the schema.
@@ -114,136 +167,65 @@ impl Policy {
     /// # Errors
     /// When either cannot be read, a policy has no id of its own, or the policies do not fit the schema.
     pub fn parse(policies: &str, schema: &str) -> Result<Self, PolicyError> {
-        let (schema, _warnings) = Schema::from_cedarschema_str(schema).map_err(|source| PolicyError::Schema(source.to_string()))?;
-        let parsed = PolicySet::from_str(policies).map_err(|source| PolicyError::Syntax(source.to_string()))?;
-        let policies = name_policies(&parsed)?;
-        let result = Validator::new(schema.clone()).validate(&policies, ValidationMode::Strict);
-        if !result.validation_passed() {
-            let errors: Vec<String> = result.validation_errors().map(ToString::to_string).collect();
-            return Err(PolicyError::Validation(errors.join("; ")));
+        Ok(Self::of(NamedPolicies::parse("policies", policies, schema)?))
+    }
+
+    /// Puts the user's policies beside the shipped ones, and validates them all strictly against the shipped schema. A policy with
+    /// the id of a shipped one takes its place.
+    ///
+    /// # Errors
+    /// When a file cannot be read, two of the user's policies share an id, one has none, or the policies do not fit the schema.
+    pub fn with_user_policies(files: &[PolicyFile]) -> Result<Self, PolicyError> {
+        if files.is_empty() {
+            return Ok(Self::shipped());
         }
-        Ok(Self { policies: OnceLock::from(policies), schema: Some(schema), authorizer: Authorizer::new() })
+        Ok(Self::of(NamedPolicies::with_shipped(files)?))
+    }
+
+    fn of(Validated { policies, schema, warnings }: Validated) -> Self {
+        Self { policies: OnceLock::from(policies), schema: Some(schema), warnings, closed: None, authorizer: Authorizer::new() }
+    }
+
+    /// Returns what the validator found odd in the policies, and what yet hinders nobody to use them.
+    #[must_use]
+    pub fn warnings(&self) -> &[Flaw] {
+        &self.warnings
+    }
+
+    /// Lists the policies in use, in the order of their ids.
+    ///
+    /// # Errors
+    /// When they cannot be used.
+    pub fn summaries(&self) -> Result<Vec<PolicySummary>, PolicyError> {
+        self.policies()?.summaries()
     }
 
     /// Asks whether the act is permitted.
     ///
     /// # Errors
-    /// When the question does not fit the schema; the caller treats that as deny.
+    /// When the policies cannot be used, or the question does not fit the schema; the caller treats that as deny.
     pub fn ask(&self, question: &Question<'_>) -> Result<Verdict, PolicyError> {
-        let principal = uid("Reprieve::Principal", &question.actor.display_name())?;
-        let action = uid("Reprieve::Action", question.action)?;
-        let resource = uid("Reprieve::Key", question.key.as_str())?;
-        let entities = Entities::from_entities(
-            [principal_entity(&principal, question.actor)?, key_entity(&resource, question)?],
-            self.schema.as_ref(),
-        )
-        .map_err(|source| PolicyError::Request(source.to_string()))?;
-        let context = Context::from_pairs(evidence(question)).map_err(|source| PolicyError::Request(source.to_string()))?;
-        let request = Request::new(principal, action, resource, context, self.schema.as_ref())
-            .map_err(|source| PolicyError::Request(source.to_string()))?;
-        let response = self.authorizer.is_authorized(&request, self.policies()?, &entities);
-        let mut policies: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
-        policies.sort();
+        let policies = &self.policies()?.set;
+        let (request, entities) = request::of(question, self.schema.as_ref())?;
+        let response = self.authorizer.is_authorized(&request, policies, &entities);
+        // Cedar leaves a policy that errs out. A permit that is left out permits nothing; of a forbid nobody knows what it would have said.
+        let erred = response.diagnostics().errors().map(|AuthorizationError::PolicyEvaluationError(error)| error.policy_id());
+        let is_forbid = |id: &&PolicyId| policies.policy(id).is_none_or(|policy| policy.effect() == cedar_policy::Effect::Forbid);
+        let erred_forbids: Vec<&PolicyId> = erred.filter(is_forbid).collect();
+        let is_open = response.decision() == CedarDecision::Allow && !erred_forbids.is_empty();
+        let mut determining: Vec<&PolicyId> = if is_open { erred_forbids } else { response.diagnostics().reason().collect() };
+        determining.sort();
+        let annotations = |name: &str| {
+            let texts = determining.iter().filter_map(|id| set::annotation(policies.policy(id)?, name).map(ToOwned::to_owned));
+            texts.collect::<Vec<String>>()
+        };
+        let permitted = response.decision() == CedarDecision::Allow && !is_open;
         Ok(Verdict {
-            permitted: response.decision() == CedarDecision::Allow,
-            policies,
+            permitted,
+            because: annotations("because"),
+            escalations: if permitted { annotations("escalate") } else { Vec::new() },
             errors: response.diagnostics().errors().map(ToString::to_string).collect(),
+            policies: determining.iter().map(ToString::to_string).collect(),
         })
     }
-}
-
-/// Renames each policy to its `@id`, so that answers name what a person wrote.
-fn name_policies(parsed: &PolicySet) -> Result<PolicySet, PolicyError> {
-    let mut named = PolicySet::new();
-    for policy in parsed.policies() {
-        let missing = || PolicyError::Id(policy.id().to_string());
-        let id = policy.annotation("id").filter(|id| !id.is_empty()).ok_or_else(missing)?;
-        let id = cedar_policy::PolicyId::new(id);
-        named.add(policy.new_id(id.clone())).map_err(|_| PolicyError::Id(id.to_string()))?;
-    }
-    Ok(named)
-}
-
-fn uid(type_name: &str, id: &str) -> Result<EntityUid, PolicyError> {
-    let type_name = EntityTypeName::from_str(type_name).map_err(|source| PolicyError::Request(source.to_string()))?;
-    Ok(EntityUid::from_type_name_and_id(type_name, EntityId::new(id)))
-}
-
-fn text(value: &str) -> RestrictedExpression {
-    RestrictedExpression::new_string(value.to_owned())
-}
-
-fn texts(values: impl IntoIterator<Item = String>) -> RestrictedExpression {
-    RestrictedExpression::new_set(values.into_iter().map(RestrictedExpression::new_string))
-}
-
-/// Cedar's `datetime` holds milliseconds.
-fn datetime(value: Timestamp) -> RestrictedExpression {
-    RestrictedExpression::new_datetime(format!("{value:.3}"))
-}
-
-fn principal_entity(uid: &EntityUid, actor: &Actor) -> Result<Entity, PolicyError> {
-    let kind = match &actor.kind {
-        ActorKind::Other(kind) => kind.clone(),
-        ActorKind::Root
-        | ActorKind::IamUser
-        | ActorKind::AssumedRole
-        | ActorKind::Role
-        | ActorKind::FederatedUser
-        | ActorKind::AwsAccount
-        | ActorKind::AwsService
-        | ActorKind::IdentityCenterUser
-        | ActorKind::ExternalUser
-        | ActorKind::Unknown => format!("{:?}", actor.kind),
-    };
-    let mut attributes = HashMap::from([
-        ("kind".to_owned(), text(&kind)),
-        ("known".to_owned(), RestrictedExpression::new_bool(actor.is_known())),
-        ("identities".to_owned(), texts(actor.identities())),
-    ]);
-    if let Some(account) = &actor.account {
-        attributes.insert("account".to_owned(), text(account.as_str()));
-    }
-    if let Some(role) = &actor.role {
-        attributes.insert("role".to_owned(), text(role.as_str()));
-    }
-    Entity::new(uid.clone(), attributes, HashSet::new()).map_err(|source| PolicyError::Request(source.to_string()))
-}
-
-fn key_entity(uid: &EntityUid, question: &Question<'_>) -> Result<Entity, PolicyError> {
-    let key = question.key;
-    let attributes = [
-        ("partition".to_owned(), text(key.partition().as_str())),
-        ("region".to_owned(), text(key.region().as_str())),
-        ("account".to_owned(), text(key.account().as_str())),
-        ("key_id".to_owned(), text(key.key_id())),
-    ];
-    let tags: BTreeMap<String, RestrictedExpression> =
-        question.tags.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect();
-    Entity::new_with_tags(uid.clone(), attributes, [], tags).map_err(|source| PolicyError::Request(source.to_string()))
-}
-
-fn evidence(question: &Question<'_>) -> Vec<(String, RestrictedExpression)> {
-    let mut pairs =
-        vec![("now".to_owned(), datetime(question.now)), ("key_state".to_owned(), text(question.key_state.unwrap_or("unreadable")))];
-    if let Some(time) = question.event_time {
-        pairs.push(("event_time".to_owned(), datetime(time)));
-    }
-    if let Some(days) = question.waiting_period_days {
-        pairs.push(("waiting_period_days".to_owned(), RestrictedExpression::new_long(i64::from(days))));
-    }
-    if let Some(approval) = question.approval {
-        let record = RestrictedExpression::new_record([
-            ("change".to_owned(), text(&approval.change)),
-            ("approver".to_owned(), text(&approval.approver)),
-            ("approver_identities".to_owned(), texts(approval.approver_identities())),
-            ("source".to_owned(), text(approval.source.as_str())),
-            ("window_start".to_owned(), datetime(approval.window_start)),
-            ("window_end".to_owned(), datetime(approval.window_end)),
-        ]);
-        if let Ok(record) = record {
-            pairs.push(("approval".to_owned(), record));
-        }
-    }
-    pairs
 }

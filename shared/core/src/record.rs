@@ -216,6 +216,29 @@ pub struct Record {
     /// Verified target state minus event time, in milliseconds; only where all steps succeeded and the state was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remediate_ms: Option<i64>,
+    /// What people call the key; looked up only for what people are told.
+    #[serde(default, skip_serializing_if = "KeyNames::is_empty")]
+    pub names: KeyNames,
+}
+
+/// What people call a key, and whom they ask about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyNames {
+    /// The aliases that point to it, as `alias/NAME`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// Its owner, by its tags.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+impl KeyNames {
+    /// Says whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.aliases.is_empty() && self.owner.is_none()
+    }
 }
 
 impl Record {

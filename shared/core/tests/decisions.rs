@@ -6,12 +6,12 @@ use reprieve_core::{
     Severity, Situation, Target, Triage, decide, triage,
 };
 use reprieve_test_support::event::{disable, disable_rotation, event, remediator, schedule, session, time};
-use reprieve_test_support::world::{domain, shipped_policy};
-use reprieve_test_support::{approval_keys, key};
+use reprieve_test_support::key;
+use reprieve_test_support::world::{approval_rules, domain, shipped_policy};
 
 fn decided(event: &Event, facts: &KeyFacts) -> Decision {
-    let (keys, domain) = (approval_keys(), domain());
-    decide(event, &Situation { facts, policy: shipped_policy(), approval_keys: &keys, domain: &domain, now: time("2026-11-20T10:00:01Z") })
+    let (rules, domain) = (approval_rules(), domain());
+    decide(event, &Situation { facts, policy: shipped_policy(), rules: &rules, domain: &domain, now: time("2026-11-20T10:00:01Z") })
 }
 
 fn facts_in(state: KeyState) -> KeyFacts {
@@ -24,6 +24,7 @@ fn facts_of(description: KeyDescription) -> KeyFacts {
         tags: Known::Is(Tags::new()),
         rotation: Known::Is(Rotation { enabled: false, period_days: None }),
         recollection: Known::Is(Recollection::default()),
+        ..KeyFacts::default()
     }
 }
 

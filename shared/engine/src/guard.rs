@@ -4,6 +4,7 @@
 //! within the intent; the outcome says what was answered and nothing else; a repeated delivery does nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, join, stream};
@@ -11,11 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
 use reprieve_core::{
-    ApprovalKeys, Case, Decision, Domain, Event, KeyArn, KeyFacts, KeyState, Known, Mode, Phase, Plan, Policy, Record, Situation, Status,
-    Step, StepOutcome, StepResult, Threat, Triage, decide, lesson, triage,
+    ApprovalRules, Case, Decision, Domain, Event, KeyArn, KeyFacts, KeyNames, KeyState, Known, Mode, Phase, Plan, Policy, Record,
+    Situation, Status, Step, StepOutcome, StepResult, Threat, Triage, decide, lesson, triage,
 };
 
-use crate::port::{AuditSink, CallError, Claim, Clock, Intent, KeyControl, Ledger, Meter, NoticeSink};
+use crate::port::{AuditSink, CallError, Circumstances, Claim, Clock, Intent, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
 use crate::{act, observe};
 
 /// An attempt from which people are told of a case that is still open.
@@ -26,7 +27,7 @@ const LOOK_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(500), Duration::f
 
 /// The capabilities that the loop works with.
 #[derive(Debug, Clone)]
-pub struct Ports<K, L, A, N, C, M> {
+pub struct Ports<K, L, A, N, C, M, H, P> {
     /// The keys.
     pub keys: K,
     /// The memory.
@@ -39,6 +40,10 @@ pub struct Ports<K, L, A, N, C, M> {
     pub clock: C,
     /// The counts.
     pub meter: M,
+    /// The circumstances.
+    pub circumstances: H,
+    /// The policies.
+    pub policies: P,
 }
 
 /// What the loop is told at start.
@@ -48,10 +53,10 @@ pub struct Settings {
     pub mode: Mode,
     /// Where this deployment may act, and as whom.
     pub domain: Domain,
-    /// The policies.
-    pub policy: Policy,
-    /// The public keys that seal approvals.
-    pub approval_keys: ApprovalKeys,
+    /// What the deployment says about approving.
+    pub rules: ApprovalRules,
+    /// The tag that names a key's owner.
+    pub owner_tag: String,
     /// How long one step is tried again before it is left to the next delivery.
     pub patience: Duration,
     /// How many keys are worked on at the same time.
@@ -105,9 +110,9 @@ pub enum Handled {
 
 /// The guard: the loop with its capabilities and settings.
 #[derive(Debug)]
-pub struct Guard<K, L, A, N, C, M> {
+pub struct Guard<K, L, A, N, C, M, H, P> {
     /// The capabilities.
-    pub ports: Ports<K, L, A, N, C, M>,
+    pub ports: Ports<K, L, A, N, C, M, H, P>,
     /// The settings.
     pub settings: Settings,
 }
@@ -125,7 +130,9 @@ struct Work<'a> {
     holds_claim: bool,
 }
 
-impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> Guard<K, L, A, N, C, M> {
+impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, H: Circumstances, P: PolicySource>
+    Guard<K, L, A, N, C, M, H, P>
+{
     /// Works on one event.
     pub async fn handle(&self, event: &Event, delivery: Delivery) -> Handled {
         match triage(event, &self.settings.domain) {
@@ -171,15 +178,21 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
     }
 
     /// Decides on an event, given what was observed of its key.
-    pub(crate) fn decide(&self, event: &Event, facts: &KeyFacts) -> Decision {
-        let situation = Situation {
-            facts,
-            policy: &self.settings.policy,
-            approval_keys: &self.settings.approval_keys,
-            domain: &self.settings.domain,
-            now: self.ports.clock.now(),
-        };
+    pub(crate) fn decide(&self, event: &Event, facts: &KeyFacts, policy: &Policy) -> Decision {
+        let situation =
+            Situation { facts, policy, rules: &self.settings.rules, domain: &self.settings.domain, now: self.ports.clock.now() };
         decide(event, &situation)
+    }
+
+    /// Returns the policies, read while something else is waited for. That they cannot be used is an alarm of its own.
+    pub(crate) async fn policy(&self) -> Arc<Policy> {
+        let policy = self.ports.policies.current().await;
+        if let Some(reason) = policy.closed_reason() {
+            tracing::error!(%reason, "the policies cannot be used, so nothing is approved");
+            self.ports.meter.policy_unusable(self.ports.clock.now());
+        }
+        policy.prepare();
+        policy
     }
 
     /// Records an event that needs no look at its key, and tells people where the decision says so.
@@ -211,13 +224,11 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
     }
 
     async fn examine(&self, mut work: Work<'_>, key: &KeyArn, threat: Threat) -> Handled {
-        let Ports { keys, ledger, audit, clock, .. } = &self.ports;
+        let Ports { ledger, audit, clock, .. } = &self.ports;
         let intent_record = self.intent_record(&work);
         let intent = self.intent(&work);
-        let (claim, intent_kept, mut facts, ()) =
-            join!(ledger.claim(&intent), audit.append(&intent_record), observe::look(keys, ledger, key, threat), async {
-                self.settings.policy.prepare(); // While the answers are on their way.
-            });
+        let (claim, intent_kept, mut facts, policy) =
+            join!(ledger.claim(&intent), audit.append(&intent_record), self.look(work.event, key, threat), self.policy());
         match claim {
             Ok(Claim::Granted { attempt }) => (work.attempt, work.holds_claim) = (attempt, true),
             Ok(Claim::Settled) => return Handled::Duplicate,
@@ -235,9 +246,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                 break;
             }
             clock.sleep(pause).await;
-            facts = observe::look(keys, ledger, key, threat).await;
+            facts = self.look(work.event, key, threat).await;
         }
-        let decision = self.decide(work.event, &facts);
+        let decision = self.decide(work.event, &facts, &policy);
         match decision {
             Decision::Remedy { ref plan, .. } if self.settings.mode == Mode::Enforce => {
                 let plan = plan.clone();
@@ -246,16 +257,21 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
             Decision::Remedy { ref plan, .. } => {
                 complain(self.note_case(key, &facts, &self.case(&work, threat, &decision)).await, "the case could not be opened");
                 let steps = act::not_carried_out(plan);
-                let record = self.outcome(&work, decision, steps, Status::Observed);
+                let mut record = self.outcome(&work, decision, steps, Status::Observed);
+                record.names = self.names(key, &facts).await;
                 self.conclude(&work, record, true).await
             }
             Decision::Stand { ref why } => {
-                if why.approval.established().is_some() || facts.incident_hold().is_some() {
-                    // The sweep decides again on what an approval or an incident lets stand.
+                let is_told = !why.escalations.is_empty();
+                if why.permitted || facts.incident_hold().is_some() {
+                    // The sweep decides again on what policy or an incident lets stand.
                     let case = Case { stands: true, ..self.case(&work, threat, &decision) };
                     complain(self.note_case(key, &facts, &case).await, "what was let stand could not be noted for the sweep");
                 }
-                let record = self.outcome(&work, decision, Vec::new(), Status::NothingToDo);
+                let mut record = self.outcome(&work, decision, Vec::new(), Status::NothingToDo);
+                if is_told {
+                    record.names = self.names(key, &facts).await;
+                }
                 self.conclude(&work, record, true).await
             }
             Decision::Escalate { .. } => {
@@ -265,10 +281,22 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                     self.note_case(key, &facts, &self.case(&work, threat, &decision)).await
                 };
                 complain(noted, "the case could not be noted");
-                let record = self.outcome(&work, decision, Vec::new(), Status::Escalated);
+                let mut record = self.outcome(&work, decision, Vec::new(), Status::Escalated);
+                record.names = self.names(key, &facts).await;
                 self.conclude(&work, record, true).await
             }
         }
+    }
+
+    /// Returns what people call the key: they are told of aliases and owners, not of ids.
+    async fn names(&self, key: &KeyArn, facts: &KeyFacts) -> KeyNames {
+        let aliases = self.ports.keys.aliases(key).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, %key, "the key's aliases could not be listed; people are told its id alone");
+            Vec::new()
+        });
+        let is_owner = |name: &String| name.eq_ignore_ascii_case(&self.settings.owner_tag);
+        let owner = facts.tags.value().and_then(|tags| tags.iter().find(|(name, _)| is_owner(name)));
+        KeyNames { aliases, owner: owner.map(|(_, value)| value.clone()) }
     }
 
     /// Carries out a plan. The ledger is written beside the calls, never before a key is safe.
@@ -293,7 +321,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         }
         let status = Status::of_steps(&steps);
         let settled = !Status::is_open(&steps);
-        let (state_after, noted) = join!(
+        let (state_after, noted, names) = join!(
             async {
                 if status == Status::Success { act::verify(key, plan, keys, clock, self.settings.patience, act_until).await } else { None }
             },
@@ -308,7 +336,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                     | Status::Unsupported
                     | Status::Escalated => self.note_case(key, facts, &case).await,
                 }
-            }
+            },
+            self.names(key, facts)
         );
         complain(noted, "the case could not be noted");
         let mut record = self.outcome(work, decision, steps, status);
@@ -317,6 +346,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         record.remediate_ms = if verified { record.event.time.map(|time| elapsed_ms(time, clock.now())) } else { None };
         mark_late_effects(&mut record, state_after.as_ref());
         record.state_after = state_after;
+        record.names = names;
         self.conclude(work, record, settled).await
     }
 
@@ -421,6 +451,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
             steps,
             status,
             state_after: None,
+            names: KeyNames::default(),
             detect_ms: work.event.time.map(|time| elapsed_ms(time, work.delivery.received_at)),
             remediate_ms: None,
         }

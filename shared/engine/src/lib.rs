@@ -10,5 +10,7 @@ pub mod port;
 pub mod sweep;
 
 pub use guard::{Delivery, Guard, Handled, Ports, Settings};
-pub use port::{AuditSink, CallError, Claim, Clock, Disposition, Intent, KeyControl, Ledger, Meter, NoticeSink};
+pub use port::{
+    AuditSink, CallError, Circumstances, Claim, Clock, Disposition, Intent, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource,
+};
 pub use sweep::SweepReport;

@@ -1,18 +1,68 @@
 //! Observe: looks at a key from every side at the same time. What cannot be read is said to be unreadable, and why.
 
+use std::time::Duration;
+
 use futures_util::join;
 use jiff::{SignedDuration, Timestamp};
+use reprieve_core::approval::plain;
 use reprieve_core::{Event, EventForm, KeyArn, KeyFacts, KeyState, Known, Threat};
 
-use crate::port::{CallError, KeyControl, Ledger};
+use crate::guard::Guard;
+use crate::port::{AuditSink, CallError, Circumstances, Clock, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource};
 
-/// Looks at the key, its tags, what the ledger knows of it and, where rotation is what was attacked, its rotation: in one round trip.
-pub async fn look(keys: &impl KeyControl, ledger: &impl Ledger, key: &KeyArn, threat: Threat) -> KeyFacts {
-    let rotation = async {
-        if threat == Threat::RotationDisabled { known(keys.rotation(key).await) } else { Known::Unreadable("not looked up".to_owned()) }
-    };
-    let (description, tags, recollection, rotation) = join!(keys.describe(key), keys.tags(key), ledger.recall(key), rotation);
-    KeyFacts { description: known(description), tags: known(tags), rotation, recollection: known(recollection) }
+/// How long it may take to look up who set plain tags. A later answer is no approval: meanwhile a disabled key is out of service.
+const SETTER_WAIT: Duration = Duration::from_secs(6);
+
+impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, H: Circumstances, P: PolicySource>
+    Guard<K, L, A, N, C, M, H, P>
+{
+    /// Looks at the key, its tags, what the ledger knows of it, the change calendar and, where rotation is what was attacked, its
+    /// rotation: in one round trip. Only where its tags approve the act without a seal, who set them is looked up next.
+    pub(crate) async fn look(&self, event: &Event, key: &KeyArn, threat: Threat) -> KeyFacts {
+        let (keys, ledger) = (&self.ports.keys, &self.ports.ledger);
+        let rotation = async { if threat == Threat::RotationDisabled { known(keys.rotation(key).await) } else { not_looked_up() } };
+        let calendar = async {
+            let Some(time) = event.time else { return Known::Unreadable("the event does not say when it happened".to_owned()) };
+            known_or_absent(self.ports.circumstances.change_calendar(time).await)
+        };
+        let (description, tags, recollection, rotation, calendar) =
+            join!(keys.describe(key), keys.tags(key), ledger.recall(key), rotation, calendar);
+        let mut facts = KeyFacts {
+            description: known(description),
+            tags: known(tags),
+            rotation,
+            recollection: known(recollection),
+            tagging: not_looked_up(),
+            calendar,
+            aliases: not_looked_up(),
+        };
+        let is_plain = facts.tags.value().is_some_and(|tags| plain::needs_setter(tags, threat.action(), &self.settings.rules));
+        if is_plain && let Some(time) = event.time {
+            facts.tagging = self.who_set_tags(key, time).await;
+        }
+        facts
+    }
+
+    async fn who_set_tags(&self, key: &KeyArn, before: Timestamp) -> Known<Event> {
+        let asked = self.ports.circumstances.latest_call(PastCall::ApprovalTagging, key, before);
+        match self.ports.clock.within(SETTER_WAIT, asked).await {
+            Some(answer) => known_or_absent(answer),
+            None => Known::Unreadable(format!("no answer within {} s", SETTER_WAIT.as_secs())),
+        }
+    }
+}
+
+fn not_looked_up<T>() -> Known<T> {
+    Known::Unreadable("not looked up".to_owned())
+}
+
+/// Turns an answer that may be none into a fact.
+fn known_or_absent<T>(answer: Result<Option<T>, CallError>) -> Known<T> {
+    match answer {
+        Ok(Some(value)) => Known::Is(value),
+        Ok(None) => Known::Absent,
+        Err(error) => Known::Unreadable(error.to_string()),
+    }
 }
 
 /// Turns an answer into a fact.

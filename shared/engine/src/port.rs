@@ -3,14 +3,15 @@
 //! Every error answers one question: is it worth trying again?
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reprieve_core::approval::SealedApproval;
+use reprieve_core::approval::{Revocation, SealedApproval};
 use reprieve_core::facts::{Recollection, Rotation, Tags};
 use reprieve_core::lesson::Lesson;
 use reprieve_core::notice::Notice;
-use reprieve_core::{Case, EventId, KeyArn, KeyDescription, Plan, Record, Status};
+use reprieve_core::{CalendarState, Case, Event, EventId, KeyArn, KeyDescription, Plan, Policy, Record, Status};
 
 /// What a provider answered instead of doing what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +111,8 @@ pub trait KeyControl: Sync {
     fn enable(&self, key: &KeyArn) -> impl Future<Output = Result<(), CallError>> + Send;
     /// Switches automatic rotation on, with this period in days or the provider's default.
     fn enable_rotation(&self, key: &KeyArn, period_days: Option<u32>) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Lists the aliases that point to the key, as `alias/NAME`.
+    fn aliases(&self, key: &KeyArn) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
     /// Lists all keys of the account and Region.
     fn list(&self) -> impl Future<Output = Result<Vec<KeyArn>, CallError>> + Send;
 }
@@ -164,8 +167,54 @@ pub trait Ledger: Sync {
     fn learn(&self, key: &KeyArn, lesson: Lesson, rotation: Option<Rotation>) -> impl Future<Output = Result<(), CallError>> + Send;
     /// Lists the keys with open cases, the earliest deadline first.
     fn open_cases(&self) -> impl Future<Output = Result<Vec<(KeyArn, Case)>, CallError>> + Send;
-    /// Writes an approval outside the key.
+    /// Writes an approval outside the key. Each approver has one for each change and action; a newer one takes its place.
     fn approve(&self, key: &KeyArn, approval: &SealedApproval) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Writes that a change is revoked. The first word stays.
+    fn revoke(&self, key: &KeyArn, revocation: &Revocation) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// A kind of call that is looked up in the provider's own log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PastCall {
+    /// `TagResource` that set an approval tag.
+    ApprovalTagging,
+    /// `ScheduleKeyDeletion`.
+    DeletionScheduling,
+}
+
+impl PastCall {
+    /// Returns the call's name.
+    #[must_use]
+    pub const fn event_name(self) -> &'static str {
+        match self {
+            Self::ApprovalTagging => "TagResource",
+            Self::DeletionScheduling => "ScheduleKeyDeletion",
+        }
+    }
+
+    /// Says whether the event is such a call on this key, and took effect.
+    #[must_use]
+    pub fn is(self, event: &Event, key: &KeyArn) -> bool {
+        let is_call = event.name == self.event_name() && event.source == "kms.amazonaws.com";
+        let took_effect = event.outcome == reprieve_core::CallOutcome::Succeeded && event.target.key() == Some(key);
+        let touches_approval = event.details.tag_keys.iter().any(|tag| reprieve_core::approval::APPROVAL_TAGS.contains(&tag.as_str()));
+        is_call && took_effect && (self != Self::ApprovalTagging || touches_approval)
+    }
+}
+
+/// What the provider can say about the circumstances of an act, beyond the key itself.
+pub trait Circumstances: Sync {
+    /// Returns the latest such call on the key before `until`, by the provider's own log. `None` where the log holds none, as far as it
+    /// reaches. Logs are minutes late, so `None` and an error both mean that nothing is known.
+    fn latest_call(&self, call: PastCall, key: &KeyArn, until: Timestamp) -> impl Future<Output = Result<Option<Event>, CallError>> + Send;
+    /// Returns what Change Calendar says of this time. `None` where no calendar is configured.
+    fn change_calendar(&self, at: Timestamp) -> impl Future<Output = Result<Option<CalendarState>, CallError>> + Send;
+}
+
+/// Has the policies at hand.
+pub trait PolicySource: Sync {
+    /// Returns the policies in use, read anew from time to time. Where they cannot be read or are not valid, a set that permits nothing.
+    fn current(&self) -> impl Future<Output = Arc<Policy>> + Send;
 }
 
 /// Keeps audit records. Create-only: writing the same record again adds nothing and succeeds.
@@ -196,4 +245,6 @@ pub trait Meter: Sync {
     fn outcome(&self, record: &Record);
     /// Notes what a sweep found.
     fn sweep(&self, report: &crate::sweep::SweepReport);
+    /// Notes that the policies cannot be used, so that nothing is approved.
+    fn policy_unusable(&self, at: Timestamp);
 }

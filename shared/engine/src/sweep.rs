@@ -15,14 +15,23 @@ use reprieve_core::{
 use serde::Serialize;
 
 use crate::guard::{Delivery, Guard, Handled, Ports};
-use crate::observe::{self, known};
-use crate::port::{AuditSink, CallError, Clock, KeyControl, Ledger, Meter, NoticeSink};
+use crate::observe::known;
+use crate::port::{AuditSink, CallError, Circumstances, Clock, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource};
 
 /// How long an event may still be on its way before it counts as lost.
 const IN_FLIGHT: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the keys that were begun before the budget ran out may still take.
 const LAST_KEY_TAKES: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long it may take to look up who scheduled a deletion that no event announced.
+const SCHEDULER_WAIT: Duration = Duration::from_secs(20);
+
+/// A deletion that nobody can judge while the ledger cannot be read is left to the next sweep, but not in its last days.
+const POSTPONED_UNTIL: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+/// How far the deletion date in a log may lie from the key's own.
+const SAME_DELETION: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a sweep found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -70,7 +79,9 @@ enum Seen {
     },
 }
 
-impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> Guard<K, L, A, N, C, M> {
+impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, H: Circumstances, P: PolicySource>
+    Guard<K, L, A, N, C, M, H, P>
+{
     /// Sweeps all keys, those with open cases first, the earliest deadline first.
     ///
     /// # Errors
@@ -107,7 +118,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         let (description, recollection) = join!(keys.describe(key), ledger.recall(key));
         let is_recalled = recollection.is_ok();
         let recollection = recollection.unwrap_or_else(|error| {
-            tracing::warn!(%error, %key, "the ledger could not be read; the key is judged by its state alone");
+            tracing::error!(%error, %key, "the ledger could not be read; what it would say about the key is not known");
             Recollection::default()
         });
         let description = match known(description) {
@@ -130,6 +141,10 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
                 None => return Seen::Unreadable,
             },
         };
+        // Whether a deletion is approved cannot be told now; while its deadline is far away, the next sweep can.
+        if !is_recalled && threat == Some(Threat::DeletionScheduled) && !is_near(description.as_ref(), now) {
+            return Seen::NotReached;
+        }
         let Some(threat) = threat else {
             // Where nothing could be recalled, a disabled key would be taken as never seen before, and as meant to be disabled.
             if is_recalled {
@@ -138,11 +153,14 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
             return Seen::Well;
         };
         let case = recollection.case.as_ref().filter(|case| case.threat == threat);
-        let event = found_event(key, threat, description.as_ref(), &recollection, case, sweep, now);
+        let mut event = found_event(key, threat, description.as_ref(), &recollection, case, sweep, now);
+        if case.is_none() && threat == Threat::DeletionScheduled {
+            self.tell_who_scheduled(key, &mut event, now).await;
+        }
         if let Some(case) = case {
             if case.stands {
-                let facts = observe::look(keys, ledger, key, threat).await;
-                if matches!(self.decide(&event, &facts), Decision::Stand { .. }) {
+                let (facts, policy) = join!(self.look(&event, key, threat), self.policy());
+                if matches!(self.decide(&event, &facts, &policy), Decision::Stand { .. }) {
                     return Seen::Standing;
                 }
             } else if self.settings.mode == Mode::Observe {
@@ -152,6 +170,22 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter> 
         let lost = case.is_none() && event.time.is_none_or(|time| time.checked_add(IN_FLIGHT).is_ok_and(|late| late < now));
         let handled = self.handle(&event, Delivery { received_at: now, count: 1, stopped_at }).await;
         Seen::Endangered { lost, handled: Box::new(handled) }
+    }
+
+    /// Fills in who scheduled a deletion that no event announced, and when, from the provider's own log: an approval may cover it.
+    async fn tell_who_scheduled(&self, key: &KeyArn, event: &mut Event, now: Timestamp) {
+        let asked = self.ports.circumstances.latest_call(PastCall::DeletionScheduling, key, now);
+        match self.ports.clock.within(SCHEDULER_WAIT, asked).await {
+            // The log is minutes late: what it holds may be an earlier deletion, cancelled since, that somebody else scheduled.
+            Some(Ok(Some(call))) if is_same_deletion(&call, event) => {
+                event.time = call.time.or(event.time);
+                event.actor = call.actor;
+                event.details.waiting_period_days = call.details.waiting_period_days;
+            }
+            Some(Ok(Some(_) | None)) => tracing::debug!(%key, "the log does not say who scheduled the deletion"),
+            Some(Err(error)) => tracing::warn!(%error, %key, "who scheduled the deletion could not be looked up"),
+            None => tracing::warn!(%key, "who scheduled the deletion could not be looked up in time"),
+        }
     }
 
     /// Compares the key with what it is meant to be.
@@ -313,6 +347,18 @@ fn found_event(
         details: Details { deletion_date, ..Details::default() },
         oddities: Vec::new(),
     }
+}
+
+/// Says whether the key may be lost before many more sweeps have looked at it.
+fn is_near(description: Option<&KeyDescription>, now: Timestamp) -> bool {
+    let deletion_date = description.and_then(|description| description.deletion_date);
+    deletion_date.is_none_or(|date| date.duration_since(now) < POSTPONED_UNTIL)
+}
+
+/// Says whether a logged call scheduled the very deletion that was found: the key would be deleted at the same time.
+fn is_same_deletion(call: &Event, found: &Event) -> bool {
+    let dates = call.deadline().zip(found.details.deletion_date);
+    dates.is_some_and(|(logged, found)| logged.duration_since(found).abs() <= SAME_DELETION)
 }
 
 /// Infers when a deletion was scheduled: KMS waits a whole number of days, 7 to 30, so only a few moments fit, and of those only one

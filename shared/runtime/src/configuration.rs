@@ -1,14 +1,17 @@
 //! Configuration: parsed once at start into types that cannot be wrong. Every wrong variable is named at once.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
-use reprieve_core::{ApprovalKeys, Domain, Mode, Region, RoleArn};
+use reprieve_core::{AccountId, ApprovalKeys, ApprovalRules, Domain, Mode, Region, RoleArn};
 use tracing_subscriber::filter::Targets;
 
 use crate::environment::{
-    APPROVAL_KEYS, AUDIT_BUCKET, AUDIT_RETENTION_DAYS, AWS_ENDPOINT_URL, AWS_REGION, KMS_CALLS_PER_SECOND, LEDGER_TABLE, LOG,
-    METRICS_NAMESPACE, MODE, NOTICE_TOPIC_ARN, REMEDIATOR_ROLE_ARN, Variable,
+    APPROVAL_KEYS, APPROVER_ROLES, AUDIT_BUCKET, AUDIT_RETENTION_DAYS, AWS_ENDPOINT_URL, AWS_REGION, BREAK_GLASS_HOURS, BREAK_GLASS_ROLES,
+    CHANGE_CALENDARS, KMS_CALLS_PER_SECOND, LEDGER_TABLE, LOG, METRICS_NAMESPACE, MINIMUM_WAITING_DAYS, MODE, NOTICE_TOPIC_ARN, OWNER_TAG,
+    POLICY_FOLDER, POLICY_PARAMETER, REMEDIATOR_ROLE_ARN, SANDBOX_ACCOUNTS, Variable, WEBHOOK_PARAMETER,
 };
 use crate::telemetry;
 
@@ -27,8 +30,18 @@ pub struct Configuration {
     pub notice_topic_arn: String,
     /// Where the function may act, and as whom.
     pub domain: Domain,
-    /// The public keys that seal approvals.
-    pub approval_keys: ApprovalKeys,
+    /// What the deployment says about approving.
+    pub rules: ApprovalRules,
+    /// The change calendars that must be open; empty where none is asked.
+    pub change_calendars: Vec<String>,
+    /// The parameter, or the path of parameters, with the user's policies.
+    pub policy_parameter: Option<String>,
+    /// The folder with the user's policies that were packaged with the function.
+    pub policy_folder: PathBuf,
+    /// The tag that names a key's owner.
+    pub owner_tag: String,
+    /// The parameter with the webhooks that hear notices too.
+    pub webhook_parameter: Option<String>,
     /// How often this process calls `CancelKeyDeletion`, and how often `EnableKey`, in a second.
     pub kms_calls_per_second: NonZeroU32,
     /// The CloudWatch namespace.
@@ -68,15 +81,18 @@ impl Configuration {
         let mode = reader.read(MODE, |text| Mode::parse(text).ok_or_else(|| "is neither".to_owned()));
         let ledger_table = reader.read(LEDGER_TABLE, text_of(3..=255));
         let audit_bucket = reader.read(AUDIT_BUCKET, text_of(3..=63));
-        let audit_retention_days = reader.read(AUDIT_RETENTION_DAYS, |text| {
-            text.parse::<u32>().ok().filter(|days| (1..=36_500).contains(days)).ok_or_else(|| "is out of range".to_owned())
-        });
+        let audit_retention_days = reader.read(AUDIT_RETENTION_DAYS, number_in(1..=36_500));
         let notice_topic_arn = reader.read(NOTICE_TOPIC_ARN, |text| {
             let is_topic = text.split(':').count() == 6 && text.starts_with("arn:") && text.split(':').nth(2) == Some("sns");
             if is_topic { Ok(text.to_owned()) } else { Err("is not one".to_owned()) }
         });
         let remediator = reader.read(REMEDIATOR_ROLE_ARN, |text| RoleArn::parse(text).map_err(|error| error.to_string()));
-        let approval_keys = reader.read(APPROVAL_KEYS, |text| ApprovalKeys::parse(text).map_err(|error| error.to_string()));
+        let rules = read_rules(&mut reader);
+        let change_calendars = reader.read(CHANGE_CALENDARS, |text| Ok(items(text).map(ToOwned::to_owned).collect()));
+        let policy_parameter = reader.read(POLICY_PARAMETER, parameter_name);
+        let policy_folder = reader.read(POLICY_FOLDER, |text| Ok(PathBuf::from(text)));
+        let owner_tag = reader.read(OWNER_TAG, text_of(1..=128));
+        let webhook_parameter = reader.read(WEBHOOK_PARAMETER, parameter_name);
         let kms_calls_per_second = reader.read(KMS_CALLS_PER_SECOND, |text| {
             text.parse::<NonZeroU32>().ok().filter(|calls| calls.get() <= 5).ok_or_else(|| "is out of range".to_owned())
         });
@@ -98,7 +114,12 @@ impl Configuration {
                 audit_retention_days: audit_retention_days?,
                 notice_topic_arn: notice_topic_arn?,
                 domain: Domain { account: Some(remediator.account()), region: Some(region.clone()), remediator: Some(remediator) },
-                approval_keys: approval_keys?,
+                rules: rules?,
+                change_calendars: change_calendars?,
+                policy_parameter: policy_parameter?,
+                policy_folder: policy_folder?,
+                owner_tag: owner_tag?,
+                webhook_parameter: webhook_parameter?,
                 kms_calls_per_second: kms_calls_per_second?,
                 metrics_namespace: metrics_namespace?,
                 log: log?,
@@ -124,6 +145,42 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let value = value.trim();
         parse(value).map_err(|what| self.wrong.push((variable.name, format!("`{value}` {what}; it takes {}", variable.accepts)))).ok()
     }
+}
+
+fn read_rules(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<ApprovalRules> {
+    let keys = reader.read(APPROVAL_KEYS, |text| ApprovalKeys::parse(text).map_err(|error| error.to_string()));
+    let approver_roles = reader.read(APPROVER_ROLES, roles);
+    let break_glass_roles = reader.read(BREAK_GLASS_ROLES, roles);
+    let break_glass_hours = reader.read(BREAK_GLASS_HOURS, number_in(1..=168));
+    let sandbox_accounts =
+        reader.read(SANDBOX_ACCOUNTS, |text| items(text).map(|id| AccountId::parse(id).map_err(|error| error.to_string())).collect());
+    let minimum_waiting_days = reader.read(MINIMUM_WAITING_DAYS, number_in(7..=30));
+    Some(ApprovalRules {
+        keys: keys?,
+        approver_roles: approver_roles?,
+        break_glass_roles: break_glass_roles?,
+        break_glass_hours: break_glass_hours?,
+        sandbox_accounts: sandbox_accounts?,
+        minimum_waiting_days: minimum_waiting_days?,
+    })
+}
+
+/// The items of a list that is separated by commas.
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+fn roles(text: &str) -> Result<BTreeSet<RoleArn>, String> {
+    items(text).map(|arn| RoleArn::parse(arn).map_err(|error| error.to_string())).collect()
+}
+
+fn number_in(range: std::ops::RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> {
+    move |text| text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| "is out of range".to_owned())
+}
+
+fn parameter_name(text: &str) -> Result<Option<String>, String> {
+    let fits = text.len() <= 1011 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte));
+    if fits { Ok(Some(text.to_owned()).filter(|text| !text.is_empty())) } else { Err("is not one".to_owned()) }
 }
 
 fn text_of(length: std::ops::RangeInclusive<usize>) -> impl Fn(&str) -> Result<String, String> {
@@ -158,7 +215,7 @@ mod tests {
         let configuration = parse(&good()).unwrap();
         assert_eq!(configuration.mode, Mode::Observe);
         assert_eq!(configuration.domain.account.unwrap().as_str(), "111122223333");
-        assert!(configuration.approval_keys.is_empty());
+        assert!(configuration.rules.keys.is_empty() && configuration.rules.approver_roles.is_empty());
     }
 
     #[test]

@@ -61,8 +61,88 @@ pub const REMEDIATOR_ROLE_ARN: Variable = Variable {
 pub const APPROVAL_KEYS: Variable = Variable {
     name: "REPRIEVE_APPROVAL_KEYS",
     default: Some(""),
-    accepts: "`KEY-ID=BASE64` entries separated by commas; BASE64 as `aws kms get-public-key` prints it (EC P-256)",
-    meaning: "The public keys that seal approvals. Without one, nothing can be approved.",
+    accepts: "`KEY-ID=BASE64[;from=TIME][;until=TIME]` entries separated by commas, as `reprieve approval-key` prints them (EC P-256)",
+    meaning: "The public keys that seal approvals, and when each does. Without one, nothing can be sealed.",
+};
+
+/// The roles whose plain tags approve.
+pub const APPROVER_ROLES: Variable = Variable {
+    name: "REPRIEVE_APPROVER_ROLES",
+    default: Some(""),
+    accepts: "ARNs of IAM roles separated by commas",
+    meaning: "The roles whose tags approve without a seal; who set the tags is then looked up in CloudTrail. Without one, plain tags approve nothing.",
+};
+
+/// The roles that may break the glass.
+pub const BREAK_GLASS_ROLES: Variable = Variable {
+    name: "REPRIEVE_BREAK_GLASS_ROLES",
+    default: Some(""),
+    accepts: "ARNs of IAM roles separated by commas",
+    meaning: "The roles whose acts pass for a limited time without an approval, and always wake a human.",
+};
+
+/// How long a broken glass lets pass.
+pub const BREAK_GLASS_HOURS: Variable = Variable {
+    name: "REPRIEVE_BREAK_GLASS_HOURS",
+    default: Some("24"),
+    accepts: "hours, 1 to 168",
+    meaning: "How long an act under a broken glass passes; unless it is approved meanwhile, the next sweep takes it back.",
+};
+
+/// The accounts in which everything passes.
+pub const SANDBOX_ACCOUNTS: Variable = Variable {
+    name: "REPRIEVE_SANDBOX_ACCOUNTS",
+    default: Some(""),
+    accepts: "account ids separated by commas",
+    meaning: "The accounts in which everything passes.",
+};
+
+/// The shortest waiting period.
+pub const MINIMUM_WAITING_DAYS: Variable = Variable {
+    name: "REPRIEVE_MINIMUM_WAITING_DAYS",
+    default: Some("7"),
+    accepts: "days, 7 to 30",
+    meaning: "The shortest waiting period of a deletion that is let stand, approved or not. KMS itself asks for 7.",
+};
+
+/// The change calendars.
+pub const CHANGE_CALENDARS: Variable = Variable {
+    name: "REPRIEVE_CHANGE_CALENDARS",
+    default: Some(""),
+    accepts: "names or ARNs of Systems Manager change calendars separated by commas",
+    meaning: "The calendars that must be open for an approved change to pass. Without one, none is asked.",
+};
+
+/// Where the user's policies are.
+pub const POLICY_PARAMETER: Variable = Variable {
+    name: "REPRIEVE_POLICY_PARAMETER",
+    default: Some(""),
+    accepts: "the name of a Systems Manager parameter, or a path that ends in `/`",
+    meaning: "Cedar policies of your own, beside the shipped ones. They are read at start and every five minutes; where they cannot be used, nothing is approved.",
+};
+
+/// Where bundled policies are.
+pub const POLICY_FOLDER: Variable = Variable {
+    name: "REPRIEVE_POLICY_FOLDER",
+    default: Some("policies"),
+    accepts: "a folder, relative to the function's",
+    meaning: "Cedar policies of your own that were packaged with the function (`scripts/package --policies`). A folder that does not exist holds none.",
+};
+
+/// The tag that names the owner.
+pub const OWNER_TAG: Variable = Variable {
+    name: "REPRIEVE_OWNER_TAG",
+    default: Some("owner"),
+    accepts: "a tag key, 1 to 128 characters",
+    meaning: "The tag that names a key's owner in notices, in whatever case.",
+};
+
+/// Where webhooks are.
+pub const WEBHOOK_PARAMETER: Variable = Variable {
+    name: "REPRIEVE_WEBHOOK_PARAMETER",
+    default: Some(""),
+    accepts: "the name of a Systems Manager parameter (SecureString)",
+    meaning: "Chat channels that hear notices too: one `slack URL` or `teams URL` a line.",
 };
 
 /// The pace of one process.
@@ -102,7 +182,7 @@ pub const AWS_ENDPOINT_URL: Variable = Variable {
 };
 
 /// All variables, in the order in which they are documented.
-pub const ALL: [Variable; 12] = [
+pub const ALL: [Variable; 22] = [
     MODE,
     LEDGER_TABLE,
     AUDIT_BUCKET,
@@ -110,6 +190,16 @@ pub const ALL: [Variable; 12] = [
     NOTICE_TOPIC_ARN,
     REMEDIATOR_ROLE_ARN,
     APPROVAL_KEYS,
+    APPROVER_ROLES,
+    BREAK_GLASS_ROLES,
+    BREAK_GLASS_HOURS,
+    SANDBOX_ACCOUNTS,
+    MINIMUM_WAITING_DAYS,
+    CHANGE_CALENDARS,
+    POLICY_PARAMETER,
+    POLICY_FOLDER,
+    OWNER_TAG,
+    WEBHOOK_PARAMETER,
     KMS_CALLS_PER_SECOND,
     METRICS_NAMESPACE,
     LOG,

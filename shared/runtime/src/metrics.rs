@@ -4,6 +4,7 @@
 
 use std::io::Write as _;
 
+use jiff::Timestamp;
 use reprieve_core::{Decision, Record, Status};
 use reprieve_engine::{Meter, SweepReport};
 use serde_json::{Map, Value, json};
@@ -39,6 +40,7 @@ metrics! {
     LOST_EVENTS = "LostEvents", "Count", "Endangered keys that a sweep found and no event had announced.";
     OPEN_CASES = "OpenCases", "Count", "Endangered keys that a sweep could not give back.";
     NOT_REACHED_KEYS = "NotReachedKeys", "Count", "Keys that a sweep left to the next, because its time was used up.";
+    POLICY_UNUSABLE = "PolicyUnusable", "Count", "Decisions made while the policies could not be used, so that nothing was approved.";
 }
 
 /// Writes the table as Markdown.
@@ -83,6 +85,10 @@ impl Meter for EmfMeter {
             (NOT_REACHED_KEYS, count(report.not_reached)),
         ];
         self.write(report.ended_at.as_millisecond(), &values, Map::from_iter([("task".to_owned(), json!("sweep"))]));
+    }
+
+    fn policy_unusable(&self, at: Timestamp) {
+        self.write(at.as_millisecond(), &[(POLICY_UNUSABLE, 1.0)], Map::new());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tests of the wire, in one binary. Fixtures are shared with other crates, in `tests/fixtures`.
 
+mod chat;
 mod corpus;
 mod fixtures;
 mod never_panics;

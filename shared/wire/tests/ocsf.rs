@@ -52,6 +52,7 @@ fn record(decision: Option<Decision>, status: Status, steps: Vec<StepOutcome>) -
         detect_ms: Some(1500),
         remediate_ms: None,
         event,
+        names: reprieve_core::KeyNames::default(),
     }
 }
 

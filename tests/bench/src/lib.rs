@@ -1,1 +1,1 @@
-//! Benches over the released function binaries, in `benches/`. They print ratios measured in one run and judge nothing.
+//! Benches over the released function binaries, in `benches/`. They print what was measured in one run; `approval` also judges it.

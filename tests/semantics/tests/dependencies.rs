@@ -9,7 +9,8 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use reprieve_semantics::repository_path;
 
 fn metadata() -> Metadata {
-    MetadataCommand::new().manifest_path(repository_path("Cargo.toml")).other_options(["--offline".to_owned()]).exec().unwrap()
+    // Without what dependencies depend on: a machine that only built for itself has not downloaded what other platforms need.
+    MetadataCommand::new().manifest_path(repository_path("Cargo.toml")).no_deps().other_options(["--offline".to_owned()]).exec().unwrap()
 }
 
 /// Returns the names of the crates that a crate is built from, itself left out; tests may know more.
@@ -46,6 +47,7 @@ fn rooms_know_each_other_one_way() {
         ("reprieve-engine", &["reprieve-core"]),
         ("reprieve-runtime", &["reprieve-core", "reprieve-engine"]),
         ("reprieve-aws", &["reprieve-core", "reprieve-engine", "reprieve-wire"]),
+        ("reprieve-aws-desk", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
     ]);
     let metadata = metadata();
     for (name, may_know) in &allowed {
@@ -57,7 +59,7 @@ fn rooms_know_each_other_one_way() {
 
 #[test]
 fn functions_know_rooms_and_never_tests() {
-    let rooms = ["reprieve-aws", "reprieve-core", "reprieve-engine", "reprieve-runtime", "reprieve-wire"];
+    let rooms = ["reprieve-aws", "reprieve-aws-desk", "reprieve-core", "reprieve-engine", "reprieve-runtime", "reprieve-wire"];
     for package in metadata().workspace_packages() {
         if package.manifest_path.as_str().contains("/functions/") {
             let unexpected: Vec<String> = ours(package).into_iter().filter(|known| !rooms.contains(&known.as_str())).collect();
@@ -68,7 +70,7 @@ fn functions_know_rooms_and_never_tests() {
 
 #[test]
 fn only_the_aws_adapters_know_the_sdk() {
-    let may_know = ["reprieve-aws", "reprieve-e2e"];
+    let may_know = ["reprieve-aws", "reprieve-aws-desk", "reprieve-e2e"];
     for package in metadata().workspace_packages() {
         let all = package.dependencies.iter().map(|dependency| dependency.name.as_str());
         let sdks: Vec<&str> = all.filter(|name| name.starts_with("aws-sdk-") || *name == "aws-config").collect();
@@ -92,6 +94,13 @@ fn the_core_knows_no_json_no_runtime_and_no_cloud() {
         !known.iter().any(|name| name.starts_with("tokio") || name.starts_with("aws-") || name == "reqwest" || name == "hyper"),
         "{known:?}"
     );
+}
+
+/// Signing and tagging are for people: a function that cannot seal cannot be made to.
+#[test]
+fn no_function_of_lambda_is_built_with_the_desk() {
+    assert!(!tree("aws-cancel-key-deletion").contains("reprieve-aws-desk"));
+    assert!(tree("reprieve-cli").contains("reprieve-aws-desk"), "the tree is that of the command");
 }
 
 /// One TLS provider, no seeding of aws-lc at start, no native roots: what a cold start costs.

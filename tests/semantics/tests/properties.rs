@@ -8,8 +8,8 @@ use proptest::sample::{Index, select, subsequence};
 use reprieve_core::approval::{ApprovalSource, SEAL_TAG, SealedApproval};
 use reprieve_core::facts::{INCIDENT_HOLD_TAG, Rotation, Tags};
 use reprieve_core::{
-    Actor, ApprovalKeys, Case, Decision, Details, Event, EventForm, EventId, Inventory, KeyArn, KeyDescription, KeyFacts, KeyState, Known,
-    Plan, Recollection, Serving, Situation, Threat, Triage, decide, triage,
+    Actor, ApprovalKeys, ApprovalRules, Case, Decision, Details, Event, EventForm, EventId, Inventory, KeyArn, KeyDescription, KeyFacts,
+    KeyState, Known, Plan, Recollection, Serving, Situation, Threat, Triage, decide, triage,
 };
 use reprieve_test_support::approval::approval_tags;
 use reprieve_test_support::event::{disable, event, mallory, schedule, session, time};
@@ -38,7 +38,8 @@ fn the_key() -> KeyArn {
 /// Decides with the shipped policies.
 fn decided(event: &Event, facts: &KeyFacts, keys: &ApprovalKeys) -> Decision {
     let domain = domain();
-    decide(event, &Situation { facts, policy: shipped_policy(), approval_keys: keys, domain: &domain, now: time("2026-11-20T10:00:01Z") })
+    let rules = ApprovalRules { keys: keys.clone(), ..ApprovalRules::default() };
+    decide(event, &Situation { facts, policy: shipped_policy(), rules: &rules, domain: &domain, now: time("2026-11-20T10:00:01Z") })
 }
 
 fn any_state() -> impl Strategy<Value = KeyState> {
@@ -132,13 +133,19 @@ fn any_recollection(approval: impl Strategy<Value = SealedApproval>) -> impl Str
         stands,
     });
     (proptest::option::of(inventory), proptest::option::of(case), proptest::collection::vec(approval, 0..3))
-        .prop_map(|(inventory, case, approvals)| Recollection { inventory, case, approvals })
+        .prop_map(|(inventory, case, approvals)| Recollection { inventory, case, approvals, revocations: Vec::new() })
 }
 
 fn any_facts() -> impl Strategy<Value = KeyFacts> {
     let description = prop_oneof![9 => known_or_not(any_description()), 1 => Just(Known::Absent)];
     (description, known_or_not(any_tags(any_approval())), known_or_not(any_rotation()), known_or_not(any_recollection(any_approval())))
-        .prop_map(|(description, tags, rotation, recollection)| KeyFacts { description, tags, rotation, recollection })
+        .prop_map(|(description, tags, rotation, recollection)| KeyFacts {
+            description,
+            tags,
+            rotation,
+            recollection,
+            ..KeyFacts::default()
+        })
 }
 
 fn any_approval() -> impl Strategy<Value = SealedApproval> {
@@ -233,7 +240,7 @@ proptest! {
         let written = if capitals { name.to_uppercase() } else { name.clone() };
         let approver = match variant {
             0 => written,
-            1 => format!(" {written} "),
+            1 => format!("arn:aws:sts::111122223333:assumed-role/{role}/somebody-else"),
             2 => format!("arn:aws:iam::111122223333:user/{written}"),
             3 => format!("arn:aws:sts::111122223333:assumed-role/Approver/{written}"),
             4 => format!("arn:aws:iam::111122223333:role/{role}"),
@@ -243,6 +250,7 @@ proptest! {
         let facts = KeyFacts {
             description: Known::Is(KeyDescription::in_state(KeyState::PendingDeletion)),
             tags: Known::Is(approval_tags(&approval)),
+            recollection: Known::Is(Recollection::default()),
             ..KeyFacts::default()
         };
         let decision = decided(&schedule(&the_key()).by(session(&role, &name)).build(), &facts, &approval_keys());
@@ -255,7 +263,7 @@ proptest! {
     fn one_changed_character_breaks_the_seal(field in 0_usize..6, place in any::<Index>(), to in "[ -~]", how in 0_usize..3) {
         let resource = the_key();
         let original = sealed_approval(&resource, &Terms::default());
-        prop_assert!(original.verify(&resource, "delete", &approval_keys(), ApprovalSource::SealedTags).is_ok());
+        prop_assert!(original.verify(&resource, None, &approval_keys(), ApprovalSource::SealedTags).is_ok());
         let mut approval = original.clone();
         let mut arn = resource.to_string();
         let text = match field {
@@ -278,7 +286,7 @@ proptest! {
         prop_assume!(approval != original || arn != resource.as_str());
         // What is no key's ARN any more cannot be asked about.
         if let Ok(other) = KeyArn::parse(&arn) {
-            let verdict = approval.verify(&other, &approval.action, &approval_keys(), ApprovalSource::SealedTags);
+            let verdict = approval.verify(&other, None, &approval_keys(), ApprovalSource::SealedTags);
             prop_assert!(verdict.is_err(), "{:?} on {}", approval, other);
         }
     }

@@ -92,6 +92,14 @@ pub fn schedule(key: &KeyArn) -> EventBuilder {
     event("ScheduleKeyDeletion").on(key).details(Details { waiting_period_days: Some(7), ..Details::default() })
 }
 
+/// Begins a `TagResource` that sets these tags.
+#[must_use]
+pub fn tagging(key: &KeyArn, tags: &reprieve_core::facts::Tags) -> EventBuilder {
+    let is_approval = |name: &String| reprieve_core::approval::APPROVAL_TAGS.contains(&name.as_str());
+    let approval_tags = tags.iter().filter(|(name, _)| is_approval(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    event("TagResource").on(key).details(Details { tag_keys: tags.keys().cloned().collect(), approval_tags, ..Details::default() })
+}
+
 /// Begins a `DisableKey`.
 #[must_use]
 pub fn disable(key: &KeyArn) -> EventBuilder {

@@ -5,12 +5,12 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
-use reprieve_core::approval::SealedApproval;
+use reprieve_core::approval::{Revocation, SealedApproval};
 use reprieve_core::facts::{Recollection, Rotation, Tags};
 use reprieve_core::lesson::Lesson;
 use reprieve_core::notice::Notice;
-use reprieve_core::{Case, EventId, KeyArn, KeyDescription, Record, Status};
-use reprieve_engine::{AuditSink, CallError, Claim, Intent, KeyControl, Ledger, NoticeSink};
+use reprieve_core::{CalendarState, Case, Event, EventId, KeyArn, KeyDescription, Record, Status};
+use reprieve_engine::{AuditSink, CallError, Circumstances, Claim, Intent, KeyControl, Ledger, NoticeSink, PastCall};
 
 use crate::journal::{Call, Journal};
 use crate::{let_others_go, locked};
@@ -149,6 +149,10 @@ impl<P: KeyControl> KeyControl for FailOnCall<P> {
         self.faults.through(Call::EnableRotation(key.clone(), period_days), self.inner.enable_rotation(key, period_days)).await
     }
 
+    async fn aliases(&self, key: &KeyArn) -> Result<Vec<String>, CallError> {
+        self.faults.through(Call::Aliases(key.clone()), self.inner.aliases(key)).await
+    }
+
     async fn list(&self) -> Result<Vec<KeyArn>, CallError> {
         self.faults.through(Call::List, self.inner.list()).await
     }
@@ -185,6 +189,21 @@ impl<P: Ledger> Ledger for FailOnCall<P> {
 
     async fn approve(&self, key: &KeyArn, approval: &SealedApproval) -> Result<(), CallError> {
         self.faults.through(Call::Approve(key.clone()), self.inner.approve(key, approval)).await
+    }
+
+    async fn revoke(&self, key: &KeyArn, revocation: &Revocation) -> Result<(), CallError> {
+        self.faults.through(Call::Revoke(key.clone()), self.inner.revoke(key, revocation)).await
+    }
+}
+
+impl<P: Circumstances> Circumstances for FailOnCall<P> {
+    async fn latest_call(&self, call: PastCall, key: &KeyArn, until: jiff::Timestamp) -> Result<Option<Event>, CallError> {
+        let name = Call::LatestCall(key.clone(), call.event_name());
+        self.faults.through(name, self.inner.latest_call(call, key, until)).await
+    }
+
+    async fn change_calendar(&self, at: jiff::Timestamp) -> Result<Option<CalendarState>, CallError> {
+        self.faults.through(Call::ChangeCalendar, self.inner.change_calendar(at)).await
     }
 }
 

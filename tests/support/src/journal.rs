@@ -22,6 +22,8 @@ pub enum Call {
     Enable(KeyArn),
     /// `KeyControl::enable_rotation`, with the period in days.
     EnableRotation(KeyArn, Option<u32>),
+    /// `KeyControl::aliases`.
+    Aliases(KeyArn),
     /// `KeyControl::list`.
     List,
     /// `Ledger::recall`.
@@ -40,6 +42,12 @@ pub enum Call {
     OpenCases,
     /// `Ledger::approve`.
     Approve(KeyArn),
+    /// `Ledger::revoke`.
+    Revoke(KeyArn),
+    /// `Circumstances::latest_call`, with the call's name.
+    LatestCall(KeyArn, &'static str),
+    /// `Circumstances::change_calendar`.
+    ChangeCalendar,
     /// `AuditSink::append`, with the record's id.
     Append(String),
     /// `NoticeSink::tell`, with the subject.
@@ -57,6 +65,7 @@ impl Call {
             Self::CancelDeletion(_) => "cancel_deletion",
             Self::Enable(_) => "enable",
             Self::EnableRotation(..) => "enable_rotation",
+            Self::Aliases(_) => "aliases",
             Self::List => "list",
             Self::Recall(_) => "recall",
             Self::Claim(_) => "claim",
@@ -66,6 +75,9 @@ impl Call {
             Self::Learn(_) => "learn",
             Self::OpenCases => "open_cases",
             Self::Approve(_) => "approve",
+            Self::Revoke(_) => "revoke",
+            Self::LatestCall(..) => "latest_call",
+            Self::ChangeCalendar => "change_calendar",
             Self::Append(_) => "append",
             Self::Tell(_) => "tell",
         }
@@ -79,6 +91,7 @@ impl Call {
             Self::Describe(_)
             | Self::Tags(_)
             | Self::Rotation(_)
+            | Self::Aliases(_)
             | Self::List
             | Self::Recall(_)
             | Self::Claim(_)
@@ -88,6 +101,9 @@ impl Call {
             | Self::Learn(_)
             | Self::OpenCases
             | Self::Approve(_)
+            | Self::Revoke(_)
+            | Self::LatestCall(..)
+            | Self::ChangeCalendar
             | Self::Append(_)
             | Self::Tell(_) => None,
         }

@@ -43,6 +43,8 @@ pub struct FakeKey {
     pub aws_managed: bool,
     /// Its tags.
     pub tags: Tags,
+    /// The aliases that point to it.
+    pub aliases: Vec<String>,
     /// Its rotation.
     pub rotation: Rotation,
     /// The key policy excludes us: every call answers `AccessDenied`.
@@ -64,6 +66,7 @@ impl Default for FakeKey {
             key_store: None,
             aws_managed: false,
             tags: Tags::new(),
+            aliases: Vec::new(),
             rotation: Rotation { enabled: false, period_days: None },
             excludes_us: false,
             passing_state: None,
@@ -345,6 +348,10 @@ impl KeyControl for FakeKeyControl {
                 | KeyState::Other(_)) => Err(invalid(CALL, &state)),
             }
         })
+    }
+
+    async fn aliases(&self, key: &KeyArn) -> Result<Vec<String>, CallError> {
+        self.use_own("kms:ListAliases", key, |key| Ok(key.aliases.clone()))
     }
 
     async fn list(&self) -> Result<Vec<KeyArn>, CallError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
-use reprieve_core::approval::SealedApproval;
+use reprieve_core::approval::{Revocation, SealedApproval};
 use reprieve_core::facts::{Recollection, Rotation};
 use reprieve_core::lesson::Lesson;
 use reprieve_core::{Case, EventId, Inventory, KeyArn, Status};
@@ -157,8 +157,18 @@ impl Ledger for FakeLedger {
 
     async fn approve(&self, key: &KeyArn, approval: &SealedApproval) -> Result<(), CallError> {
         self.change(key, |known| {
-            known.approvals.retain(|kept| (&kept.change, &kept.action) != (&approval.change, &approval.action));
+            let whose = |kept: &SealedApproval| (kept.change.clone(), kept.action.clone(), kept.approver.clone());
+            known.approvals.retain(|kept| whose(kept) != whose(approval));
             known.approvals.push(approval.clone());
+        });
+        Ok(())
+    }
+
+    async fn revoke(&self, key: &KeyArn, revocation: &Revocation) -> Result<(), CallError> {
+        self.change(key, |known| {
+            if known.revocations.iter().all(|kept| kept.change != revocation.change) {
+                known.revocations.push(revocation.clone());
+            }
         });
         Ok(())
     }

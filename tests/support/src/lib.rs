@@ -3,8 +3,10 @@
 //! The fakes keep state and obey the rules of the service they stand for; they never script answers. Nothing here is part of the
 //! product, and nothing here waits: [`finish`] drives any future of the loop to its end without a runtime.
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a test that cannot be set up must stop, and says where")]
+#![expect(clippy::must_use_candidate, reason = "a test plays a part and may not care for every answer")]
 
 pub mod approval;
+pub mod circumstances;
 pub mod clock;
 pub mod event;
 pub mod faults;
@@ -19,7 +21,8 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-pub use approval::{Terms, approval_keys, approval_keys_text, sealed_approval};
+pub use approval::{Terms, approval_keys, approval_keys_text, sealed_approval, sealed_by_security};
+pub use circumstances::{FakeCircumstances, FakePolicies};
 pub use clock::FakeClock;
 pub use event::{EventBuilder, event, key, time};
 pub use faults::{Effect, FailOnCall, Faults};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use reprieve_core::notice::Notice;
 use reprieve_core::{EventId, Phase, Record};
 use reprieve_engine::{AuditSink, CallError, Meter, NoticeSink, SweepReport};
@@ -66,6 +67,7 @@ impl NoticeSink for FakeNoticeSink {
 pub struct FakeMeter {
     outcomes: Arc<Mutex<Vec<Record>>>,
     sweeps: Arc<Mutex<Vec<SweepReport>>>,
+    policy_unusable: Arc<Mutex<Vec<Timestamp>>>,
 }
 
 impl FakeMeter {
@@ -80,6 +82,12 @@ impl FakeMeter {
     pub fn sweeps(&self) -> Vec<SweepReport> {
         locked(&self.sweeps).clone()
     }
+
+    /// Returns when the policies could not be used.
+    #[must_use]
+    pub fn policy_unusable_at(&self) -> Vec<Timestamp> {
+        locked(&self.policy_unusable).clone()
+    }
 }
 
 impl Meter for FakeMeter {
@@ -89,5 +97,9 @@ impl Meter for FakeMeter {
 
     fn sweep(&self, report: &SweepReport) {
         locked(&self.sweeps).push(report.clone());
+    }
+
+    fn policy_unusable(&self, at: Timestamp) {
+        locked(&self.policy_unusable).push(at);
     }
 }

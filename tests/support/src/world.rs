@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use reprieve_core::approval::SealedApproval;
 use reprieve_core::policy::{SHIPPED_POLICIES, SHIPPED_SCHEMA};
-use reprieve_core::{AccountId, ApprovalKeys, Domain, Event, EventId, KeyArn, Mode, Policy, Record, Region};
+use reprieve_core::{AccountId, ApprovalKeys, ApprovalRules, Domain, Event, EventId, KeyArn, Mode, Policy, Record, Region};
 use reprieve_engine::{Clock as _, Delivery, Guard, Handled, Ports, Settings, SweepReport};
 
 use crate::approval::{approval_keys, approval_tags};
+use crate::circumstances::{FakeCircumstances, FakePolicies};
 use crate::clock::FakeClock;
 use crate::event::{ACCOUNT, RECEIVED_AT, REGION, key, remediator_role, time};
 use crate::faults::{FailOnCall, Faults};
@@ -29,8 +30,16 @@ pub const REDELIVERY: SignedDuration = SignedDuration::from_mins(7);
 pub const DELIVERIES: u32 = 6;
 
 /// The guard over fakes that can be made to fail.
-pub type TestGuard =
-    Guard<FailOnCall<FakeKeyControl>, FailOnCall<FakeLedger>, FailOnCall<FakeAuditSink>, FailOnCall<FakeNoticeSink>, FakeClock, FakeMeter>;
+pub type TestGuard = Guard<
+    FailOnCall<FakeKeyControl>,
+    FailOnCall<FakeLedger>,
+    FailOnCall<FakeAuditSink>,
+    FailOnCall<FakeNoticeSink>,
+    FakeClock,
+    FakeMeter,
+    FailOnCall<FakeCircumstances>,
+    FakePolicies,
+>;
 
 /// Everything that a test works with.
 #[derive(Debug)]
@@ -47,6 +56,10 @@ pub struct World {
     pub notices: FakeNoticeSink,
     /// The counts.
     pub meter: FakeMeter,
+    /// The log of past calls, and the change calendar.
+    pub circumstances: FakeCircumstances,
+    /// The policies in use.
+    pub policies: FakePolicies,
     /// Every port call, in one global order.
     pub journal: Journal,
     /// What fails.
@@ -72,10 +85,17 @@ pub fn domain() -> Domain {
     Domain { account: AccountId::parse(ACCOUNT).ok(), region: Region::parse(REGION).ok(), remediator: Some(remediator_role()) }
 }
 
+/// Returns what the deployment of the tests says about approving: two approval keys, and nothing else.
+#[must_use]
+pub fn approval_rules() -> ApprovalRules {
+    ApprovalRules { keys: approval_keys(), ..ApprovalRules::default() }
+}
+
 /// A world that is being built.
 #[derive(Debug)]
 pub struct GuardBuilder {
     settings: Settings,
+    policy: Policy,
 }
 
 /// Returns a world with one enabled key.
@@ -97,12 +117,13 @@ pub fn guard() -> GuardBuilder {
         settings: Settings {
             mode: Mode::Enforce,
             domain: domain(),
-            policy: shipped_policy().clone(),
-            approval_keys: approval_keys(),
+            rules: approval_rules(),
+            owner_tag: "owner".to_owned(),
             patience: Duration::from_secs(2),
             concurrency: 4,
             sweep_budget: Duration::from_mins(4),
         },
+        policy: shipped_policy().clone(),
     }
 }
 
@@ -124,14 +145,21 @@ impl GuardBuilder {
     /// Sets the policies.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
-        self.settings.policy = policy;
+        self.policy = policy;
         self
     }
 
     /// Sets the keys that seal approvals.
     #[must_use]
     pub fn approval_keys(mut self, keys: ApprovalKeys) -> Self {
-        self.settings.approval_keys = keys;
+        self.settings.rules.keys = keys;
+        self
+    }
+
+    /// Sets what the deployment says about approving.
+    #[must_use]
+    pub fn rules(mut self, rules: ApprovalRules) -> Self {
+        self.settings.rules = rules;
         self
     }
 
@@ -165,6 +193,7 @@ impl GuardBuilder {
         let keys = FakeKeyControl::new(clock.clone());
         let ledger = FakeLedger::new(LEASE);
         let (audit, notices, meter) = (FakeAuditSink::default(), FakeNoticeSink::default(), FakeMeter::default());
+        let (circumstances, policies) = (FakeCircumstances::new(clock.clone()), FakePolicies::new(self.policy));
         let ports = Ports {
             keys: FailOnCall::new(keys.clone(), faults.clone()),
             ledger: FailOnCall::new(ledger.clone(), faults.clone()),
@@ -172,8 +201,11 @@ impl GuardBuilder {
             notices: FailOnCall::new(notices.clone(), faults.clone()),
             clock: clock.clone(),
             meter: meter.clone(),
+            circumstances: FailOnCall::new(circumstances.clone(), faults.clone()),
+            policies: policies.clone(),
         };
-        World { clock, keys, ledger, audit, notices, meter, journal, faults, guard: Guard { ports, settings: self.settings } }
+        let guard = Guard { ports, settings: self.settings };
+        World { clock, keys, ledger, audit, notices, meter, circumstances, policies, journal, faults, guard }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The few parameters and results that decisions and records need. Everything else stays in the provider's log.
 
+use std::collections::BTreeMap;
+
 use reprieve_core::Details;
+use reprieve_core::approval::APPROVAL_TAGS;
 use serde_json::Value;
 
 use super::{KMS, time};
@@ -26,6 +29,7 @@ fn of_kms_call(request: &Fields<'_>, response: &Fields<'_>, additional: &Fields<
         alias: request.text("aliasName", odd),
         grant_id,
         tag_keys: tag_keys(request, odd),
+        approval_tags: approval_tags(request, odd),
         bypasses_lockout_check: request.flag("bypassPolicyLockoutSafetyCheck", odd).unwrap_or(false),
         rotation_period_days: request.whole_number("rotationPeriodInDays", odd),
         region_name: None,
@@ -78,12 +82,26 @@ fn tag_keys(request: &Fields<'_>, odd: &mut Oddities) -> Vec<String> {
             continue;
         };
         for item in items {
-            let key = item.as_str().or_else(|| ["tagKey", "TagKey", "key", "Key"].iter().find_map(|name| item.get(name)?.as_str()));
-            match key {
+            match item.as_str().or_else(|| member(item, TAG_KEY)) {
                 Some(key) => keys.push(key.to_owned()),
                 None => odd.note(path.clone(), format!("holds an item without a tag key: `{}`", shorten_value(item))),
             }
         }
     }
     keys
+}
+
+/// How logs spell the members of a tag.
+const TAG_KEY: [&str; 4] = ["tagKey", "TagKey", "key", "Key"];
+const TAG_VALUE: [&str; 4] = ["tagValue", "TagValue", "value", "Value"];
+
+fn member<'a>(tag: &'a Value, names: [&str; 4]) -> Option<&'a str> {
+    names.iter().find_map(|name| tag.get(name)?.as_str())
+}
+
+/// The approval tags that the call set. Of one that is named twice the last counts, as it does for KMS.
+fn approval_tags(request: &Fields<'_>, odd: &mut Oddities) -> BTreeMap<String, String> {
+    let Some(Value::Array(tags)) = request.value("tags", odd) else { return BTreeMap::new() };
+    let pairs = tags.iter().filter_map(|tag| Some((member(tag, TAG_KEY)?, member(tag, TAG_VALUE)?)));
+    pairs.filter(|(key, _)| APPROVAL_TAGS.contains(key)).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }

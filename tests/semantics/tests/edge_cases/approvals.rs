@@ -130,7 +130,7 @@ fn case_12_a_self_approval_is_cancelled_and_escalated() {
         assert_eq!(why.escalations, ["mallory@example.com as Admin tried to approve their own act"]);
         assert!(why.severity >= Severity::High);
         let [notice] = world.notices.notices().try_into().unwrap();
-        assert!(notice.text.contains("tried to approve their own act"), "{}", notice.text);
+        assert!(notice.text().contains("tried to approve their own act"), "{}", notice.text());
     }
 }
 

@@ -94,7 +94,7 @@ fn case_03_a_deletion_by_our_own_role_is_undone_and_reported() {
     let record = world.settle(&schedule(&key).by(session(REMEDIATOR_ROLE, "reprieve-guard")).build());
     assert_given_back(&world, &key, &record);
     let [notice] = world.notices.notices().try_into().unwrap();
-    assert!(notice.text.contains("treat its credentials as stolen"), "{}", notice.text);
+    assert!(notice.text().contains("treat its credentials as stolen"), "{}", notice.text());
 }
 
 /// Edge case 4, P4: a call that the provider refused is an attempt: recorded, not answered.

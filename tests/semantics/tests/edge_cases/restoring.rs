@@ -90,7 +90,7 @@ fn case_18_an_imported_key_without_material_asks_for_reimport() {
     assert!(matches!(&enable.result, StepResult::Unsupported { error } if error.contains("must be imported again")));
     assert_eq!((record.status, world.keys.state(&key)), (Status::Unsupported, KeyState::PendingImport));
     let [notice] = world.notices.notices().try_into().unwrap();
-    assert!(notice.text.contains("the same key material must be imported again first"), "{}", notice.text);
+    assert!(notice.text().contains("the same key material must be imported again first"), "{}", notice.text());
     assert!(notice.severity >= Severity::High);
 }
 
@@ -104,7 +104,7 @@ fn case_19_a_key_in_a_disconnected_store_is_cancelled_and_enabled_later() {
     assert_eq!(record.state_after, Some(KeyState::Unavailable));
     assert_eq!(record.remediate_ms, None, "the key does not serve yet, so no time to remediate is claimed");
     let [notice] = world.notices.notices().try_into().unwrap();
-    assert!(notice.text.contains("ConnectCustomKeyStore"), "{}", notice.text);
+    assert!(notice.text().contains("ConnectCustomKeyStore"), "{}", notice.text());
     assert!(!notice.subject.contains("is back"), "{}", notice.subject);
     world.keys.change(&key, |key| key.key_store = Some(("cks-1234567890abcdef0".to_owned(), true)));
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
@@ -122,7 +122,7 @@ fn case_20_a_key_that_excludes_us_is_told_with_its_deadline() {
     assert_eq!(world.journal.made("cancel_deletion"), 1, "one call, no storm");
     let [notice] = world.notices.notices().try_into().unwrap();
     assert!(notice.subject.contains("could NOT be given back"), "{}", notice.subject);
-    assert!(notice.text.contains("Deadline: 2026-11-27T10:00:00Z"), "{}", notice.text);
+    assert!(notice.text().contains("Deadline: 2026-11-27T10:00:00Z"), "{}", notice.text());
     assert_eq!(world.handle(&record.event), Handled::Duplicate);
     assert_eq!(world.journal.made("cancel_deletion"), 1);
     assert!(world.ledger.case(&key).is_some(), "the sweep keeps looking");

@@ -115,7 +115,7 @@ fn no_destroying_call_exists() {
     let port = std::fs::read_to_string(repository_path("shared/engine/src/port.rs")).unwrap();
     let control = port.split("pub trait KeyControl").nth(1).unwrap().split("\n}").next().unwrap();
     let calls: Vec<&str> = control.lines().filter_map(|line| line.trim().strip_prefix("fn ")?.split('(').next()).collect();
-    assert_eq!(calls, ["describe", "tags", "rotation", "cancel_deletion", "enable", "enable_rotation", "list"]);
+    assert_eq!(calls, ["describe", "tags", "rotation", "cancel_deletion", "enable", "enable_rotation", "aliases", "list"]);
 }
 
 /// P17: where a policy of the customer's own permits an act without a seal, it stands, and the policy is named.

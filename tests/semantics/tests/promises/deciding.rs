@@ -63,7 +63,7 @@ fn what_cannot_be_undone_is_escalated_with_advice() {
         assert!(why.sentence.contains(advice), "{name}: {}", why.sentence);
         assert_eq!((why.severity, why.deadline), (severity, deadline), "{name}");
         let [notice] = world.notices.notices().try_into().unwrap();
-        assert_eq!(notice.text.contains("Deadline: 2026-12-01T00:00:00Z"), deadline.is_some(), "{name}");
+        assert_eq!(notice.text().contains("Deadline: 2026-12-01T00:00:00Z"), deadline.is_some(), "{name}");
         assert!(world.journal.acts().is_empty());
     }
     let world = guard().build();
@@ -168,5 +168,5 @@ fn a_policy_that_errs_permits_nothing() {
     world.settle(&schedule(&key).build());
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
     let [notice] = world.notices.notices().try_into().unwrap();
-    assert!(notice.text.contains("a policy could not be evaluated and was left out"), "{}", notice.text);
+    assert!(notice.text().contains("a policy could not be evaluated and was left out"), "{}", notice.text());
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that goes another way must stop")]
 
 mod acting;
+mod approving;
 mod deciding;
 mod recording;
 mod sweeping;

@@ -42,7 +42,7 @@ fn people_are_told_of_what_stays_open() {
         told.push(world.notices.notices().len());
     }
     assert_eq!(told, [0, 0, 1]);
-    assert!(world.notices.notices().first().unwrap().text.contains("failed, will be tried again"));
+    assert!(world.notices.notices().first().unwrap().text().contains("failed, will be tried again"));
     world.faults.clear();
     world.settle(&event);
     assert_eq!(world.handle(&event), Handled::Duplicate);

@@ -1,0 +1,195 @@
+//! Weighs all that was found of approvals for one act: which of it holds, which counts, and what a person should know of the rest.
+//!
+//! Pure. Which approvals *suffice* is not said here; that is policy's to say.
+
+use jiff::Timestamp;
+
+use super::plain::{self, PlainError};
+use super::window::Window;
+use super::{Approval, ApprovalFinding, ApprovalRules, ApprovalSource, Revocation, SealError, SealedApproval};
+use crate::actor::Actor;
+use crate::event::Event;
+use crate::facts::{KeyFacts, Known, Tags};
+use crate::id::KeyArn;
+
+/// Of so many approvals of one key the seals are verified; nobody plans more, and whoever writes more wants to keep us busy.
+const CLAIMS_LIMIT: usize = 32;
+
+/// Of so many approvals it is worked out how many are independent of each other.
+const INDEPENDENT_LIMIT: usize = 8;
+
+/// What is weighed.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// What happened.
+    pub event: &'a Event,
+    /// The key that it happened to.
+    pub key: &'a KeyArn,
+    /// The action, one of `Threat::action`.
+    pub action: &'a str,
+    /// What was observed of the key.
+    pub facts: &'a KeyFacts,
+    /// What the deployment says about approving.
+    pub rules: &'a ApprovalRules,
+}
+
+/// One claim of an approval, and whether it is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Where it was found.
+    pub source: ApprovalSource,
+    /// The change that it names, where it names one.
+    pub change: Option<String>,
+    /// The approval, or why it is none.
+    pub result: Result<Approval, String>,
+}
+
+/// What was found, weighed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weighed {
+    /// Every claim, the tags' first.
+    pub claims: Vec<Claim>,
+    /// What the decision is about: the best approval; where there is none, why.
+    pub finding: ApprovalFinding,
+    /// How many approvals cover the act that are independent of each other: of different people and under different approval keys.
+    pub independent_approvers: u32,
+    /// Plain tags were set by the very one who did it.
+    pub set_by_actor: bool,
+    /// Whether the ledger could be read, which holds revocations.
+    pub revocations_known: bool,
+}
+
+/// Weighs the evidence for an act.
+#[must_use]
+pub fn weigh(evidence: &Evidence<'_>) -> Weighed {
+    let mut weighed = Weighed {
+        claims: Vec::new(),
+        finding: ApprovalFinding::None,
+        independent_approvers: 0,
+        set_by_actor: false,
+        revocations_known: evidence.facts.recollection.value().is_some(),
+    };
+    if let Known::Is(tags) = &evidence.facts.tags {
+        weighed.add_tags(tags, evidence);
+    }
+    if let Known::Is(recollection) = &evidence.facts.recollection {
+        for approval in worth_verifying(&recollection.approvals, evidence) {
+            weighed.add_sealed(ApprovalSource::Ledger, Ok(approval.clone()), evidence);
+        }
+        for claim in &mut weighed.claims {
+            claim.mark_revoked(&recollection.revocations);
+        }
+    }
+    weighed.conclude(evidence);
+    weighed
+}
+
+impl Claim {
+    fn mark_revoked(&mut self, revocations: &[Revocation]) {
+        if let Ok(approval) = &mut self.result {
+            approval.revoked = revocations.iter().find(|revocation| revocation.change == approval.change).cloned();
+        }
+    }
+}
+
+impl Weighed {
+    fn add_tags(&mut self, tags: &Tags, evidence: &Evidence<'_>) {
+        if plain::is_plain(tags) {
+            let Evidence { event, key, action, facts, rules } = *evidence;
+            let result = plain::establish(event, action, key, tags, &facts.tagging, rules);
+            self.set_by_actor = matches!(result, Err(PlainError::SetByActor { .. }));
+            let change = tags.get(super::CHANGE_TAG).cloned();
+            self.claims.push(Claim { source: ApprovalSource::PlainTags, change, result: result.map_err(|error| error.to_string()) });
+            return;
+        }
+        let approvals = [SealedApproval::from_tags(tags), SealedApproval::co_approval_from_tags(tags)];
+        for approval in approvals.into_iter().flatten() {
+            self.add_sealed(ApprovalSource::SealedTags, approval, evidence);
+        }
+    }
+
+    fn add_sealed(&mut self, source: ApprovalSource, approval: Result<SealedApproval, SealError>, evidence: &Evidence<'_>) {
+        let Evidence { event, key, action, rules, .. } = *evidence;
+        let change = approval.as_ref().ok().map(|approval| approval.change.clone());
+        let result = approval.and_then(|approval| approval.verify_for(action, key, event.time, &rules.keys, source));
+        self.claims.push(Claim { source, change, result: result.map_err(|error| error.to_string()) });
+    }
+
+    fn conclude(&mut self, evidence: &Evidence<'_>) {
+        let holding: Vec<&Approval> = self.claims.iter().filter_map(|claim| claim.result.as_ref().ok()).collect();
+        let standing = weigh_established(&holding, evidence.event.time, &evidence.event.actor);
+        let best = standing.best.cloned();
+        self.independent_approvers = standing.independent_approvers;
+        self.finding = best.map_or_else(|| self.why_none(evidence.facts), |best| ApprovalFinding::Established(Box::new(best)));
+    }
+
+    /// The tags' own flaw comes first; then that something could not be read; then the flaw of the ledger's latest.
+    fn why_none(&self, facts: &KeyFacts) -> ApprovalFinding {
+        let flaw = |of_tags: bool| {
+            let mut flaws = self.claims.iter().filter(|claim| (claim.source != ApprovalSource::Ledger) == of_tags);
+            flaws.find_map(|claim| claim.result.as_ref().err()).map(|reason| ApprovalFinding::Invalid { reason: reason.clone() })
+        };
+        let unread = || {
+            let reason = facts.tags.unreadable_reason().or_else(|| facts.recollection.unreadable_reason())?;
+            Some(ApprovalFinding::Unreadable { reason: reason.to_owned() })
+        };
+        flaw(true).or_else(unread).or_else(|| flaw(false)).unwrap_or(ApprovalFinding::None)
+    }
+}
+
+/// What approvals that hold amount to, for one act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing<'a> {
+    /// The one that the decision is about; `None` where there is none at all.
+    pub best: Option<&'a Approval>,
+    /// How many of them cover the act that are independent of each other.
+    pub independent_approvers: u32,
+}
+
+/// Weighs approvals that are known to be ones, and marked where they were revoked, for an act of this actor at this time.
+#[must_use]
+pub fn weigh_established<'a>(approvals: &[&'a Approval], event_time: Option<Timestamp>, actor: &Actor) -> Standing<'a> {
+    let identities = actor.identities();
+    let covers = |approval: &Approval| covers(approval, event_time) && !approval.is_by(&identities);
+    let covering: Vec<&Approval> = approvals.iter().copied().filter(|approval| covers(approval)).collect();
+    // The one that covers the act, before one that only holds; then the stronger source.
+    let best = approvals.iter().copied().min_by_key(|approval| (!covers(approval), approval.revoked.is_some(), approval.source));
+    Standing { best, independent_approvers: independent(&covering) }
+}
+
+/// Those that would cover the act come first: the ledger keeps all that was ever approved for a key, in the order of their names.
+fn worth_verifying<'a>(approvals: &'a [SealedApproval], evidence: &Evidence<'_>) -> impl Iterator<Item = &'a SealedApproval> {
+    let would_cover = |approval: &SealedApproval| {
+        let window = Window::parse(&approval.window).ok().zip(evidence.event.time);
+        approval.action == evidence.action && window.is_some_and(|(window, time)| window.start <= time && time < window.end)
+    };
+    let mut approvals: Vec<&SealedApproval> = approvals.iter().rev().collect();
+    approvals.sort_by_key(|approval| !would_cover(approval));
+    approvals.into_iter().take(CLAIMS_LIMIT)
+}
+
+fn covers(approval: &Approval, time: Option<Timestamp>) -> bool {
+    approval.revoked.is_none() && time.is_some_and(|time| approval.window_holds(time))
+}
+
+/// Returns the size of the largest group of sealed approvals of which no two share a person or an approval key. Whoever may sign with
+/// a key can sign in any name, so one key never speaks for two.
+fn independent(approvals: &[&Approval]) -> u32 {
+    let sealed: Vec<&Approval> = approvals.iter().copied().filter(|approval| approval.seal_key.is_some()).take(INDEPENDENT_LIMIT).collect();
+    largest(&sealed, &mut Vec::new())
+}
+
+fn largest<'a>(rest: &[&'a Approval], chosen: &mut Vec<&'a Approval>) -> u32 {
+    let Some((first, rest)) = rest.split_first() else {
+        return u32::try_from(chosen.len()).unwrap_or(u32::MAX);
+    };
+    let without = largest(rest, chosen);
+    let clashes = |other: &&Approval| other.is_by(&first.approver_identities) || other.seal_key == first.seal_key;
+    if chosen.iter().any(clashes) {
+        return without;
+    }
+    chosen.push(first);
+    let with = largest(rest, chosen);
+    chosen.pop();
+    with.max(without)
+}
