@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use reprieve_core::{Event, EventId};
-use reprieve_engine::{AuditSink, Clock, Delivery, Guard, Handled, KeyControl, Ledger, Meter, NoticeSink};
+use reprieve_engine::{AuditSink, Circumstances, Clock, Delivery, Guard, Handled, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
 use reprieve_wire::{Invocation, Message, Sighting};
 use serde_json::{Value, json};
 
@@ -21,66 +21,88 @@ pub(crate) struct Invoked {
     pub(crate) stopped_at: Timestamp,
 }
 
-/// Answers one invocation.
-///
-/// # Errors
-/// When the payload is of no known form, when a directly invoked event is still open, or when a sweep cannot list the keys: Lambda
-/// then tries again, and sets it aside in the dead-letter queue in the end.
-pub(crate) async fn answer(
-    guard: &Guard<impl KeyControl, impl Ledger, impl AuditSink, impl NoticeSink, impl Clock, impl Meter>,
-    payload: &Value,
-    invocation: &Invoked,
-) -> Result<Value, Failure> {
-    match reprieve_wire::parse_invocation(payload)? {
-        Invocation::Batch(messages) => Ok(answer_batch(guard, messages, invocation).await),
-        Invocation::Single(Sighting::Sweep(_)) => sweep(guard, &invocation.request_id).await,
-        Invocation::Single(Sighting::Event(event)) => {
-            let delivery = Delivery { received_at: guard.ports.clock.now(), count: 1, stopped_at: invocation.stopped_at };
-            match report(&event, guard.handle(&event, delivery).await) {
-                None => Ok(json!({ "event_id": event.id })),
-                Some(reason) => Err(format!("event `{}` is still open: {reason}", event.id).into()),
+/// What the guard does as a Lambda function.
+pub(crate) trait Answer {
+    /// Answers one invocation.
+    ///
+    /// # Errors
+    /// When the payload is of no known form, when a directly invoked event is still open, or when a sweep cannot list the keys: Lambda
+    /// then tries again, and sets it aside in the dead-letter queue in the end.
+    async fn answer(&self, payload: &Value, invocation: &Invoked) -> Result<Value, Failure>;
+
+    /// Works on a batch and says which messages must be delivered again.
+    async fn answer_batch(&self, messages: Vec<Message>, invocation: &Invoked) -> Value;
+
+    /// Sweeps. The request id tells this sweep from others; a repeated invocation carries the same one.
+    async fn answer_sweep(&self, request_id: &str) -> Result<Value, Failure>;
+}
+
+impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, H: Circumstances, P: PolicySource> Answer
+    for Guard<K, L, A, N, C, M, H, P>
+{
+    async fn answer(&self, payload: &Value, invocation: &Invoked) -> Result<Value, Failure> {
+        match reprieve_wire::parse_invocation(payload)? {
+            Invocation::Batch(messages) => Ok(self.answer_batch(messages, invocation).await),
+            Invocation::Single(Sighting::Sweep(_)) => self.answer_sweep(&invocation.request_id).await,
+            Invocation::Single(Sighting::Event(event)) => {
+                let delivery = Delivery { received_at: self.ports.clock.now(), count: 1, stopped_at: invocation.stopped_at };
+                match report(&event, self.handle(&event, delivery).await) {
+                    None => Ok(json!({ "event_id": event.id })),
+                    Some(reason) => Err(format!("event `{}` is still open: {reason}", event.id).into()),
+                }
             }
         }
     }
-}
 
-/// Works on a batch and says which messages must be delivered again.
-async fn answer_batch(
-    guard: &Guard<impl KeyControl, impl Ledger, impl AuditSink, impl NoticeSink, impl Clock, impl Meter>,
-    messages: Vec<Message>,
-    invocation: &Invoked,
-) -> Value {
-    let now = guard.ports.clock.now();
-    let mut failed: Vec<String> = Vec::new();
-    let mut ids: Vec<String> = Vec::new();
-    let mut events: Vec<(Event, Delivery)> = Vec::new();
-    for message in messages {
-        let delivery = delivery(&message, now, invocation);
-        match message.sighting {
-            Ok(Sighting::Event(event)) => {
-                ids.push(message.id);
-                events.push((*event, delivery));
-            }
-            Ok(Sighting::Sweep(_)) => {
-                if let Err(error) = sweep(guard, &invocation.request_id).await {
-                    tracing::error!(error = %error, "the sweep failed");
+    async fn answer_batch(&self, messages: Vec<Message>, invocation: &Invoked) -> Value {
+        let now = self.ports.clock.now();
+        let mut failed: Vec<String> = Vec::new();
+        let mut ids: Vec<String> = Vec::new();
+        let mut events: Vec<(Event, Delivery)> = Vec::new();
+        for message in messages {
+            let delivery = delivery(&message, now, invocation);
+            match message.sighting {
+                Ok(Sighting::Event(event)) => {
+                    ids.push(message.id);
+                    events.push((*event, delivery));
+                }
+                Ok(Sighting::Sweep(_)) => {
+                    if let Err(error) = self.answer_sweep(&invocation.request_id).await {
+                        tracing::error!(error = %error, "the sweep failed");
+                        failed.push(message.id);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, message_id = %message.id, "a message could not be understood; it goes to the dead-letter queue");
                     failed.push(message.id);
                 }
             }
-            Err(error) => {
-                tracing::error!(error = %error, message_id = %message.id, "a message could not be understood; it goes to the dead-letter queue");
-                failed.push(message.id);
+        }
+        let answers = self.handle_batch(&events).await;
+        for ((id, (event, _)), handled) in ids.into_iter().zip(&events).zip(answers) {
+            if report(event, handled).is_some() {
+                failed.push(id);
             }
         }
+        let failures: Vec<Value> = failed.into_iter().map(|id| json!({ "itemIdentifier": id })).collect();
+        json!({ "batchItemFailures": failures })
     }
-    let answers = guard.handle_batch(&events).await;
-    for ((id, (event, _)), handled) in ids.into_iter().zip(&events).zip(answers) {
-        if report(event, handled).is_some() {
-            failed.push(id);
-        }
+
+    async fn answer_sweep(&self, request_id: &str) -> Result<Value, Failure> {
+        let id = EventId::parse(&format!("sweep.{request_id}"))?;
+        let swept = self.sweep(&id).await?;
+        tracing::info!(
+            keys = swept.keys,
+            endangered = swept.endangered,
+            given_back = swept.given_back,
+            lost_events = swept.lost_events,
+            unreadable = swept.unreadable,
+            open = swept.open,
+            not_reached = swept.not_reached,
+            "swept"
+        );
+        Ok(serde_json::to_value(&swept)?)
     }
-    let failures: Vec<Value> = failed.into_iter().map(|id| json!({ "itemIdentifier": id })).collect();
-    json!({ "batchItemFailures": failures })
 }
 
 fn delivery(message: &Message, now: Timestamp, invocation: &Invoked) -> Delivery {
@@ -126,26 +148,6 @@ fn report(event: &Event, handled: Handled) -> Option<String> {
     }
 }
 
-/// Sweeps. The request id tells this sweep from others; a repeated invocation carries the same one.
-async fn sweep(
-    guard: &Guard<impl KeyControl, impl Ledger, impl AuditSink, impl NoticeSink, impl Clock, impl Meter>,
-    request_id: &str,
-) -> Result<Value, Failure> {
-    let id = EventId::parse(&format!("sweep.{request_id}"))?;
-    let swept = guard.sweep(&id).await?;
-    tracing::info!(
-        keys = swept.keys,
-        endangered = swept.endangered,
-        given_back = swept.given_back,
-        lost_events = swept.lost_events,
-        unreadable = swept.unreadable,
-        open = swept.open,
-        not_reached = swept.not_reached,
-        "swept"
-    );
-    Ok(serde_json::to_value(&swept)?)
-}
-
 #[cfg(test)]
 mod tests {
     use reprieve_core::KeyState;
@@ -156,7 +158,7 @@ mod tests {
 
     fn invoke(world: &World, payload: &Value) -> Result<Value, Failure> {
         let invoked = Invoked { request_id: "request-1".to_owned(), stopped_at: time("2100-01-01T00:00:00Z") };
-        finish(answer(&world.guard, payload, &invoked)).unwrap()
+        finish(world.guard.answer(payload, &invoked)).unwrap()
     }
 
     fn message(id: &str, body: &Value) -> Value {

@@ -3,23 +3,24 @@
 //! Telemetry, configuration, clients, run: nothing is decided here.
 
 mod handler;
+mod policies;
 
 use std::time::Duration;
 
-use handler::Invoked;
+use handler::{Answer as _, Invoked};
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use reprieve_aws::{
-    AwsSettings, DEFAULT_LEASE, DynamoLedger, KmsKeyControl, Quotas, S3AuditSink, SnsNoticeSink, SystemClock, connect, credentials,
+    AwsCircumstances, AwsNoticeSink, AwsSettings, DEFAULT_LEASE, DynamoLedger, KmsKeyControl, Quotas, S3AuditSink, SsmPolicySource,
+    SystemClock, connect, credentials,
 };
-use reprieve_core::Policy;
 use reprieve_engine::sweep::DEFAULT_BUDGET;
 use reprieve_engine::{Guard, Ports, Settings};
 use reprieve_runtime::{Configuration, EmfMeter, telemetry};
 use serde_json::Value;
 
 /// The guard on AWS.
-type AwsGuard = Guard<KmsKeyControl, DynamoLedger, S3AuditSink, SnsNoticeSink, SystemClock, EmfMeter>;
+type AwsGuard = Guard<KmsKeyControl, DynamoLedger, S3AuditSink, AwsNoticeSink, SystemClock, EmfMeter, AwsCircumstances, SsmPolicySource>;
 
 /// How long a step is tried again inside one invocation, before it is left to the next delivery. Short: whoever waits in a batch holds up
 /// events that wait in the queue.
@@ -44,7 +45,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         async move {
             let LambdaEvent { payload, context, .. } = event;
             let invoked = Invoked { request_id: context.request_id.clone(), stopped_at: stopped_at(context.deadline) };
-            Box::pin(handler::answer(guard, &payload, &invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
+            Box::pin(guard.answer(&payload, &invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
         }
     }))
     .await
@@ -69,7 +70,11 @@ async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsGuard, lamb
         retention_days: configuration.audit_retention_days,
         topic_arn: configuration.notice_topic_arn,
         lease: DEFAULT_LEASE,
-        quotas: Quotas { cancel_per_second: calls, enable_per_second: calls },
+        quotas: Quotas { cancel_per_second: calls, enable_per_second: calls, ..Quotas::default() },
+        policy_parameter: configuration.policy_parameter,
+        policy_files: policies::bundled(&configuration.policy_folder),
+        change_calendars: configuration.change_calendars,
+        webhook_parameter: configuration.webhook_parameter,
     };
     let clients = connect(&settings)?;
     let opened = clients.warm(&settings).await;
@@ -83,12 +88,14 @@ async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsGuard, lamb
             notices: ports.notices,
             clock: ports.clock,
             meter: EmfMeter::new(configuration.metrics_namespace),
+            circumstances: ports.circumstances,
+            policies: ports.policies,
         },
         settings: Settings {
             mode: configuration.mode,
             domain: configuration.domain,
-            policy: Policy::shipped(),
-            approval_keys: configuration.approval_keys,
+            rules: configuration.rules,
+            owner_tag: configuration.owner_tag,
             patience: PATIENCE,
             concurrency: CONCURRENCY,
             sweep_budget: DEFAULT_BUDGET,

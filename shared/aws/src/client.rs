@@ -15,13 +15,19 @@ use aws_types::app_name::AppName;
 use aws_types::region::Region;
 
 use crate::audit::S3AuditSink;
+use crate::channels::ChatNoticeSink;
+use crate::circumstances::AwsCircumstances;
 use crate::clock::SystemClock;
 use crate::http::{Http, Schemes, Waits};
 use crate::kms::{KmsClients, KmsKeyControl};
+use crate::lazily::{Lazily, lazily};
 use crate::ledger::DynamoLedger;
 use crate::notice::SnsNoticeSink;
+use crate::parameters::ParameterStore;
+use crate::policies::SsmPolicySource;
 use crate::settings::AwsSettings;
 use crate::tls::TlsError;
+use crate::webhook::FanOutNoticeSink;
 
 /// For name resolution, TCP and TLS together.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);
@@ -51,15 +57,21 @@ pub enum ConnectError {
     },
 }
 
-/// The clients of all services, over one connection pool.
+/// The clients of all services, over one connection pool. Those that few events need are made when one does: a client takes
+/// milliseconds of a cold start.
 #[derive(Debug, Clone)]
 pub struct Clients {
     pub(crate) kms: KmsClients,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) s3: aws_sdk_s3::Client,
-    pub(crate) sns: aws_sdk_sns::Client,
+    pub(crate) sns: Lazily<aws_sdk_sns::Client>,
+    pub(crate) cloudtrail: Lazily<aws_sdk_cloudtrail::Client>,
+    pub(crate) ssm: Lazily<aws_sdk_ssm::Client>,
     pub(crate) http: Http,
 }
+
+/// Tells people through the topic, which must get every notice, and through chats.
+pub type AwsNoticeSink = FanOutNoticeSink<SnsNoticeSink, ChatNoticeSink>;
 
 /// The engine's ports on AWS.
 #[derive(Debug)]
@@ -71,9 +83,13 @@ pub struct AwsPorts {
     /// Audit records.
     pub audit: S3AuditSink,
     /// Notices.
-    pub notices: SnsNoticeSink,
+    pub notices: AwsNoticeSink,
     /// The time.
     pub clock: SystemClock,
+    /// What was called before, and what the calendars say.
+    pub circumstances: AwsCircumstances,
+    /// The policies.
+    pub policies: SsmPolicySource,
 }
 
 /// Makes the clients. Opens no connection: see [`Clients::warm`].
@@ -92,7 +108,9 @@ pub fn connect(settings: &AwsSettings) -> Result<Clients, ConnectError> {
         kms: KmsClients::new(&config),
         dynamodb: aws_sdk_dynamodb::Client::new(&config),
         s3: aws_sdk_s3::Client::from_conf(s3),
-        sns: aws_sdk_sns::Client::new(&config),
+        sns: lazily_sns(&config),
+        cloudtrail: lazily_cloudtrail(&config),
+        ssm: lazily_ssm(&config),
         http,
     })
 }
@@ -101,14 +119,37 @@ impl Clients {
     /// Makes the engine's ports over these clients.
     #[must_use]
     pub fn ports(&self, settings: &AwsSettings) -> AwsPorts {
+        let parameters = ParameterStore::new(self.ssm.clone());
+        let chats = ChatNoticeSink::new(parameters.clone(), self.http.clone(), settings.webhook_parameter.clone(), SystemClock);
+        let (cloudtrail, ssm) = (self.cloudtrail.clone(), self.ssm.clone());
+        let (files, parameter) = (settings.policy_files.clone(), settings.policy_parameter.clone());
         AwsPorts {
             keys: KmsKeyControl::new(self.kms.clone(), settings.quotas),
             ledger: DynamoLedger::new(self.dynamodb.clone(), &settings.ledger_table, settings.lease),
             audit: S3AuditSink::new(self.s3.clone(), &settings.audit_bucket, settings.retention_days),
-            notices: SnsNoticeSink::new(self.sns.clone(), &settings.topic_arn),
+            notices: FanOutNoticeSink::new(SnsNoticeSink::new(self.sns.clone(), &settings.topic_arn), chats),
             clock: SystemClock,
+            circumstances: AwsCircumstances::new(cloudtrail, ssm, settings.quotas, settings.change_calendars.clone(), SystemClock),
+            policies: SsmPolicySource::new(parameters.clone(), files, parameter, SystemClock),
         }
     }
+}
+
+/// Without the SDK's retries: look-ups are tried again at the pace that all of them share.
+fn lazily_cloudtrail(config: &SdkConfig) -> Lazily<aws_sdk_cloudtrail::Client> {
+    use aws_sdk_cloudtrail::{Client, config::Builder};
+    let config = config.clone();
+    lazily(move || Client::from_conf(Builder::from(&config).retry_config(RetryConfig::disabled()).build()))
+}
+
+fn lazily_sns(config: &SdkConfig) -> Lazily<aws_sdk_sns::Client> {
+    let config = config.clone();
+    lazily(move || aws_sdk_sns::Client::new(&config))
+}
+
+fn lazily_ssm(config: &SdkConfig) -> Lazily<aws_sdk_ssm::Client> {
+    let config = config.clone();
+    lazily(move || aws_sdk_ssm::Client::new(&config))
 }
 
 fn is_url(text: &str) -> bool {

@@ -20,12 +20,14 @@ use crate::pace::Pace;
 
 /// `ListKeys` gives at most so many keys a page.
 const KEYS_A_PAGE: i32 = 1000;
+/// `ListAliases` gives at most so many aliases a page.
+const ALIASES_A_PAGE: i32 = 100;
 /// `ListResourceTags` gives at most so many tags a page, which is also the most that a key can have.
 const TAGS_A_PAGE: i32 = 50;
 
 /// How many calls a second this process may make.
 ///
-/// The defaults are the account's whole quota in a Region
+/// The defaults of the KMS calls are the account's whole quota in a Region
 /// (<https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html>); share it out where several processes remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quotas {
@@ -33,12 +35,14 @@ pub struct Quotas {
     pub cancel_per_second: NonZeroU32,
     /// `EnableKey` calls a second.
     pub enable_per_second: NonZeroU32,
+    /// `LookupEvents` calls a second. CloudTrail allows two to the whole account in a Region; the default leaves half to others.
+    pub lookups_per_second: NonZeroU32,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
         const FIVE: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
-        Self { cancel_per_second: FIVE, enable_per_second: FIVE }
+        Self { cancel_per_second: FIVE, enable_per_second: FIVE, lookups_per_second: NonZeroU32::MIN }
     }
 }
 
@@ -123,6 +127,16 @@ impl KeyControl for KmsKeyControl {
         let request = self.clients.act.enable_key_rotation().key_id(key.as_str()).set_rotation_period_in_days(days);
         request.send().await.map_err(sorted(call))?;
         Ok(())
+    }
+
+    async fn aliases(&self, key: &KeyArn) -> Result<Vec<String>, CallError> {
+        let pages = self.clients.look.list_aliases().key_id(key.as_str()).limit(ALIASES_A_PAGE).into_paginator().items();
+        let mut pages = pages.send();
+        let mut aliases = Vec::new();
+        while let Some(alias) = pages.try_next().await.map_err(sorted("kms:ListAliases"))? {
+            aliases.extend(alias.alias_name);
+        }
+        Ok(aliases)
     }
 
     async fn list(&self) -> Result<Vec<KeyArn>, CallError> {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use aws_sdk_kms::operation::describe_key::DescribeKeyOutput;
 use aws_sdk_kms::operation::enable_key::EnableKeyOutput;
 use aws_sdk_kms::operation::get_key_rotation_status::GetKeyRotationStatusOutput;
+use aws_sdk_kms::operation::list_aliases::ListAliasesOutput;
 use aws_sdk_kms::operation::list_keys::ListKeysOutput;
 use aws_sdk_kms::operation::list_resource_tags::ListResourceTagsOutput;
 use aws_sdk_kms::primitives::DateTime;
-use aws_sdk_kms::types::{KeyListEntry, KeyState as SdkState, Tag};
+use aws_sdk_kms::types::{AliasListEntry, KeyListEntry, KeyState as SdkState, Tag};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
@@ -201,6 +202,21 @@ async fn tags_are_read_to_the_last_page() {
     let rules = [page("first", Some("more")), page("second", None)];
     let tags = keys(&rules.iter().collect::<Vec<_>>()).tags(&key()).await.unwrap();
     assert_eq!(tags.keys().collect::<Vec<_>>(), ["first", "second"]);
+}
+
+#[tokio::test]
+async fn the_aliases_of_one_key_are_listed_to_the_last_page() {
+    let page = |name: &'static str, next: Option<&'static str>| {
+        mock!(Client::list_aliases)
+            .match_requests(move |request| request.key_id() == Some(KEY) && request.marker().is_some() == next.is_none())
+            .then_output(move || {
+                let alias = AliasListEntry::builder().alias_name(name).build();
+                ListAliasesOutput::builder().aliases(alias).truncated(next.is_some()).set_next_marker(next.map(str::to_owned)).build()
+            })
+    };
+    let rules = [page("alias/payments", Some("more")), page("alias/payments-2024", None)];
+    let aliases = keys(&rules.iter().collect::<Vec<_>>()).aliases(&key()).await.unwrap();
+    assert_eq!(aliases, ["alias/payments", "alias/payments-2024"]);
 }
 
 #[tokio::test]

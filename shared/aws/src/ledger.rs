@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
-use reprieve_core::approval::SealedApproval;
+use reprieve_core::approval::{Revocation, SealedApproval};
 use reprieve_core::facts::{Recollection, Rotation};
 use reprieve_core::lesson::Lesson;
 use reprieve_core::{Case, EventId, KeyArn, Status};
@@ -155,6 +155,7 @@ impl Ledger for DynamoLedger {
                     // One that cannot be read counts as none; the others may still hold.
                     Err(error) => tracing::warn!(%key, %error, "an approval in the ledger cannot be read and counts as none"),
                 },
+                sk if sk.starts_with(item::REVOCATION_PREFIX) => known.revocations.push(revocation(&reader, key)?),
                 _ => {}
             }
         }
@@ -295,6 +296,27 @@ impl Ledger for DynamoLedger {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item::of_approval(key, approval)));
         put.send().await.map(drop).map_err(sorted(PUT))
     }
+
+    /// Create-only: where the change is revoked already, nothing is left to do.
+    async fn revoke(&self, key: &KeyArn, revocation: &Revocation) -> Result<(), CallError> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item::of_revocation(key, revocation)));
+        match put.condition_expression("attribute_not_exists(pk)").send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(sorted(PUT)(error)),
+            },
+        }
+    }
+}
+
+/// Reads a revocation. A damaged one counts; one that does not even name its change could be of any, so the whole recollection is
+/// unreadable with it.
+fn revocation(reader: &Reader<'_>, key: &KeyArn) -> Result<Revocation, CallError> {
+    reader.revocation().or_else(|error| {
+        tracing::warn!(%key, %error, "a revocation in the ledger cannot be read and counts nevertheless");
+        reader.damaged_revocation(&error).ok_or_else(|| error.into())
+    })
 }
 
 /// The case of one event, told twice.

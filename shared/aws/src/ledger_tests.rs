@@ -173,6 +173,94 @@ async fn what_was_written_is_recalled_over_all_pages() {
     assert_eq!(inventory.rotation, Some(Rotation { enabled: true, period_days: Some(180) }));
 }
 
+fn revocation() -> Revocation {
+    Revocation { change: "CHG-1".to_owned(), by: "bob".to_owned(), at: at("2026-01-01T00:00:00Z"), reason: Some("not needed".to_owned()) }
+}
+
+#[tokio::test]
+async fn a_revocation_is_created_and_the_first_word_stays() {
+    let created = mock!(Client::put_item)
+        .match_requests(|request| {
+            let item = request.item().unwrap();
+            request.condition_expression() == Some("attribute_not_exists(pk)")
+                && item["pk"] == text(KEY)
+                && item["sk"] == text("revocation#CHG-1")
+                && item["by"] == text("bob")
+                && item["at"] == text("2026-01-01T00:00:00.000000000Z")
+                && item["reason"] == text("not needed")
+        })
+        .then_output(|| PutItemOutput::builder().build());
+    let there = mock!(Client::put_item)
+        .then_error(|| PutItemError::ConditionalCheckFailedException(ConditionalCheckFailedException::builder().build()));
+    let denied = mock!(Client::put_item).then_http_response(|| answer(400, "AccessDeniedException"));
+    let ledger = ledger(&[&created, &there, &denied]);
+    ledger.revoke(&key(), &revocation()).await.unwrap();
+    ledger.revoke(&key(), &revocation()).await.unwrap();
+    let error = ledger.revoke(&key(), &revocation()).await.unwrap_err();
+    assert!(matches!(error, CallError::AccessDenied { .. }), "{error}");
+}
+
+async fn recalled(item: Item) -> Result<Vec<Revocation>, CallError> {
+    let rule = mock!(Client::query).then_output(move || QueryOutput::builder().items(item.clone()).build());
+    ledger(&[&rule]).recall(&key()).await.map(|known| known.revocations)
+}
+
+#[tokio::test]
+async fn a_revocation_is_recalled_as_it_was_written() {
+    for reason in [Some("not needed".to_owned()), None] {
+        let revocation = Revocation { reason, ..revocation() };
+        assert_eq!(recalled(item::of_revocation(&key(), &revocation)).await, Ok(vec![revocation]));
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_revocation_counts() {
+    for (attribute, value) in [
+        ("change", None),
+        ("change", Some(text("CHG-2"))),
+        ("by", None),
+        ("by", Some(number(7))),
+        ("at", None),
+        ("at", Some(text("yesterday"))),
+    ] {
+        let mut item = item::of_revocation(&key(), &revocation());
+        item.remove(attribute);
+        item.extend(value.map(|value| (attribute.to_owned(), value)));
+        let revocations = recalled(item).await.unwrap();
+        assert_eq!(revocations.len(), 1, "{attribute}");
+        assert_eq!(revocations[0].change, "CHG-1", "{attribute}");
+        assert!(revocations[0].reason.as_ref().unwrap().contains(&format!("`{attribute}`")), "{revocations:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_of_no_known_change_leaves_nothing_known() {
+    let mut item = item::of_revocation(&key(), &revocation());
+    item.insert("sk".to_owned(), text("revocation#"));
+    let error = recalled(item).await.unwrap_err();
+    assert!(matches!(error, CallError::Rejected { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn each_approver_has_an_item_for_each_change_and_action() {
+    let approval = SealedApproval {
+        change: "CHG-1".to_owned(),
+        action: "delete".to_owned(),
+        window: "2026-01-01T00:00:00Z/2026-01-02T00:00:00Z".to_owned(),
+        approver: "alice@example.com".to_owned(),
+        seal: "v1.k.sig".to_owned(),
+    };
+    let rule = mock!(Client::put_item)
+        .match_requests(|request| {
+            let item = request.item().unwrap();
+            item["sk"] == text("approval#CHG-1#delete#alice@example.com")
+                && !item.contains_key("expires_at")
+                && request.condition_expression().is_none()
+        })
+        .then_output(|| PutItemOutput::builder().build());
+    ledger(&[&rule]).approve(&key(), &approval).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_inventory_that_cannot_be_read_is_an_error_that_names_the_attribute() {
     let rule = mock!(Client::query).then_output(|| {

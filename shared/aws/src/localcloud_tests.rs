@@ -10,14 +10,17 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_kms::types::Tag;
 use aws_sdk_s3::types::ObjectLockRetentionMode;
 use jiff::{Timestamp, ToSpan as _};
-use reprieve_core::approval::SealedApproval;
+use reprieve_core::approval::{Revocation, SealedApproval};
 use reprieve_core::facts::Rotation;
 use reprieve_core::lesson::Lesson;
 use reprieve_core::notice::Notice;
-use reprieve_core::{Actor, Case, EventId, KeyArn, KeyState, Plan, Region, Serving, Severity, Status, Step, Threat};
-use reprieve_engine::{AuditSink as _, CallError, Claim, Intent, KeyControl as _, Ledger as _, NoticeSink as _};
+use reprieve_core::{Actor, CalendarState, Case, EventId, KeyArn, KeyState, Plan, Region, Serving, Status, Step, Threat};
+use reprieve_engine::{
+    AuditSink as _, CallError, Circumstances as _, Claim, Intent, KeyControl as _, Ledger as _, NoticeSink as _, PastCall,
+    PolicySource as _,
+};
 
-use reprieve_localcloud::{LocalCloud, Options};
+use reprieve_localcloud::{Calendar, LocalCloud, Options};
 use tokio::sync::OnceCell;
 
 use crate::test_record::record;
@@ -26,9 +29,13 @@ use crate::{AwsPorts, AwsSettings, Clients, Quotas, connect};
 /// The local cloud that the tests of this process share.
 static CLOUD: OnceCell<LocalCloud> = OnceCell::const_new();
 
+async fn shared_cloud() -> &'static LocalCloud {
+    CLOUD.get_or_init(async || LocalCloud::start(Options::default()).await.unwrap()).await
+}
+
 /// Settings with names of their own, so that tests do not meet.
 async fn settings() -> AwsSettings {
-    let cloud = CLOUD.get_or_init(async || LocalCloud::start(Options::default()).await.unwrap()).await;
+    let cloud = shared_cloud().await;
     let name = format!("reprieve-{}", Timestamp::now().as_nanosecond());
     AwsSettings {
         region: Region::parse("eu-central-1").unwrap(),
@@ -40,6 +47,10 @@ async fn settings() -> AwsSettings {
         topic_arn: String::new(),
         lease: Duration::from_mins(3),
         quotas: Quotas::default(),
+        policy_parameter: None,
+        policy_files: Ok(Vec::new()),
+        webhook_parameter: None,
+        change_calendars: Vec::new(),
     }
 }
 
@@ -171,7 +182,7 @@ async fn a_case_keeps_its_deadline_and_cancellation_until_another_event() {
 }
 
 #[tokio::test]
-async fn open_cases_come_earliest_deadline_first_and_approvals_are_kept() {
+async fn open_cases_come_earliest_deadline_first() {
     let ledger = with_table().await.ledger;
     for (id, deadline) in [(1, None), (2, Some(start() + 720.hours())), (3, Some(start() + 168.hours())), (4, Some(start()))] {
         ledger.open_case(&key(id), &case("event-1", deadline)).await.unwrap();
@@ -179,19 +190,39 @@ async fn open_cases_come_earliest_deadline_first_and_approvals_are_kept() {
     ledger.close_case(&key(4)).await.unwrap();
     let order: Vec<_> = ledger.open_cases().await.unwrap().into_iter().map(|(key, _)| key).collect();
     assert_eq!(order, [key(3), key(2), key(1)]);
+}
 
-    let approval = |change: &str, action: &str| SealedApproval {
+#[tokio::test]
+async fn each_approver_has_one_approval_for_each_change_and_action() {
+    let ledger = with_table().await.ledger;
+    let approval = |change: &str, action: &str, approver: &str, seal: &str| SealedApproval {
         change: change.to_owned(),
         action: action.to_owned(),
         window: "2026-01-01T00:00:00Z/2026-01-02T00:00:00Z".to_owned(),
-        approver: "alice".to_owned(),
-        seal: "v1.k.sig".to_owned(),
+        approver: approver.to_owned(),
+        seal: seal.to_owned(),
     };
-    let approvals = [approval("CHG-1", "delete"), approval("CHG-1", "disable"), approval("CHG-2", "delete")];
+    ledger.approve(&key(1), &approval("CHG-1", "delete", "alice", "v1.k.older")).await.unwrap();
+    let approvals = [
+        approval("CHG-1", "delete", "alice", "v1.k.newer"),
+        approval("CHG-1", "delete", "bob", "v1.k.sig"),
+        approval("CHG-1", "disable", "alice", "v1.k.sig"),
+        approval("CHG-2", "delete", "alice", "v1.k.sig"),
+    ];
     for approval in &approvals {
         ledger.approve(&key(1), approval).await.unwrap();
     }
     assert_eq!(ledger.recall(&key(1)).await.unwrap().approvals, approvals);
+}
+
+#[tokio::test]
+async fn the_first_word_of_a_revocation_stays() {
+    let ledger = with_table().await.ledger;
+    let revocation = |by: &str| Revocation { change: "CHG-1".to_owned(), by: by.to_owned(), at: start(), reason: None };
+    ledger.revoke(&key(1), &revocation("bob")).await.unwrap();
+    ledger.revoke(&key(1), &revocation("mallory")).await.unwrap();
+    assert_eq!(ledger.recall(&key(1)).await.unwrap().revocations, [revocation("bob")]);
+    assert_eq!(ledger.recall(&key(2)).await.unwrap().revocations, []);
 }
 
 #[tokio::test]
@@ -245,6 +276,10 @@ async fn a_key_is_seen_and_given_back() {
     assert!(keys.rotation(&key).await.unwrap().enabled);
     assert_eq!(keys.tags(&key).await.unwrap().get("owner").map(String::as_str), Some("payments"));
     assert!(keys.list().await.unwrap().contains(&key));
+    assert_eq!(keys.aliases(&key).await, Ok(Vec::new()));
+    let alias = format!("alias/{}", settings.ledger_table);
+    clients.kms.look.create_alias().alias_name(&alias).target_key_id(key.as_str()).send().await.unwrap();
+    assert_eq!(keys.aliases(&key).await, Ok(vec![alias]));
 
     let unknown = KeyArn::new(&key.partition(), &key.region(), &key.account(), "00000000-0000-0000-0000-000000000000").unwrap();
     let error = keys.describe(&unknown).await.unwrap_err();
@@ -254,11 +289,88 @@ async fn a_key_is_seen_and_given_back() {
 #[tokio::test]
 async fn a_notice_is_published_and_a_missing_topic_is_no_missing_key() {
     let (mut settings, clients) = cloud().await;
-    let notice = Notice { subject: "[High] key is back".to_owned(), text: "It was cancelled.".to_owned(), severity: Severity::High };
+    let notice = Notice::of(&record()).unwrap();
     let topic = clients.sns.create_topic().name(&settings.ledger_table).send().await.unwrap();
     settings.topic_arn = topic.topic_arn().unwrap().to_owned();
     clients.ports(&settings).notices.tell(&notice, &record()).await.unwrap();
     settings.topic_arn.push_str("-missing");
     let error = clients.ports(&settings).notices.tell(&notice, &record()).await.unwrap_err();
     assert!(matches!(error, CallError::Rejected { .. }), "{error}");
+}
+
+async fn new_key(clients: &Clients) -> KeyArn {
+    let created = clients.kms.look.create_key().send().await.unwrap();
+    KeyArn::parse(created.key_metadata().unwrap().arn().unwrap()).unwrap()
+}
+
+async fn tag(clients: &Clients, key: &KeyArn, name: &str, value: &str) {
+    let tag = Tag::builder().tag_key(name).tag_value(value).build().unwrap();
+    clients.kms.look.tag_resource().key_id(key.as_str()).tags(tag).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_set_the_approval_tags_is_found_behind_a_page_of_other_calls() {
+    let (settings, clients) = cloud().await;
+    shared_cloud().await.switch_quotas(false);
+    let (approved, other) = (new_key(&clients).await, new_key(&clients).await);
+    tag(&clients, &approved, "reprieve:change", "CHG-1").await;
+    tag(&clients, &approved, "owner", "payments").await;
+    for number in 0..60 {
+        tag(&clients, &other, "owner", &number.to_string()).await;
+    }
+    let circumstances = clients.ports(&settings).circumstances;
+    let later = Timestamp::now() + 1.second();
+    let event = circumstances.latest_call(PastCall::ApprovalTagging, &approved, later).await.unwrap().unwrap();
+    assert_eq!(event.details.tag_keys, ["reprieve:change"], "the latest call that touched an approval tag");
+    assert!(event.time.is_some_and(|time| time < later), "{event:?}");
+    let before = event.time.unwrap();
+    assert_eq!(circumstances.latest_call(PastCall::ApprovalTagging, &approved, before).await, Ok(None));
+
+    let schedule = clients.kms.look.schedule_key_deletion().key_id(approved.as_str()).pending_window_in_days(7);
+    schedule.send().await.unwrap();
+    let later = Timestamp::now() + 1.second();
+    let event = circumstances.latest_call(PastCall::DeletionScheduling, &approved, later).await.unwrap().unwrap();
+    assert_eq!(event.details.waiting_period_days, Some(7));
+    assert_eq!(circumstances.latest_call(PastCall::DeletionScheduling, &other, later).await, Ok(None));
+}
+
+#[tokio::test]
+async fn all_change_calendars_must_be_open() {
+    let (mut settings, clients) = cloud().await;
+    let [usual, freeze] = ["usual", "freeze"].map(|kind| format!("{kind}-{}", settings.ledger_table));
+    let document = |name: &str| format!("arn:aws:ssm:eu-central-1:111122223333:document/{name}");
+    shared_cloud().await.set_calendar(&document(&usual), Calendar::open());
+    shared_cloud().await.set_calendar(&document(&freeze), Calendar::open().except(start(), start() + 1.hour()));
+    assert_eq!(clients.ports(&settings).circumstances.change_calendar(start()).await, Ok(None), "none is configured");
+    settings.change_calendars = vec![usual, freeze];
+    let circumstances = clients.ports(&settings).circumstances;
+    for (minutes, expected) in [(-1, CalendarState::Open), (1, CalendarState::Closed), (61, CalendarState::Open)] {
+        assert_eq!(circumstances.change_calendar(start() + minutes.minutes()).await, Ok(Some(expected)), "{minutes} minutes on");
+    }
+    settings.change_calendars.push("nobody-made-it".to_owned());
+    let error = clients.ports(&settings).circumstances.change_calendar(start()).await.unwrap_err();
+    assert!(matches!(error, CallError::Rejected { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn policies_are_read_from_a_parameter_and_from_a_path() {
+    let (mut settings, clients) = cloud().await;
+    let path = format!("/{}", settings.ledger_table);
+    for number in 0..12 {
+        let text = format!(r#"@id("mine-{number:02}") forbid (principal, action, resource);"#);
+        let put = clients.ssm.put_parameter().name(format!("{path}/{number:02}")).value(text);
+        put.r#type(aws_sdk_ssm::types::ParameterType::SecureString).send().await.unwrap();
+    }
+    let mut users = async |parameter: String| {
+        settings.policy_parameter = Some(parameter);
+        let policy = clients.ports(&settings).policies.current().await;
+        let summaries = policy.summaries().map_err(|error| error.to_string())?;
+        Ok::<_, String>(summaries.into_iter().filter(|policy| policy.file.is_some()).map(|policy| policy.id).collect::<Vec<_>>())
+    };
+    assert_eq!(users(format!("{path}/03")).await, Ok(vec!["mine-03".to_owned()]));
+    assert_eq!(users(format!("{path}/")).await, Ok((0..12).map(|number| format!("mine-{number:02}")).collect()));
+    let missing = users(format!("{path}/99")).await.unwrap_err();
+    assert!(missing.contains("there is no parameter"), "{missing}");
+    let empty = users(format!("{path}/99/")).await.unwrap_err();
+    assert!(empty.contains("there is no parameter below"), "{empty}");
 }

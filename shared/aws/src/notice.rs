@@ -10,6 +10,7 @@ use reprieve_engine::{CallError, NoticeSink};
 use serde_json::{Value, json};
 
 use crate::error::{Kind, call_error, no_own_codes, of_kind};
+use crate::lazily::Lazily;
 
 const CALL: &str = "sns:Publish";
 
@@ -24,14 +25,13 @@ const SHORTENED: &str = "\n[shortened; the audit record holds everything]";
 /// Sends notices to an SNS topic.
 #[derive(Debug)]
 pub struct SnsNoticeSink {
-    client: Client,
+    client: Lazily<Client>,
     topic_arn: String,
 }
 
 impl SnsNoticeSink {
     /// Makes the sink.
-    #[must_use]
-    pub fn new(client: Client, topic_arn: impl Into<String>) -> Self {
+    pub(crate) fn new(client: Lazily<Client>, topic_arn: impl Into<String>) -> Self {
         Self { client, topic_arn: topic_arn.into() }
     }
 }
@@ -43,7 +43,7 @@ impl NoticeSink for SnsNoticeSink {
             .publish()
             .topic_arn(&self.topic_arn)
             .subject(&notice.subject)
-            .message(message(&notice.text, &summary(notice, record).to_string()));
+            .message(message(&notice.text(), &summary(notice, record).to_string()));
         for (name, value) in attributes(notice, record) {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             let value = value.map_err(|error| of_kind(Kind::Rejected, CALL, error.to_string()))?;
@@ -81,10 +81,13 @@ fn summary(notice: &Notice, record: &Record) -> Value {
         "deadline": why.and_then(|why| why.deadline),
         "steps": record.steps,
         "status": record.status,
+        "commands": notice.commands.iter().map(|command| &command.line).collect::<Vec<_>>(),
         "event": {"id": event.id, "source": event.source, "name": event.name, "time": event.time},
         "actor": {"name": event.actor.display_name(), "arn": event.actor.arn, "source_address": event.actor.source_address},
         "target": event.target.display_name(),
         "key": record.key(),
+        "aliases": record.names.aliases,
+        "owner": record.names.owner,
         "account": account,
         "region": region,
         "detect_ms": record.detect_ms,

@@ -5,15 +5,15 @@ use aws_smithy_mocks::{RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use reprieve_core::Severity;
 
 use super::*;
+use crate::lazily::lazily;
 use crate::test_record::record;
 
 const TOPIC: &str = "arn:aws:sns:eu-central-1:111122223333:notices";
 
 fn notice() -> Notice {
-    Notice { subject: "[High] key is back".to_owned(), text: "It was cancelled.\n- done".to_owned(), severity: Severity::High }
+    Notice::of(&record()).unwrap()
 }
 
 #[tokio::test]
@@ -25,11 +25,13 @@ async fn a_notice_holds_sentences_json_and_filters() {
             let attributes = request.message_attributes().unwrap();
             let attribute = |name: &str| attributes[name].string_value().unwrap().to_owned();
             request.topic_arn() == Some(TOPIC)
-                && request.subject() == Some("[High] key is back")
-                && text == notice().text
+                && request.subject() == Some(&notice().subject)
+                && text == notice().text()
                 && json["event"]["id"] == "event-1"
                 && json["key"] == record().key().unwrap().as_str()
                 && json["actor"]["name"] == "mallory"
+                && json["owner"] == Value::Null
+                && json["commands"] == json!([])
                 && json["steps"][0]["step"] == "CancelKeyDeletion"
                 && attribute("severity") == "high"
                 && attribute("status") == "success"
@@ -38,7 +40,7 @@ async fn a_notice_holds_sentences_json_and_filters() {
         })
         .then_output(|| PublishOutput::builder().build());
     let client = mock_client!(aws_sdk_sns, [&rule]);
-    SnsNoticeSink::new(client, TOPIC).tell(&notice(), &record()).await.unwrap();
+    SnsNoticeSink::new(lazily(move || client), TOPIC).tell(&notice(), &record()).await.unwrap();
     assert_eq!(rule.num_calls(), 1);
 }
 
@@ -70,7 +72,7 @@ async fn every_error_of_sns_is_sorted() {
             response
         });
         let client = mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&rule]);
-        let error = SnsNoticeSink::new(client, TOPIC).tell(&notice(), &record()).await.unwrap_err();
+        let error = SnsNoticeSink::new(lazily(move || client), TOPIC).tell(&notice(), &record()).await.unwrap_err();
         assert!(error.to_string().starts_with(&format!("sns:Publish: {expected}")), "{code}: {error}");
         assert!(error.to_string().ends_with("words (request r-1)"), "{error}");
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use reprieve_core::Region;
+use reprieve_core::policy::{PolicyError, PolicyFile};
 
 use crate::kms::Quotas;
 
@@ -35,6 +36,14 @@ pub struct AwsSettings {
     pub lease: Duration,
     /// The calls a second that this process may make of the scarce ones.
     pub quotas: Quotas,
+    /// The SSM parameter that holds the user's policies, or a path ending in `/` below which every parameter is a file of them.
+    pub policy_parameter: Option<String>,
+    /// The user's policies that were deployed with the function, or why they cannot be read; then nothing is approved.
+    pub policy_files: Result<Vec<PolicyFile>, PolicyError>,
+    /// The SSM parameter that holds the webhooks of chats, one `slack URL` or `teams URL` a line.
+    pub webhook_parameter: Option<String>,
+    /// The Change Calendars, by name or ARN; where there is none, none is asked.
+    pub change_calendars: Vec<String>,
 }
 
 /// Says which variable is missing.

@@ -40,5 +40,6 @@ pub(crate) fn record() -> Record {
         state_after: None,
         detect_ms: Some(500),
         remediate_ms: Some(900),
+        names: reprieve_core::record::KeyNames::default(),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::endpoint::ResolveEndpoint as _;
 use aws_sdk_kms::config::endpoint::ResolveEndpoint as _;
 use aws_sdk_s3::config::endpoint::ResolveEndpoint as _;
-use aws_sdk_sns::config::endpoint::ResolveEndpoint as _;
+use aws_sdk_ssm::config::endpoint::ResolveEndpoint as _;
 use aws_smithy_runtime_api::box_error::BoxError;
 use futures_util::future::join_all;
 
@@ -53,9 +53,12 @@ impl Clients {
 async fn origins(settings: &AwsSettings) -> Vec<Result<String, BoxError>> {
     let kms = kms_origin(settings).await.map_err(|error| error.to_string());
     let ledger = ledger_origin(settings).await.map_err(|error| error.to_string());
-    let mut origins = vec![audit_origin(settings).await, notice_origin(settings).await];
+    let mut origins = vec![audit_origin(settings).await];
     origins.extend(std::iter::repeat_n(kms, KMS_CONNECTIONS).map(|origin| origin.map_err(Into::into)));
     origins.extend(std::iter::repeat_n(ledger, LEDGER_CONNECTIONS).map(|origin| origin.map_err(Into::into)));
+    if settings.policy_parameter.is_some() || !settings.change_calendars.is_empty() {
+        origins.push(parameter_origin(settings).await);
+    }
     origins
 }
 
@@ -82,8 +85,8 @@ async fn audit_origin(settings: &AwsSettings) -> Result<String, BoxError> {
     Ok(DefaultResolver::new().resolve_endpoint(&params).await?.url().to_owned())
 }
 
-async fn notice_origin(settings: &AwsSettings) -> Result<String, BoxError> {
-    use aws_sdk_sns::config::endpoint::{DefaultResolver, Params};
+async fn parameter_origin(settings: &AwsSettings) -> Result<String, BoxError> {
+    use aws_sdk_ssm::config::endpoint::{DefaultResolver, Params};
     let params = Params::builder().region(settings.region.as_str()).set_endpoint(settings.endpoint_url.clone()).build()?;
     Ok(DefaultResolver::new().resolve_endpoint(&params).await?.url().to_owned())
 }

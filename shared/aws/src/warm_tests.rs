@@ -21,6 +21,10 @@ fn settings(region: &str, endpoint_url: Option<&str>) -> AwsSettings {
         topic_arn: "arn:aws:sns:us-east-1:111122223333:notices".to_owned(),
         lease: DEFAULT_LEASE,
         quotas: Quotas::default(),
+        policy_parameter: None,
+        policy_files: Ok(Vec::new()),
+        webhook_parameter: None,
+        change_calendars: Vec::new(),
     }
 }
 
@@ -40,9 +44,19 @@ async fn origins_are_those_of_the_partition() {
             format!("https://dynamodb.{suffix}"),
             format!("https://kms.{suffix}"),
             format!("https://kms.{suffix}"),
-            format!("https://sns.{suffix}"),
         ];
         assert_eq!(origins, expected);
+    }
+}
+
+#[tokio::test]
+async fn systems_manager_is_warmed_for_those_who_need_it() {
+    let plain = settings("us-east-1", None);
+    let with_policies = AwsSettings { policy_parameter: Some("/reprieve/policies".to_owned()), ..plain.clone() };
+    let with_calendars = AwsSettings { change_calendars: vec!["freeze".to_owned()], ..plain.clone() };
+    for (settings, expected) in [(plain, false), (with_policies, true), (with_calendars, true)] {
+        let origins: Vec<_> = origins(&settings).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(origins.iter().any(|origin| origin == "https://ssm.us-east-1.amazonaws.com"), expected);
     }
 }
 
@@ -58,7 +72,7 @@ async fn a_dead_endpoint_does_no_harm() {
 async fn every_connection_is_opened_to_a_local_cloud() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let settings = settings("us-east-1", Some(&format!("http://{}", listener.local_addr().unwrap())));
-    assert_eq!(connect(&settings).unwrap().warm(&settings).await, 6);
+    assert_eq!(connect(&settings).unwrap().warm(&settings).await, 5);
 }
 
 #[test]

@@ -4,8 +4,11 @@
 //! |---|---|---|
 //! | key ARN | `inventory` | the state to give back: `serving`, `as_of`, `rotation_enabled`, `rotation_period_days` |
 //! | key ARN | `case` | the latest case; open while it carries `open_shard`, which puts it into the index `open-cases` |
-//! | key ARN | `approval#CHANGE#ACTION` | an approval given outside the key, with its seal |
+//! | key ARN | `approval#CHANGE#ACTION#APPROVER` | an approval given outside the key, with its seal |
+//! | key ARN | `revocation#CHANGE` | that a change does not count any more on this key: `by`, `at`, `reason` |
 //! | `event#EVENT-ID` | `claim` | who works on an event, and the intent; deleted by TTL |
+//!
+//! Approvals and revocations are evidence, so no TTL deletes them. `#` occurs in no value that can be sealed.
 //!
 //! Times are ISO 8601 in UTC with nine digits after the second, so that they sort as text.
 
@@ -13,7 +16,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use reprieve_core::approval::SealedApproval;
+use reprieve_core::approval::{Revocation, SealedApproval};
 use reprieve_core::facts::Rotation;
 use reprieve_core::{Case, EventId, Inventory, KeyArn, Serving};
 use reprieve_engine::CallError;
@@ -28,6 +31,10 @@ pub(crate) const INVENTORY: &str = "inventory";
 pub(crate) const CASE: &str = "case";
 pub(crate) const CLAIM: &str = "claim";
 pub(crate) const APPROVAL_PREFIX: &str = "approval#";
+pub(crate) const REVOCATION_PREFIX: &str = "revocation#";
+
+/// Who revoked a change, where the item does not say it readably.
+const SOMEBODY: &str = "somebody";
 
 /// The one value of `open_shard`. A single index partition carries 1,000 writes a second, two hundred times what can be remedied.
 pub(crate) const OPEN: &str = "open";
@@ -131,6 +138,35 @@ impl<'a> Reader<'a> {
             seal: self.text("seal")?.to_owned(),
         })
     }
+
+    /// Reads a revocation.
+    pub(crate) fn revocation(&self) -> Result<Revocation, ItemError> {
+        let change = self.text("change")?;
+        if Some(change) != self.revoked_change() {
+            return Err(self.error("change", format!("is `{change}`, another change than the item's")));
+        }
+        Ok(Revocation {
+            change: change.to_owned(),
+            by: self.text("by")?.to_owned(),
+            at: self.time("at")?,
+            reason: self.optional_text("reason").map(str::to_owned),
+        })
+    }
+
+    /// Reads which change a revocation is of that cannot be read otherwise; `None` where not even that can be read. It may be
+    /// damaged, but somebody wrote it in order to revoke.
+    pub(crate) fn damaged_revocation(&self, why: &ItemError) -> Option<Revocation> {
+        Some(Revocation {
+            change: self.revoked_change()?.to_owned(),
+            by: self.optional_text("by").unwrap_or(SOMEBODY).to_owned(),
+            at: self.optional_time("at").ok().flatten().unwrap_or(Timestamp::UNIX_EPOCH),
+            reason: Some(format!("the revocation cannot be read and counts nevertheless: {why}")),
+        })
+    }
+
+    fn revoked_change(&self) -> Option<&'a str> {
+        self.optional_text("sk")?.strip_prefix(REVOCATION_PREFIX).filter(|change| !change.is_empty())
+    }
 }
 
 /// Writes an open case. Absent values are left out, but for the deadline, by which the index sorts.
@@ -162,11 +198,25 @@ pub(crate) fn deadline(case: &Case) -> AttributeValue {
 /// Writes an approval.
 pub(crate) fn of_approval(key: &KeyArn, approval: &SealedApproval) -> Item {
     let SealedApproval { change, action, window, approver, seal } = approval;
-    let sk = format!("{APPROVAL_PREFIX}{change}#{action}");
+    let sk = format!("{APPROVAL_PREFIX}{change}#{action}#{approver}");
     [("pk", key.as_str()), ("sk", &sk), ("change", change), ("action", action), ("window", window), ("approver", approver), ("seal", seal)]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), text(value)))
         .collect()
+}
+
+/// Writes a revocation.
+pub(crate) fn of_revocation(key: &KeyArn, revocation: &Revocation) -> Item {
+    let Revocation { change, by, at, reason } = revocation;
+    let mut item = Item::from([
+        ("pk".to_owned(), text(key.as_str())),
+        ("sk".to_owned(), text(format!("{REVOCATION_PREFIX}{change}"))),
+        ("change".to_owned(), text(change)),
+        ("by".to_owned(), text(by)),
+        ("at".to_owned(), time(*at)),
+    ]);
+    item.extend(reason.as_ref().map(|reason| ("reason".to_owned(), text(reason))));
+    item
 }
 
 /// A string attribute.
