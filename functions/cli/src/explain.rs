@@ -12,10 +12,10 @@ use std::io::{Read as _, Write};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use reprieve_core::decide::{Domain, Situation, Triage};
-use reprieve_core::{Actor, ActorKind, Decision, Event, Policy, Threat, decide, triage};
+use reprieve_core::{Actor, ActorKind, ApprovalRules, Decision, Event, Policy, Threat, decide, triage};
 use reprieve_wire::{Line, Sighting, SweepCall, WireError, parse_text};
 
-use crate::args::ExplainArguments;
+use crate::args::explain::ExplainArguments;
 use crate::explain::facts::FactsSource;
 
 /// Whether every event was understood.
@@ -57,15 +57,22 @@ pub(crate) fn run(arguments: &ExplainArguments, present: Timestamp) -> anyhow::R
     let now = arguments.now.unwrap_or(present);
     let facts = FactsSource::load(arguments.facts.as_deref(), now)?;
     let text = read(&arguments.file)?;
-    let policy = Policy::shipped();
-    let domain =
-        Domain { account: arguments.account.clone(), region: arguments.region.clone(), remediator: arguments.remediator_role.clone() };
+    let judge = Judge {
+        policy: crate::policies::load(arguments.policies.as_deref())?,
+        rules: rules(arguments),
+        domain: Domain {
+            account: arguments.account.clone(),
+            region: arguments.region.clone(),
+            remediator: arguments.remediator_role.clone(),
+        },
+        now,
+    };
     anyhow::ensure!(!text.trim().is_empty(), "{} holds no event", shown_name(&arguments.file));
     let lines = parse_text(&text);
     let mut items = Vec::with_capacity(lines.len());
     for Line { line, parsed } in lines {
         items.push(match parsed {
-            Ok(Sighting::Event(event)) => Item::Event(Box::new(explain(line, event, &facts, &policy, arguments, &domain, now))),
+            Ok(Sighting::Event(event)) => Item::Event(Box::new(explain(line, event, &facts, &judge))),
             Ok(Sighting::Sweep(call)) => Item::Sweep { line, call },
             Err(error) => Item::Error { line, error },
         });
@@ -80,24 +87,35 @@ pub(crate) fn run(arguments: &ExplainArguments, present: Timestamp) -> anyhow::R
     name_errors(&items, &arguments.file)
 }
 
-fn explain(
-    line: usize,
-    event: Box<Event>,
-    facts: &FactsSource,
-    policy: &Policy,
-    arguments: &ExplainArguments,
-    domain: &Domain,
+/// What decides besides the event and the facts.
+struct Judge {
+    policy: Policy,
+    rules: ApprovalRules,
+    domain: Domain,
     now: Timestamp,
-) -> Explanation {
-    let key = match triage(&event, domain) {
+}
+
+fn rules(arguments: &ExplainArguments) -> ApprovalRules {
+    ApprovalRules {
+        keys: arguments.approval_keys.clone(),
+        approver_roles: arguments.approver_roles.iter().cloned().collect(),
+        break_glass_roles: arguments.break_glass_roles.iter().cloned().collect(),
+        sandbox_accounts: arguments.sandbox_accounts.iter().cloned().collect(),
+        minimum_waiting_days: arguments.minimum_waiting_days,
+        ..ApprovalRules::default()
+    }
+}
+
+fn explain(line: usize, event: Box<Event>, facts: &FactsSource, judge: &Judge) -> Explanation {
+    let key = match triage(&event, &judge.domain) {
         Triage::Settled(decision) => {
             return Explanation { line, threat: Threat::of(&event), event, decision, assumed: None };
         }
         Triage::Examine { key, .. } => key,
     };
     let (known, assumed) = facts.of(&key, &event);
-    let situation = Situation { facts: &known, policy, approval_keys: &arguments.approval_keys, domain, now };
-    let decision = decide(&event, &situation);
+    let Judge { policy, rules, domain, now } = judge;
+    let decision = decide(&event, &Situation { facts: &known, policy, rules, domain, now: *now });
     Explanation { line, threat: Threat::of(&event), event, decision, assumed }
 }
 

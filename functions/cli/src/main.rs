@@ -1,29 +1,70 @@
-//! The `reprieve` command. Parses arguments and runs a verb; it calls no cloud and changes nothing.
+//! The `reprieve` command. Parses arguments, runs a verb, and says by its exit code whether the input or the cloud was at fault.
 
+mod approval_key;
+mod approvals;
+mod approve;
 mod args;
+mod desk;
 mod explain;
+mod itself;
+mod policies;
+mod policy;
+mod revoke;
+mod style;
+mod table;
 
+use std::future::Future;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use jiff::Timestamp;
+use reprieve_aws_desk::DeskError;
 
 use crate::args::{Arguments, Verb};
 
-/// What was given cannot be used, or not all of it.
+/// The cloud failed, or did not allow it.
+const CLOUD_FAILED: u8 = 1;
+/// What was given cannot be used, or not all of it, or was refused.
 const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
-    let Arguments { verb: Verb::Explain(arguments) } = Arguments::parse();
-    match explain::run(&arguments, jiff::Timestamp::now()) {
-        Ok(explain::Understood::All) => ExitCode::SUCCESS,
-        Ok(explain::Understood::NotAll) => ExitCode::from(BAD_INPUT),
+    match run(&Arguments::parse().verb, Timestamp::now()) {
+        Ok(code) => code,
         // Whoever read our output has seen enough of it.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             anstream::eprintln!("reprieve: {error:#}");
-            ExitCode::from(BAD_INPUT)
+            ExitCode::from(code_of(&error))
         }
     }
+}
+
+fn run(verb: &Verb, now: Timestamp) -> anyhow::Result<ExitCode> {
+    match verb {
+        Verb::Approve(arguments) => wait_for(approve::run(arguments, now))?,
+        Verb::Revoke(arguments) => wait_for(revoke::run(arguments, now))?,
+        Verb::Approvals(arguments) => wait_for(approvals::run(arguments, now))?,
+        Verb::ApprovalKey(arguments) => wait_for(approval_key::run(arguments))?,
+        Verb::Policy(arguments) => return policy::run(arguments),
+        Verb::Explain(arguments) => {
+            if explain::run(arguments, now)? == explain::Understood::NotAll {
+                return Ok(ExitCode::from(BAD_INPUT));
+            }
+        }
+        Verb::Completions(arguments) => itself::completions(arguments)?,
+        Verb::Man(arguments) => itself::man(arguments)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a verb that calls the cloud.
+fn wait_for(verb: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(verb)
+}
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    let by_cloud = error.downcast_ref::<DeskError>().is_some_and(|error| !error.is_refusal());
+    if by_cloud { CLOUD_FAILED } else { BAD_INPUT }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

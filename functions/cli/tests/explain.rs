@@ -116,7 +116,7 @@ fn a_sealed_approval_stands_and_an_altered_one_does_not() {
     let mut approval = SealedApproval {
         change: "CHG-1".to_owned(),
         action: "delete".to_owned(),
-        window: "2026-03-01T00:00:00Z/2026-03-31T00:00:00Z".to_owned(),
+        window: "2026-03-01T00:00:00Z/2026-03-08T00:00:00Z".to_owned(),
         approver: "carol@example.com".to_owned(),
         seal: String::new(),
     };

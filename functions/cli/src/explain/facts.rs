@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use reprieve_core::approval::SealedApproval;
+use reprieve_core::approval::{Revocation, SealedApproval};
 use reprieve_core::facts::Rotation;
-use reprieve_core::{Event, Inventory, KeyArn, KeyDescription, KeyFacts, KeyState, Known, Recollection, Serving, Threat};
+use reprieve_core::{CalendarState, Event, Inventory, KeyArn, KeyDescription, KeyFacts, KeyState, Known, Recollection, Serving, Threat};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -39,7 +39,11 @@ struct WrittenFacts {
     rotation_enabled: Option<bool>,
     rotation_period_days: Option<u32>,
     serving_before: Option<Serving>,
-    approvals: Option<Vec<SealedApproval>>,
+    #[serde(default)]
+    approvals: Vec<SealedApproval>,
+    #[serde(default)]
+    revocations: Vec<Revocation>,
+    change_calendar: Option<CalendarState>,
 }
 
 const fn yes() -> bool {
@@ -109,11 +113,7 @@ impl WrittenFacts {
         let prior_rotation = self.rotation_period_days.map(|days| Rotation { enabled: true, period_days: Some(days) });
         let inventory = self.serving_before.or(prior_rotation.map(|_| Serving::Enabled));
         let inventory = inventory.map(|serving| Inventory { serving, as_of: now, rotation: prior_rotation });
-        let recollection = (inventory.is_some() || self.approvals.is_some()).then(|| Recollection {
-            inventory,
-            case: None,
-            approvals: self.approvals.unwrap_or_default(),
-        });
+        let recollection = Recollection { inventory, case: None, approvals: self.approvals, revocations: self.revocations };
         let description = self.state.map(|state| KeyDescription {
             state: KeyState::parse(&state),
             aws_managed: self.aws_managed,
@@ -122,7 +122,14 @@ impl WrittenFacts {
             imported_material: self.imported_material,
             key_store: self.key_store,
         });
-        KeyFacts { description: given(description), tags: given(self.tags), rotation: given(rotation), recollection: given(recollection) }
+        KeyFacts {
+            description: given(description),
+            tags: given(self.tags),
+            rotation: given(rotation),
+            recollection: Known::Is(recollection),
+            calendar: self.change_calendar.map_or(Known::Absent, Known::Is),
+            ..unreadable(NOT_GIVEN)
+        }
     }
 }
 
@@ -138,6 +145,9 @@ fn unreadable(reason: &str) -> KeyFacts {
         tags: Known::Unreadable(reason.to_owned()),
         rotation: Known::Unreadable(reason.to_owned()),
         recollection: Known::Unreadable(reason.to_owned()),
+        tagging: Known::Unreadable(reason.to_owned()),
+        calendar: Known::Absent,
+        aliases: Known::Unreadable(reason.to_owned()),
     }
 }
 
@@ -171,6 +181,7 @@ fn assume(event: &Event) -> (KeyFacts, String) {
         tags: Known::Is(BTreeMap::new()),
         rotation: Known::Is(Rotation { enabled: false, period_days: None }),
         recollection: Known::Is(Recollection::default()),
+        ..unreadable(NOT_GIVEN)
     };
     (facts, sentence)
 }

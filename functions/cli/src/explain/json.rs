@@ -27,6 +27,7 @@ struct Explained<'a> {
     severity: Severity,
     escalations: &'a [String],
     approval: &'a ApprovalFinding,
+    reasoning: &'a [String],
     deadline: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     assumed: Option<&'a str>,
@@ -60,6 +61,7 @@ pub(super) fn print(items: &[Item], out: &mut impl Write) -> anyhow::Result<()> 
                 severity: Severity::Informational,
                 escalations: &[],
                 approval: &ApprovalFinding::NotLookedFor,
+                reasoning: &[],
                 deadline: None,
                 assumed: None,
             })?,
@@ -90,6 +92,7 @@ fn explained(explanation: &Explanation) -> Explained<'_> {
         severity: why.severity,
         escalations: &why.escalations,
         approval: &why.approval,
+        reasoning: &why.reasoning,
         deadline: why.deadline,
         assumed: assumed.as_deref(),
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use jiff::{Timestamp, Unit};
 use owo_colors::{OwoColorize as _, Style};
-use reprieve_core::{ApprovalFinding, Decision, Severity, Step};
+use reprieve_core::{Decision, Severity, Step};
 
 use super::style::{WIDTH, highlight, of_decision, of_severity, wrap};
 use super::{Explanation, Item};
@@ -69,11 +69,8 @@ fn block(explanation: &Explanation, now: Timestamp, out: &mut impl Write) -> any
     for escalation in &why.escalations {
         field("tell", escalation, Style::new().magenta(), out)?;
     }
-    if let Some(approval) = approval_text(&why.approval) {
-        field("approval", &approval, Style::new(), out)?;
-    }
-    if !why.policies.is_empty() {
-        field("policies", &why.policies.join(", "), Style::new(), out)?;
+    for (index, line) in why.reasoning.iter().enumerate() {
+        field(if index == 0 { "approval" } else { "" }, line, Style::new(), out)?;
     }
     if let Some(deadline) = why.deadline {
         field("deadline", &deadline_text(deadline, now), of_severity(deadline_severity(decision)), out)?;
@@ -115,23 +112,6 @@ fn step_text(step: &Step) -> String {
         Step::EnableKey { .. } => "EnableKey: it serves again".to_owned(),
         Step::EnableKeyRotation { period_days: Some(days), .. } => format!("EnableKeyRotation: every {days} days"),
         Step::EnableKeyRotation { period_days: None, .. } => "EnableKeyRotation: with the default period".to_owned(),
-    }
-}
-
-fn approval_text(approval: &ApprovalFinding) -> Option<String> {
-    match approval {
-        ApprovalFinding::NotLookedFor => None,
-        ApprovalFinding::None => Some("none".to_owned()),
-        ApprovalFinding::Unreadable { reason } => Some(format!("unreadable ({reason}), which counts as none")),
-        ApprovalFinding::Invalid { reason } => Some(format!("not valid: {reason}")),
-        ApprovalFinding::Established(approval) => Some(format!(
-            "change {} by {}, {} to {}, sealed with key {}",
-            approval.change,
-            approval.approver,
-            shown_time(approval.window_start),
-            shown_time(approval.window_end),
-            approval.key_id,
-        )),
     }
 }
 

@@ -1,0 +1,290 @@
+//! The verbs of the change manager's desk, which call AWS with the caller's own credentials.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use reprieve_aws_desk::KeyName;
+use reprieve_core::approval::window::Window;
+use reprieve_core::{ApprovalKeys, Region};
+
+/// The words of `Threat::action`, in the order of how often they are approved.
+pub(crate) const ACTIONS: [&str; 12] = [
+    "delete",
+    "disable",
+    "disable-rotation",
+    "delete-material",
+    "import-expiring-material",
+    "disconnect-key-store",
+    "delete-key-store",
+    "replace-policy",
+    "remove-grant",
+    "change-tags",
+    "change-alias",
+    "disable-region",
+];
+
+/// Where to call, and as whom.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "AWS")]
+pub(crate) struct CloudArguments {
+    /// The Region of names that do not say theirs [default: as every AWS tool finds it]
+    #[arg(long, value_name = "REGION", value_parser = Region::parse)]
+    pub(crate) region: Option<Region>,
+
+    /// The profile of the AWS configuration files [default: as every AWS tool finds it]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+}
+
+/// The key that seals.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SealingArguments {
+    /// The KMS key that seals, as `alias/NAME`, id or ARN
+    #[arg(long, value_name = "KEY", env = "REPRIEVE_APPROVAL_KEY", hide_env_values = true)]
+    pub(crate) approval_key: Option<KeyName>,
+
+    /// What the functions call that key in `REPRIEVE_APPROVAL_KEYS` [default: the KMS key's id]
+    #[arg(long, value_name = "ID")]
+    pub(crate) key_id: Option<String>,
+}
+
+/// Where approvals outside the keys are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LedgerArguments {
+    /// The ledger: the DynamoDB table that the guard's stack names `LedgerTableName`, in the key's Region
+    #[arg(long, value_name = "NAME", env = "REPRIEVE_LEDGER_TABLE", hide_env_values = true)]
+    pub(crate) ledger_table: Option<String>,
+}
+
+/// The public keys that seals are judged with.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct JudgingArguments {
+    /// The public keys that seal approvals, as the functions have them: `KEY-ID=BASE64`, separated by commas
+    #[arg(long, value_name = "KEYS", env = "REPRIEVE_APPROVAL_KEYS", value_parser = ApprovalKeys::parse, hide_env_values = true)]
+    pub(crate) approval_keys: Option<ApprovalKeys>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArguments {
+    /// The key, as id, ARN or `alias/NAME`
+    #[arg(value_name = "KEY")]
+    pub(crate) key: KeyName,
+
+    /// What is approved
+    #[arg(long, value_name = "ACTION", value_parser = clap::builder::PossibleValuesParser::new(ACTIONS))]
+    pub(crate) action: String,
+
+    /// The id of the change, such as `CHG-2048`
+    #[arg(long, value_name = "ID")]
+    pub(crate) change: String,
+
+    /// When it may happen: `START/END`, `START/PT2H` or `2h from START`, with UTC offsets
+    #[arg(long, value_name = "WINDOW", value_parser = Window::parse_typed)]
+    pub(crate) window: Window,
+
+    /// Who approves [default: the caller's ARN]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) approver: Option<String>,
+
+    /// Writes the approval into the ledger, because it comes late: a key that waits for its deletion cannot be tagged
+    #[arg(long)]
+    pub(crate) late: bool,
+
+    #[command(flatten)]
+    pub(crate) sealing: SealingArguments,
+
+    #[command(flatten)]
+    pub(crate) ledger: LedgerArguments,
+
+    #[command(flatten)]
+    pub(crate) judging: JudgingArguments,
+
+    /// The folder with your own policies (`*.cedar`), to be asked beside the shipped ones
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policies: Option<PathBuf>,
+
+    /// Looks at everything, then signs and writes nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) cloud: CloudArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArguments {
+    /// The key, as id, ARN or `alias/NAME`
+    #[arg(value_name = "KEY")]
+    pub(crate) key: KeyName,
+
+    /// The id of the change that is revoked
+    #[arg(long, value_name = "ID")]
+    pub(crate) change: String,
+
+    /// Why, for those who ask later
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) ledger: LedgerArguments,
+
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) cloud: CloudArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApprovalsArguments {
+    /// The key, as id, ARN or `alias/NAME` [default: every key of the account and Region]
+    #[arg(value_name = "KEY")]
+    pub(crate) key: Option<KeyName>,
+
+    #[command(flatten)]
+    pub(crate) judging: JudgingArguments,
+
+    /// A KMS key that seals, to read its public half from, as `alias/NAME`, id or ARN; may be given more than once
+    #[arg(long = "approval-key", value_name = "KEY", env = "REPRIEVE_APPROVAL_KEY", hide_env_values = true)]
+    pub(crate) sealing_keys: Vec<KeyName>,
+
+    #[command(flatten)]
+    pub(crate) ledger: LedgerArguments,
+
+    /// Prints one JSON object a line for each approval
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) cloud: CloudArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApprovalKeyArguments {
+    /// The KMS key, as `alias/NAME`, id or ARN
+    #[arg(value_name = "KEY")]
+    pub(crate) key: KeyName,
+
+    /// What seals are to call it [default: the KMS key's id]
+    #[arg(long, value_name = "ID")]
+    pub(crate) key_id: Option<String>,
+
+    /// From when on it seals, such as `2027-01-01T00:00:00Z` [default: ever]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Timestamp>,
+
+    /// Until when it seals: to retire it, without breaking what it sealed before [default: for ever]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Timestamp>,
+
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) cloud: CloudArguments,
+}
+
+pub(super) const APPROVE_HELP: &str = r"WHAT IT DOES
+  It asks the policies whether such an approval can pass, signs its text with the approval key
+  (kms:Sign), verifies the signature with the public key, and writes it: as tags on the key, or with
+  --late into the ledger. Where somebody else approved the same change before, under another
+  approval key, it becomes the second approval.
+  Whoever approves must not be the one who does it, under any name: the sessions of one role count
+  as one person.
+
+NEEDS
+  on the key           kms:DescribeKey, kms:ListResourceTags, kms:TagResource, kms:UntagResource
+  on every key         kms:ListAliases, to name keys as people do
+  on the approval key  kms:GetPublicKey, kms:Sign
+  on the ledger        dynamodb:Query where it is named, dynamodb:PutItem with --late
+
+EXIT CODES
+  0  approved
+  1  AWS failed, or did not allow it
+  2  bad input, or refused: the window is over, policy would not let it pass, ...
+
+EXAMPLES
+  reprieve approve alias/payments --action delete --change CHG-2048 \
+      --window '2h from 2026-12-01T22:00+01:00' --approval-key alias/reprieve-approval
+  reprieve approve 1234abcd-12ab-34cd-56ef-1234567890ab --action disable --change CHG-7 \
+      --window 2026-12-01T22:00:00+01:00/2026-12-02T02:00:00+01:00 --dry-run
+  reprieve approve alias/payments --action delete --change CHG-2048 \
+      --window 2026-12-01T21:00:00Z/PT2H --late --ledger-table reprieve-ledger
+";
+
+pub(super) const REVOKE_HELP: &str = r"WHAT IT DOES
+  It writes into the ledger that the change is revoked on this key, for every action of it, which
+  also works while a deletion is pending; and removes the approval's tags where they can be. It takes
+  no seal: whoever may write the ledger may revoke. A revoked change stays revoked: approve anew
+  under another change id.
+
+NEEDS
+  on the key           kms:DescribeKey, kms:ListResourceTags, kms:UntagResource
+  on every key         kms:ListAliases, to name keys as people do
+  on the ledger        dynamodb:Query, dynamodb:PutItem
+
+EXIT CODES
+  0  revoked
+  1  AWS failed, or did not allow it
+  2  bad input
+
+EXAMPLES
+  reprieve revoke alias/payments --change CHG-2048 --reason 'still in use by invoicing'
+";
+
+pub(super) const APPROVALS_HELP: &str = r#"STATES
+  valid now    its seal holds, and the window is open
+  opens in     its seal holds, and the window is not open yet
+  expired      its seal holds, and the window is over
+  revoked      somebody revoked the change
+  invalid      it is no approval, and why
+  unsealed     plain tags: they count only where CloudTrail shows that an approver role set them
+  unverified   the public key to judge it with is not at hand
+
+  A seal that holds is not yet a pass: the policies decide, at the time of the act.
+
+EXIT CODES
+  0  listed
+  1  AWS failed, or did not allow it
+  2  bad input
+
+EXAMPLES
+  reprieve approvals alias/payments --approval-key alias/reprieve-approval
+  reprieve approvals --json | jq -r 'select(.state == "invalid") | [.key, .change, .why] | @tsv'
+"#;
+
+pub(super) const APPROVAL_KEY_HELP: &str = r"EXIT CODES
+  0  printed
+  1  AWS failed, or did not allow it
+  2  bad input: no such key, or not an ECC_NIST_P256 key for SIGN_VERIFY
+
+EXAMPLES
+  reprieve approval-key alias/reprieve-approval
+  reprieve approval-key alias/reprieve-approval-2025 --until 2027-01-01T00:00:00Z
+  REPRIEVE_APPROVAL_KEYS=$(reprieve approval-key alias/risk),$(reprieve approval-key alias/security)
+";
+
+#[cfg(test)]
+mod tests {
+    use reprieve_core::policy::SHIPPED_SCHEMA;
+
+    use super::ACTIONS;
+
+    #[test]
+    fn every_action_of_the_policies_can_be_approved_and_no_other() {
+        let (_, actions) = SHIPPED_SCHEMA.split_once("  action ").unwrap();
+        let (actions, _) = actions.split_once("appliesTo").unwrap();
+        let mut words: Vec<&str> = actions.split(',').map(|word| word.trim().trim_matches('"')).collect();
+        let mut known = ACTIONS.to_vec();
+        words.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(words, known);
+    }
+}

@@ -1,0 +1,107 @@
+//! The arguments of `reprieve explain`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use reprieve_core::{AccountId, ApprovalKeys, Region, RoleArn};
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The file with the events, or `-` for standard input
+    ///
+    /// EventBridge envelopes, CloudTrail records, SQS batches, CloudTrail files (`{"Records":[...]}`) or the answer of
+    /// `aws cloudtrail lookup-events`; one of them, a JSON array, or one a line (JSONL).
+    #[arg(value_name = "FILE|-")]
+    pub(crate) file: String,
+
+    /// What is known of the keys; without it, what the events claim is assumed
+    ///
+    /// JSON: the facts of one key, taken for every key; or an object of them by key ARN. The form is below.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facts: Option<String>,
+
+    /// The public keys that seal approvals, as `REPRIEVE_APPROVAL_KEYS`: `KEY-ID=BASE64`, separated by commas
+    #[arg(long, value_name = "KEYS", default_value = "", value_parser = ApprovalKeys::parse, hide_default_value = true)]
+    pub(crate) approval_keys: ApprovalKeys,
+
+    /// Cedar policies of your own beside the shipped ones: a folder of `*.cedar` files, or one file
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(crate) policies: Option<PathBuf>,
+
+    /// A role whose tags approve without a seal; may be given more than once
+    #[arg(long = "approver-role", value_name = "ARN", value_parser = RoleArn::parse)]
+    pub(crate) approver_roles: Vec<RoleArn>,
+
+    /// A role that may break the glass; may be given more than once
+    #[arg(long = "break-glass-role", value_name = "ARN", value_parser = RoleArn::parse)]
+    pub(crate) break_glass_roles: Vec<RoleArn>,
+
+    /// An account in which everything passes; may be given more than once
+    #[arg(long = "sandbox-account", value_name = "ID", value_parser = AccountId::parse)]
+    pub(crate) sandbox_accounts: Vec<AccountId>,
+
+    /// The shortest waiting period of a deletion that is let stand, in days
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(7..=30))]
+    pub(crate) minimum_waiting_days: u32,
+
+    /// The time of the decision, such as `2026-01-31T12:00:00Z` [default: the present]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) now: Option<Timestamp>,
+
+    /// The account that is guarded; keys of others are escalated, not acted on [default: any]
+    #[arg(long, value_name = "ID", value_parser = AccountId::parse)]
+    pub(crate) account: Option<AccountId>,
+
+    /// The Region that is guarded; keys of others are escalated, not acted on [default: any]
+    #[arg(long, value_name = "REGION", value_parser = Region::parse)]
+    pub(crate) region: Option<Region>,
+
+    /// Reprieve's own role: its restorative calls are not answered
+    #[arg(long, value_name = "ARN", value_parser = RoleArn::parse)]
+    pub(crate) remediator_role: Option<RoleArn>,
+
+    /// Prints one JSON object a line for each event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) const EXPLAIN_HELP: &str = r#"FACTS
+  The facts of one key. What is left out of the key itself counts as unreadable; the ledger holds what is listed:
+
+    {"state": "PendingDeletion", "deletion_date": "2026-02-01T00:00:00Z",
+     "tags": {"env": "prod", "reprieve:incident-hold": "INC-1"}, "serving_before": "Enabled"}
+
+    state                 Enabled, Disabled, PendingDeletion, ... as DescribeKey says
+    deletion_date         when the key will be deleted
+    pending_window_days   the waiting period of a primary that waits for its replicas
+    aws_managed           true for a key that AWS manages
+    imported_material     true where the key material was imported
+    key_store             the id of the custom key store that holds the key
+    tags                  the key's tags, an approval's among them
+    rotation_enabled      whether the key rotates by itself
+    rotation_period_days  the period that it rotated with
+    serving_before        Enabled or Disabled: what somebody entitled last wanted it to be
+    approvals             sealed approvals given outside the key, as the ledger holds them
+    revocations           changes that were revoked: [{"change", "by", "at"}]
+    change_calendar       OPEN or CLOSED; left out where no calendar is asked
+    exists                false for a key that is gone
+
+  Of several keys, by ARN:
+
+    {"arn:aws:kms:eu-central-1:111122223333:key/1234abcd": {"state": "Disabled"}}
+
+OUTPUT WITH --json
+  One object a line for each event, with at least
+    threat, resource, actor, decision (stand, remedy, escalate), plan, why, policies, oddities
+  An event that cannot be understood is {"error", "line"}, and the rest go on.
+
+EXIT CODES
+  0  every event was understood
+  2  bad input, named on standard error: a file, an option, or an event
+
+EXAMPLES
+  reprieve explain events.jsonl
+  reprieve explain events.jsonl --facts facts.json --json | jq -r .why
+  aws cloudtrail lookup-events --output json | reprieve explain -
+"#;

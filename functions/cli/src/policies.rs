@@ -1,0 +1,46 @@
+//! Reads the policy files of a folder, or single files, for every verb that decides. It judges none of them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use reprieve_core::Policy;
+use reprieve_core::policy::PolicyFile;
+
+/// Returns the shipped policies, with those of the folder or file beside them where one is given.
+///
+/// # Errors
+/// When it cannot be read, or its policies are not valid.
+pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Policy> {
+    let files = path.map(|path| read(&[path.to_owned()])).transpose()?.unwrap_or_default();
+    Ok(Policy::with_user_policies(&files)?)
+}
+
+/// Reads the `*.cedar` files of each folder, in the order of their names, and each file.
+///
+/// # Errors
+/// Names what cannot be read, and a folder that holds no policy.
+pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<PolicyFile>> {
+    let mut files = Vec::new();
+    for path in paths {
+        for file in cedar_files(path)? {
+            let text = std::fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+            files.push(PolicyFile { name: file.display().to_string(), text });
+        }
+    }
+    Ok(files)
+}
+
+fn cedar_files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        files.push(entry.with_context(|| format!("`{}` cannot be read", path.display()))?.path());
+    }
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "cedar"));
+    anyhow::ensure!(!files.is_empty(), "`{}` holds no `*.cedar` file", path.display());
+    files.sort();
+    Ok(files)
+}
