@@ -1,4 +1,5 @@
-"""Checks what Reprieve promises of a template and what no linter knows: patterns that fit, roles that cannot destroy.
+"""Checks what Reprieve promises of a template and what no linter knows: patterns that fit, roles that cannot destroy, keys that only
+approvers sign with.
 
 It must not rewrite a template, nor judge style. Called by scripts/lint-templates, whose environment brings cfn-lint.
 """
@@ -27,7 +28,11 @@ lambda:DeleteFunction lambda:UpdateFunctionCode lambda:UpdateFunctionConfigurati
 logs:DeleteLogGroup logs:DeleteLogStream logs:PutRetentionPolicy cloudwatch:DeleteAlarms cloudwatch:DisableAlarmActions
 cloudtrail:StopLogging cloudtrail:DeleteTrail cloudtrail:UpdateTrail cloudtrail:PutEventSelectors
 iam:PassRole iam:PutRolePolicy iam:AttachRolePolicy iam:CreatePolicyVersion
+ssm:PutParameter ssm:DeleteParameter ssm:DeleteParameters ssm:PutCalendar ssm:UpdateDocument ssm:UpdateDocumentDefaultVersion
 """.split()
+
+# What a key policy never hands to anybody: a grant passes calls on, and past the policy.
+HANDING_ON = ["kms:CreateGrant"]
 
 
 def mappings(node, path=()):
@@ -55,20 +60,60 @@ def pattern_faults(template):
             yield f"`{'.'.join(path)}`: EventPattern has {len(text)} characters; EventBridge takes {PATTERN_LIMIT}"
 
 
+def is_in_key_policy(path):
+    """Tells whether the path leads into the policy of a key. It says who may administer the key, so it does name destroying calls."""
+    return len(path) > 3 and path[0] == "Resources" and path[2:4] == ("Properties", "KeyPolicy")
+
+
 def statement_faults(template):
     for path, node in mappings(template):
         if node.get("Effect") != "Allow":
             continue
         where = f"`{'.'.join(path)}` ({node.get('Sid', 'no Sid')})"
-        if "NotAction" in node or "NotResource" in node:
+        if is_in_key_policy(path):
+            forbidden, why = HANDING_ON, "hands calls on past the key policy"
+        else:
+            forbidden, why = DESTROYING, "destroys or approves; the guard only gives back"
+        if "NotAction" in node or "NotResource" in node or "NotPrincipal" in node:
             yield f"{where}: allows by exclusion; name what is allowed"
         for action in as_list(node.get("Action", [])):
             if not isinstance(action, str):
                 yield f"{where}: action {json.dumps(action)} is not plain text, so nobody can check it"
             elif "*" in action or "?" in action:
                 yield f"{where}: action `{action}` is a wildcard; name each call"
-            elif destroying := [call for call in DESTROYING if fnmatchcase(call.lower(), action.lower())]:
-                yield f"{where}: action `{destroying[0]}` destroys or approves; the guard only gives back"
+            elif found := [call for call in forbidden if fnmatchcase(call.lower(), action.lower())]:
+                yield f"{where}: action `{found[0]}` {why}"
+
+
+def signs(statement):
+    return any(isinstance(action, str) and action.lower() == "kms:sign" for action in as_list(statement.get("Action", [])))
+
+
+def key_policy_faults(template):
+    """A signing key makes approvals: the same named roles, and nobody else, sign, with the one algorithm that seals use."""
+    for name, resource in template.get("Resources", {}).items():
+        if resource.get("Type") != "AWS::KMS::Key":
+            continue
+        properties, where = resource.get("Properties", {}), f"`Resources.{name}`"
+        if any(resource.get(policy) != "Retain" for policy in ("DeletionPolicy", "UpdateReplacePolicy")):
+            yield f"{where}: a key goes with its stack or its replacement; set DeletionPolicy and UpdateReplacePolicy to Retain"
+        if properties.get("KeyUsage") != "SIGN_VERIFY":
+            continue
+        statements = as_list(properties.get("KeyPolicy", {}).get("Statement", []))
+        signers = [statement for statement in statements if statement.get("Effect") == "Allow" and signs(statement)]
+        if len(signers) != 1:
+            yield f"{where}: {len(signers)} statements allow kms:Sign; one is to say who the approvers are"
+            continue
+        principal = signers[0].get("Principal")
+        approvers = principal.get("AWS") if isinstance(principal, dict) else principal
+        if approvers == "*" or ":root" in json.dumps(approvers) or "AWS::AccountId" in json.dumps(approvers):
+            yield f"{where}: kms:Sign is allowed to {json.dumps(principal)}, which lets IAM choose the approvers; name roles"
+        if signers[0].get("Condition") != {"StringEquals": {"kms:SigningAlgorithm": "ECDSA_SHA_256"}}:
+            yield f"{where}: kms:Sign is to be allowed for kms:SigningAlgorithm ECDSA_SHA_256 alone; seals are ES256"
+        others = {"ArnNotEquals": {"aws:PrincipalArn": approvers}}
+        denied = [each for each in statements if each.get("Effect") == "Deny" and signs(each) and each.get("Principal") == "*"]
+        if not any(statement.get("Condition") == others for statement in denied):
+            yield f"{where}: no statement denies kms:Sign to all but the approvers (Principal *, ArnNotEquals aws:PrincipalArn)"
 
 
 def managed_policy_faults(template):
@@ -93,7 +138,8 @@ def main(paths):
         with open(path, encoding="utf-8") as file:
             source = file.read()
         template = cfn_yaml.loads(source)
-        checks = (pattern_faults(template), statement_faults(template), managed_policy_faults(template), partition_faults(source))
+        of_template = (pattern_faults, statement_faults, key_policy_faults, managed_policy_faults)
+        checks = (*(check(template) for check in of_template), partition_faults(source))
         faults = [fault for check in checks for fault in check]
         for fault in faults:
             print(f"{path}: {fault}", file=sys.stderr)
