@@ -1,10 +1,13 @@
 //! The scenarios: what somebody does to a key, what the guard promises, and how it is shown that the promise was kept.
 
+mod afterwards;
 mod approval;
 mod delivery;
 mod everyday;
+mod policies;
 mod privilege;
 mod proof;
+mod standing;
 mod unapproved;
 
 use std::pin::Pin;
@@ -15,6 +18,7 @@ use anyhow::Result;
 use crate::report::Report;
 use crate::stage::Stage;
 
+pub use policies::{BROKEN as BROKEN_RULES, STRICT as STRICT_RULES};
 pub use proof::Observation;
 
 type Playing<'a> = Pin<Box<dyn Future<Output = Result<Observation>> + 'a>>;
@@ -47,7 +51,7 @@ impl Scenario {
 }
 
 /// All scenarios, in the order in which they are shown.
-pub const ALL: [Scenario; 13] = [
+pub const ALL: [Scenario; 23] = [
     Scenario {
         name: "unapproved-deletion",
         title: "unapproved deletion",
@@ -67,7 +71,7 @@ pub const ALL: [Scenario; 13] = [
     Scenario {
         name: "altered-approval",
         title: "sealed approval, one tag altered",
-        story: "The window of CHG-2042 closed yesterday. Mallory stretches the tag and deletes the key.",
+        story: "The window of CHG-2042 opens tomorrow. Mallory stretches the tag and deletes the key today.",
         expected: "Enabled",
         is_crowded: false,
         play: |stage| Box::pin(approval::altered(stage)),
@@ -79,6 +83,78 @@ pub const ALL: [Scenario; 13] = [
         expected: "Enabled, escalated",
         is_crowded: false,
         play: |stage| Box::pin(approval::of_oneself(stage)),
+    },
+    Scenario {
+        name: "forged-seal",
+        title: "seal of an unknown key",
+        story: "Refused the approvers' key, Mallory seals CHG-2046 with a key of her own. Pat falls for it.",
+        expected: "Enabled",
+        is_crowded: false,
+        play: |stage| Box::pin(approval::forged(stage)),
+    },
+    Scenario {
+        name: "retired-approval-key",
+        title: "seal of a retired key",
+        story: "Alice seals CHG-2047 with the key that her group used last year.",
+        expected: "Enabled",
+        is_crowded: false,
+        play: |stage| Box::pin(approval::by_retired_key(stage)),
+    },
+    Scenario {
+        name: "leaked-approval-key",
+        title: "approval key taken out",
+        story: "Sam seals CHG-2055 and Pat deletes. Then Sam's approval key leaks, and is taken out of ApprovalKeys.",
+        expected: "Enabled",
+        is_crowded: false,
+        play: |stage| Box::pin(afterwards::by_leaked_key(stage)),
+    },
+    Scenario {
+        name: "late-approval",
+        title: "late approval",
+        story: "Pat deletes without asking, and the event is lost. Alice approves before the sweep looks.",
+        expected: "PendingDeletion",
+        is_crowded: false,
+        play: |stage| Box::pin(afterwards::approved_late(stage)),
+    },
+    Scenario {
+        name: "revoked-approval",
+        title: "revoked approval",
+        story: "Alice seals CHG-2050 and Pat deletes. Sam finds the key in use and revokes; the sweep looks.",
+        expected: "Enabled",
+        is_crowded: false,
+        play: |stage| Box::pin(afterwards::revoked(stage)),
+    },
+    Scenario {
+        name: "two-approvers",
+        title: "production key, two approvers",
+        story: "The key is tagged env=prod. Alice's approval alone does not do; with Sam's beside it, it does.",
+        expected: "back, then stands",
+        is_crowded: false,
+        play: |stage| Box::pin(standing::two_approvers(stage)),
+    },
+    Scenario {
+        name: "break-glass",
+        title: "break-glass",
+        story: "Oscar, on call, deletes a leaked key at once. Nobody approved it yet.",
+        expected: "stands, told",
+        is_crowded: false,
+        play: |stage| Box::pin(standing::glass_broken(stage)),
+    },
+    Scenario {
+        name: "plain-tags-of-deleter",
+        title: "plain tags, set by the deleter",
+        story: "Mallory writes CHG-2052 onto the key, without a seal, and deletes it.",
+        expected: "Enabled, escalated",
+        is_crowded: false,
+        play: |stage| Box::pin(standing::tagged_by_deleter(stage)),
+    },
+    Scenario {
+        name: "plain-tags-of-change-manager",
+        title: "plain tags of a change manager",
+        story: "Cora, a change manager, writes CHG-2053 onto the key, without a seal. Pat deletes it.",
+        expected: "PendingDeletion",
+        is_crowded: false,
+        play: |stage| Box::pin(standing::tagged_by_change_manager(stage)),
     },
     Scenario {
         name: "disabled-before",
@@ -137,6 +213,14 @@ pub const ALL: [Scenario; 13] = [
         play: |stage| Box::pin(delivery::lost(stage)),
     },
     Scenario {
+        name: "lost-event-approved",
+        title: "lost event, approved deletion",
+        story: "Alice seals CHG-2049, Pat deletes, and the event is lost. The sweep asks CloudTrail who it was.",
+        expected: "PendingDeletion",
+        is_crowded: false,
+        play: |stage| Box::pin(afterwards::approved_and_lost(stage)),
+    },
+    Scenario {
         name: "enable-throttled",
         title: "EnableKey throttled",
         story: "The deletion is cancelled, then KMS throttles EnableKey until the function gives up.",
@@ -173,4 +257,24 @@ pub const OBSERVING: Scenario = Scenario {
     expected: "PendingDeletion, told",
     is_crowded: false,
     play: |stage| Box::pin(unapproved::observed(stage)),
+};
+
+/// What broken policies do, under [`BROKEN_RULES`]: they need a stage of their own, so it is no part of [`ALL`].
+pub const UNUSABLE_POLICIES: Scenario = Scenario {
+    name: "unusable-policies",
+    title: "policies that cannot be used",
+    story: "Somebody saved half a policy. Alice seals CHG-2054, and Pat deletes the key.",
+    expected: "Enabled, counted",
+    is_crowded: false,
+    play: |stage| Box::pin(policies::unusable(stage)),
+};
+
+/// What rules of the company's own do, under [`STRICT_RULES`]: likewise.
+pub const STRICTER_RULES: Scenario = Scenario {
+    name: "stricter-rules",
+    title: "policies and a calendar of one's own",
+    story: "A deletion stands while the calendar is open, until it closes. Evidence is under legal hold, whoever approves.",
+    expected: "PendingDeletion, Enabled, Enabled",
+    is_crowded: false,
+    play: |stage| Box::pin(policies::strict(stage)),
 };

@@ -3,11 +3,13 @@
 //! IAM is enforced: the guard has its role's permissions and no others, and so have the people. Only who sets the stage and looks at
 //! the results is the account's root user.
 
+pub mod approval_keys;
+pub mod desk;
 pub mod package;
 pub mod people;
 pub mod sdk;
-pub mod seal;
 pub mod stack;
+pub mod sweep;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,15 +17,18 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use aws_credential_types::Credentials;
+use aws_sdk_lambda::types::Environment;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_ssm::types::ParameterType;
 use aws_types::SdkConfig;
 use reprieve_localcloud::{CallEntry, LocalCloud, Progress};
 use tokio::time::{Instant, sleep};
 
+use self::approval_keys::ApprovalKeys;
+use self::desk::Desk;
 use self::people::People;
 use self::sdk::Endpoint;
-use self::seal::ApprovalKey;
-use self::stack::Outputs;
+use self::stack::{Choices, Outputs};
 use crate::evidence::{AuditBucket, Inbox};
 
 /// Where the zip is uploaded to.
@@ -36,14 +41,53 @@ const POLL: Duration = Duration::from_millis(60);
 pub struct Setting {
     /// The function binary; see [`package::find_function`].
     pub function: PathBuf,
+    /// The command `reprieve`; see [`package::find_command`].
+    pub command: PathBuf,
     /// `enforce` or `observe`.
     pub mode: &'static str,
+    /// What the company adds to the shipped rules.
+    pub house_rules: HouseRules,
     /// The port of the local cloud; 0 takes a free one.
     pub port: u16,
     /// Hears how far the local cloud is; the first start downloads packages.
     pub on_progress: Box<dyn FnMut(Progress) + Send>,
     /// Hears what is being set up.
     pub on_step: Box<dyn FnMut(&str) + Send>,
+}
+
+/// What a company adds to the shipped rules.
+#[derive(Debug, Clone, Copy)]
+pub struct HouseRules {
+    /// The guard's parameter `PolicyParameter`; empty for none.
+    pub policy_parameter: &'static str,
+    /// Its policies: the name of a parameter, and what it holds.
+    pub policies: Option<(&'static str, &'static str)>,
+    /// The Change Calendar that must be open, by its name.
+    pub calendar: Option<&'static str>,
+}
+
+impl HouseRules {
+    /// No rules of its own.
+    pub const NONE: Self = Self { policy_parameter: "", policies: None, calendar: None };
+}
+
+impl Setting {
+    /// Returns the setting of a stage for tests: with the programs beside this one, in this mode, on a free port.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a program is not built.
+    pub fn of_mode(mode: &'static str) -> Result<Self> {
+        Ok(Self {
+            function: package::find_function()?,
+            command: package::find_command()?,
+            mode,
+            house_rules: HouseRules::NONE,
+            port: 0,
+            on_progress: Box::new(|_| {}),
+            on_step: Box::new(|_| {}),
+        })
+    }
 }
 
 /// The stage, ready to be played on.
@@ -55,8 +99,10 @@ pub struct Stage {
     pub people: People,
     /// How to reach the cloud in somebody else's name.
     pub endpoint: Endpoint,
-    /// The key that seals approvals.
-    pub approval_key: ApprovalKey,
+    /// The keys that seal approvals.
+    pub approval_keys: ApprovalKeys,
+    /// The desk at which people approve.
+    pub desk: Desk,
     /// What the guard's stack says of itself.
     pub outputs: Outputs,
     /// The audit records.
@@ -91,7 +137,16 @@ impl Stage {
         stack::deploy_people(&root).await?;
         let people = People::sign_in(&endpoint, cloud.account()).await?;
         let kms = aws_sdk_kms::Client::new(&root);
-        let approval_key = ApprovalKey::create(&kms).await?;
+
+        (setting.on_step)("deploying infra/aws/approval-key.yaml");
+        let desk = Desk::new(setting.command, &endpoint.url, &region);
+        let approval_keys = ApprovalKeys::deploy(&root, cloud.account(), &desk, &people).await?;
+        let HouseRules { policy_parameter, policies, calendar } = setting.house_rules;
+        if let Some((name, text)) = policies {
+            let ssm = aws_sdk_ssm::Client::new(&root);
+            let put = ssm.put_parameter().name(name).value(text).r#type(ParameterType::String);
+            put.send().await.context("the policies cannot be put into Parameter Store")?;
+        }
 
         (setting.on_step)("uploading the function");
         let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&root).force_path_style(true).build());
@@ -99,7 +154,16 @@ impl Stage {
         s3.put_object().bucket(CODE.0).key(CODE.1).body(ByteStream::from(code)).send().await.context("the function cannot be uploaded")?;
 
         (setting.on_step)("deploying infra/aws/guard.yaml");
-        let outputs = stack::deploy_guard(&root, CODE, setting.mode, &approval_key.parameter).await?;
+        let choices = Choices {
+            code: CODE,
+            mode: setting.mode,
+            approval_keys: &approval_keys.parameter,
+            policy_parameter,
+            calendars: &calendar.map(|name| format!("arn:aws:ssm:{region}:{}:document/{name}", cloud.account())).unwrap_or_default(),
+            account: cloud.account(),
+        };
+        let outputs = stack::deploy_guard(&root, &choices).await?;
+        let desk = desk.with_approval_keys(&approval_keys).with_ledger(outputs.named("LedgerTableName")?);
         let sqs = aws_sdk_sqs::Client::new(&root);
         let inbox = Inbox::subscribe(&sqs, &aws_sdk_sns::Client::new(&root), outputs.named("NoticeTopicArn")?).await?;
         Ok(Self {
@@ -109,7 +173,8 @@ impl Stage {
             cloud,
             people,
             endpoint,
-            approval_key,
+            approval_keys,
+            desk,
             outputs,
             inbox,
             kms,
@@ -202,22 +267,27 @@ impl Stage {
     ///
     /// Fails when the function does.
     pub async fn sweep(&self) -> Result<serde_json::Value> {
-        let now = jiff::Timestamp::now();
-        let schedule =
-            format!("arn:aws:scheduler:us-east-1:{}:schedule/default/{}", self.cloud.account(), self.outputs.named("SweepScheduleName")?);
-        let envelope = serde_json::json!({
-            "version": "0", "id": format!("execution-{}", now.as_millisecond()), "detail-type": "Scheduled Event", "source": "aws.scheduler",
-            "account": self.cloud.account(), "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "region": "us-east-1",
-            "resources": [schedule], "detail": {"task": "sweep"},
-        });
+        let (function, schedule) = (self.outputs.named("SweepFunctionName")?, self.outputs.named("SweepScheduleName")?);
+        let swept = sweep::invoke(&self.lambda, &self.endpoint.region, self.cloud.account(), function, schedule).await;
+        swept.with_context(|| self.function_log(function))
+    }
+
+    /// Gives the sweep function another value of an environment variable, as an update of the stack would.
+    ///
+    /// # Errors
+    ///
+    /// Fails when Lambda does, or when the function has no such variable.
+    pub async fn configure_sweep(&self, name: &str, value: &str) -> Result<()> {
         let function = self.outputs.named("SweepFunctionName")?;
-        let call = self.lambda.invoke().function_name(function).payload(serde_json::to_vec(&envelope)?.into());
-        let answer = call.send().await.context("the sweep function cannot be invoked")?;
-        let payload = answer.payload().map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned()).unwrap_or_default();
-        if let Some(kind) = answer.function_error() {
-            bail!("the sweep failed ({kind}): {payload}\n{}", self.function_log(function));
-        }
-        serde_json::from_str(&payload).with_context(|| format!("the sweep answered no JSON: {payload}"))
+        let known = self.lambda.get_function_configuration().function_name(function).send().await;
+        let known = known.context("the sweep function's configuration cannot be read")?;
+        let mut variables = known.environment().and_then(|environment| environment.variables()).cloned().unwrap_or_default();
+        let old = variables.get_mut(name).with_context(|| format!("the sweep function has no variable `{name}`"))?;
+        value.clone_into(old);
+        let environment = Environment::builder().set_variables(Some(variables)).build();
+        let call = self.lambda.update_function_configuration().function_name(function).environment(environment);
+        call.send().await.context("the sweep function cannot be configured")?;
+        Ok(())
     }
 
     /// Returns how many messages wait in the dead-letter queue.

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
-use reprieve_e2e::scenario::{ALL, LEAST_PRIVILEGE, OBSERVING, Scenario};
-use reprieve_e2e::stage::{Setting, Stage, package};
+use reprieve_e2e::scenario::{ALL, BROKEN_RULES, LEAST_PRIVILEGE, OBSERVING, STRICT_RULES, STRICTER_RULES, Scenario, UNUSABLE_POLICIES};
+use reprieve_e2e::stage::{HouseRules, Setting, Stage};
 use tokio::runtime::Runtime;
 
 /// The stage and the runtime that its clients live in.
@@ -19,28 +19,23 @@ struct Theatre {
 }
 
 impl Theatre {
-    fn open(mode: &'static str) -> Result<Self> {
+    fn open(mode: &'static str, house_rules: HouseRules) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let stage = runtime.block_on(Stage::set(Setting {
-            function: package::find_function()?,
-            mode,
-            port: 0,
-            on_progress: Box::new(|_| {}),
-            on_step: Box::new(|_| {}),
-        }))?;
+        let stage = runtime.block_on(Stage::set(Setting { house_rules, ..Setting::of_mode(mode)? }))?;
         Ok(Self { runtime, stage })
     }
 }
 
-/// A stage that is set once, for whoever comes first; and the mode that the guard is in.
+/// A stage that is set once, for whoever comes first; the mode that the guard is in, and the rules of the company.
 struct Shared {
     mode: &'static str,
+    house_rules: HouseRules,
     theatre: Mutex<Option<Result<Theatre, String>>>,
 }
 
 impl Shared {
-    fn new(mode: &'static str) -> Arc<Self> {
-        Arc::new(Self { mode, theatre: Mutex::default() })
+    fn new(mode: &'static str, house_rules: HouseRules) -> Arc<Self> {
+        Arc::new(Self { mode, house_rules, theatre: Mutex::default() })
     }
 
     fn trial(self: &Arc<Self>, scenario: Scenario) -> Trial {
@@ -58,7 +53,7 @@ impl Shared {
 
 fn play(shared: &Shared, scenario: &Scenario) -> Result<()> {
     let mut theatre = shared.theatre.lock().unwrap_or_else(PoisonError::into_inner);
-    let theatre = theatre.get_or_insert_with(|| Theatre::open(shared.mode).map_err(|error| format!("{error:#}")));
+    let theatre = theatre.get_or_insert_with(|| Theatre::open(shared.mode, shared.house_rules).map_err(|error| format!("{error:#}")));
     let theatre = theatre.as_ref().map_err(|error| anyhow!("{error}")).context("the stage could not be set")?;
     let report = theatre.runtime.block_on(scenario.play(&theatre.stage));
     if report.ok {
@@ -72,11 +67,15 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // They share one cloud, and the quotas of its KMS.
     arguments.test_threads = Some(1);
-    let (enforcing, observing) = (Shared::new("enforce"), Shared::new("observe"));
+    let (enforcing, observing) = (Shared::new("enforce", HouseRules::NONE), Shared::new("observe", HouseRules::NONE));
+    let (unruly, strict) = (Shared::new("enforce", BROKEN_RULES), Shared::new("enforce", STRICT_RULES));
     let mut trials: Vec<Trial> = ALL.into_iter().chain([LEAST_PRIVILEGE]).map(|scenario| enforcing.trial(scenario)).collect();
     trials.push(observing.trial(OBSERVING));
+    trials.push(unruly.trial(UNUSABLE_POLICIES));
+    trials.push(strict.trial(STRICTER_RULES));
     let conclusion = libtest_mimic::run(&arguments, trials);
-    enforcing.strike();
-    observing.strike();
+    for shared in [enforcing, observing, unruly, strict] {
+        shared.strike();
+    }
     conclusion.exit_code()
 }

@@ -5,21 +5,19 @@ use reprieve_core::facts::INCIDENT_HOLD_TAG;
 use reprieve_core::{CallOutcome, Decision, Phase};
 use serde_json::{Value, json};
 
-use super::approval::names_change;
 use super::proof::{ANSWER_WAIT, Answered, Observation, is_remedial};
 use crate::evidence::StoredRecord;
 use crate::stage::Stage;
-use crate::stage::seal::window;
+use crate::stage::desk::{Approval, window};
 
 /// A key was disabled under an approved change before its deletion was scheduled: it comes back as it was.
 pub(crate) async fn disabled_before(stage: &Stage) -> Result<Observation> {
     let (pat, alice) = (&stage.people.pat, &stage.people.alice);
     let key = pat.create_key("last year's archive").await?;
-    let tags = alice.seal(&stage.approval_key, &key, "CHG-2044", "disable", &window(-1, 4)).await?;
-    pat.attach(&key, &tags).await?;
+    stage.desk.approve(alice, &key, &Approval { change: "CHG-2044", action: "disable", window: window(-1, 4) }).await?;
     pat.disable(&key).await?;
     let mut disabled = Answered::to(stage, "DisableKey", &key).await?.left_alone().await?;
-    names_change(&mut disabled.seen, "CHG-2044");
+    disabled.says("CHG-2044");
 
     stage.people.mallory.schedule_deletion(&key).await?;
     let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.given_back().await?.usable(false).await;
@@ -35,7 +33,7 @@ pub(crate) async fn incident_hold(stage: &Stage) -> Result<Observation> {
     rosa.tag(&key, &[(INCIDENT_HOLD_TAG, "INC-77")]).await?;
     rosa.disable(&key).await?;
     let mut held = Answered::to(stage, "DisableKey", &key).await?.left_alone().await?;
-    names_change(&mut held.seen, "INC-77");
+    held.says("INC-77");
 
     stage.people.mallory.schedule_deletion(&key).await?;
     let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.given_back().await?.usable(false).await;

@@ -11,8 +11,10 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{GrantOperation, MessageType, SigningAlgorithmSpec, Tag};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_ssm::types::ParameterType;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
+use reprieve_core::approval::CHANGE_TAG;
 
 use super::proof::{Answered, Observation};
 use crate::stage::Stage;
@@ -66,6 +68,7 @@ pub(crate) async fn of_the_guard(stage: &Stage) -> Result<Observation> {
     harm_keys(stage, &config, &key, &mut attempts).await?;
     harm_evidence(stage, &config, &key, &mut attempts).await?;
     harm_tables(stage, &config, &mut attempts).await?;
+    approve_itself(stage, &config, &key, &mut attempts).await?;
     leave_the_guard(stage, &config, &mut attempts).await?;
 
     let mut seen = Observation { problems: answered.seen.problems, ..Observation::default() };
@@ -104,16 +107,12 @@ async fn harm_keys(stage: &Stage, config: &SdkConfig, key: &str, attempts: &mut 
     attempts.refused("DisableKey", kms.disable_key().key_id(key).send().await);
     attempts.refused("DisableKeyRotation", kms.disable_key_rotation().key_id(key).send().await);
     attempts.refused("PutKeyPolicy", kms.put_key_policy().key_id(key).policy(policy).send().await);
-    let tag = Tag::builder().tag_key("reprieve:change").tag_value("CHG-1").build()?;
-    attempts.refused("TagResource", kms.tag_resource().key_id(key).tags(tag).send().await);
     let grant = kms.create_grant().key_id(key).grantee_principal(&stage.people.mallory.arn).operations(GrantOperation::Decrypt);
     attempts.refused("CreateGrant", grant.send().await);
     attempts.refused("CreateAlias", kms.create_alias().alias_name("alias/mine").target_key_id(key).send().await);
     attempts.refused("CreateKey", kms.create_key().send().await);
     attempts.refused("Encrypt", kms.encrypt().key_id(key).plaintext(Blob::new("mine")).send().await);
     attempts.refused("Decrypt", kms.decrypt().key_id(key).ciphertext_blob(secret).send().await);
-    let seal = kms.sign().key_id(&stage.approval_key.arn).message(Blob::new("mine")).message_type(MessageType::Raw);
-    attempts.refused("Sign with the approval key", seal.signing_algorithm(SigningAlgorithmSpec::EcdsaSha256).send().await);
     // The role's permissions end at the Region's border: the key there is nobody's, and IAM speaks before KMS looks.
     let elsewhere = stage.people.pat.kms_elsewhere.create_key().description("elsewhere").send().await?;
     let elsewhere = elsewhere.key_metadata().and_then(|key| key.arn()).context("KMS made a key without an ARN")?.to_owned();
@@ -121,6 +120,28 @@ async fn harm_keys(stage: &Stage, config: &SdkConfig, key: &str, attempts: &mut 
         aws_sdk_kms::config::Builder::from(config).region(aws_types::region::Region::new(crate::stage::people::OTHER_REGION)).build(),
     );
     attempts.refused("EnableKey in another Region", far.enable_key().key_id(elsewhere).send().await);
+    Ok(())
+}
+
+/// Tries to approve: to seal, to tag, and to say what policies say. It may only look who tagged.
+async fn approve_itself(stage: &Stage, config: &SdkConfig, key: &str, attempts: &mut Attempts) -> Result<()> {
+    let cloudtrail = aws_sdk_cloudtrail::Client::new(config);
+    attempts.allowed("LookupEvents", cloudtrail.lookup_events().send().await);
+    let kms = aws_sdk_kms::Client::new(config);
+    attempts.allowed("ListAliases", kms.list_aliases().key_id(key).send().await);
+    attempts.allowed("ListResourceTags", kms.list_resource_tags().key_id(key).send().await);
+    for (whose, approval_key) in [("the approvers'", &stage.approval_keys.approvers), ("security's", &stage.approval_keys.security)] {
+        let seal = kms.sign().key_id(approval_key).message(Blob::new("mine")).message_type(MessageType::Raw);
+        attempts.refused(&format!("Sign with {whose} key"), seal.signing_algorithm(SigningAlgorithmSpec::EcdsaSha256).send().await);
+    }
+    let tag = Tag::builder().tag_key(CHANGE_TAG).tag_value("CHG-1").build()?;
+    attempts.refused("TagResource", kms.tag_resource().key_id(key).tags(tag).send().await);
+    attempts.refused("UntagResource", kms.untag_resource().key_id(key).tag_keys(CHANGE_TAG).send().await);
+    let ssm = aws_sdk_ssm::Client::new(config);
+    let policy = ssm.put_parameter().name("/reprieve/policy").value("permit (principal, action, resource);");
+    attempts.refused("PutParameter", policy.r#type(ParameterType::String).send().await);
+    // Neither policies nor webhooks are configured on this stage, so it may not read any.
+    attempts.refused("GetParameter", ssm.get_parameter().name("/reprieve/webhooks").send().await);
     Ok(())
 }
 

@@ -93,8 +93,20 @@ impl<'a> Answered<'a> {
     /// Waits for the answer to the latest call of this name on a key, and checks what every answer promises: the key's state is what
     /// the caller reads, records are complete and in order, nothing waits in the dead-letter queue, and IAM refused the guard nothing.
     pub(crate) async fn to(stage: &'a Stage, operation: &'static str, key: &'a str) -> Result<Self> {
+        Self::by(stage, operation, key, outcome(stage, key, operation).await?).await
+    }
+
+    /// Waits for the next answer about the same key: to a call that was made again, or a sweep's to the same call.
+    pub(crate) async fn next(&self) -> Result<Self> {
+        let operation = &self.record.event.name;
+        let what = format!("another outcome of `{operation}` on `{}`", self.key);
+        let is_other = |record: &Record| record.event.id != self.record.event.id && !Status::is_open(&record.steps);
+        let record = outcome_where(self.stage, self.key, operation, &what, is_other).await?;
+        Self::by(self.stage, operation, self.key, record).await
+    }
+
+    async fn by(stage: &'a Stage, operation: &str, key: &'a str, record: Record) -> Result<Self> {
         let call = stage.last_call(operation, key)?;
-        let record = outcome(stage, key, operation).await?;
         let mut seen = Observation { observed: stage.key_state(key).await?, ..Observation::default() };
         seen.decision = record.decision.as_ref().map(|decision| decision.why().sentence.clone());
         seen.detect_ms = Some(record.received_at.as_millisecond() - call.time.as_millisecond());
@@ -142,15 +154,46 @@ impl<'a> Answered<'a> {
         Ok(self)
     }
 
-    /// Demands that nothing was called that changes a key, and that nobody was told of this event.
-    pub(crate) async fn left_alone(mut self) -> Result<Self> {
+    /// Demands that the guard let the act stand: nothing was called since that changes the key.
+    pub(crate) fn stands(mut self) -> Result<Self> {
         let calls = self.stage.guard_calls(self.key)?;
-        for call in calls.iter().filter(|call| is_remedial(&call.operation)) {
+        for call in calls.iter().filter(|call| call.time >= self.call.time && is_remedial(&call.operation)) {
             self.seen.problems.push(format!("the guard called {}, and nothing was to be done", call.operation));
         }
-        let letters = self.letters().await?;
-        self.seen.demand(letters.is_empty(), || format!("people were told: {}", letters.first().map_or("", |letter| &letter.subject)));
+        let stands = matches!(self.record.decision, Some(Decision::Stand { .. }));
+        self.seen.demand(stands, || "the guard did not decide that it stands".to_owned());
         Ok(self)
+    }
+
+    /// Demands that the act stands, and that nobody was told of this event.
+    pub(crate) async fn left_alone(self) -> Result<Self> {
+        let mut this = self.stands()?;
+        let letters = this.letters().await?;
+        this.seen.demand(letters.is_empty(), || format!("people were told: {}", letters.first().map_or("", |letter| &letter.subject)));
+        Ok(this)
+    }
+
+    /// Demands that the decision's sentence says something.
+    pub(crate) fn says(&mut self, words: &str) {
+        let sentence = self.seen.decision.clone().unwrap_or_default();
+        self.seen.demand(sentence.contains(words), || format!("the decision does not say `{words}`: {sentence}"));
+    }
+
+    /// Demands that a policy is named in the decision.
+    pub(crate) fn names_policy(&mut self, policy: &str) {
+        let policies = self.record.decision.as_ref().map(|decision| decision.why().policies.clone()).unwrap_or_default();
+        self.seen.demand(policies.iter().any(|named| named == policy), || format!("the policy `{policy}` is not named: {policies:?}"));
+    }
+
+    /// Demands that a notice of this event says something, and tells whether one does.
+    pub(crate) async fn tells(&mut self, words: &str) -> Result<bool> {
+        let letters = self.letters().await?;
+        let told = letters.iter().any(|letter| letter.message.contains(words));
+        self.seen.demand(told, || {
+            let messages: Vec<&str> = letters.iter().map(|letter| letter.message.as_str()).collect();
+            format!("no notice says `{words}`:\n{}", messages.join("\n"))
+        });
+        Ok(told)
     }
 
     /// Returns the notices of this event.

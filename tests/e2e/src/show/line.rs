@@ -57,9 +57,12 @@ impl Narrator {
     }
 
     fn act_line(&mut self, call: &CallEntry) -> Option<String> {
-        let is_act = matches!(call.operation.as_str(), "ScheduleKeyDeletion" | "DisableKey" | "TagResource");
-        let is_person = call.caller.contains(":assumed-role/");
-        if call.service != "kms" || !is_act || !is_person {
+        let is_act = match call.service.as_str() {
+            "kms" => matches!(call.operation.as_str(), "ScheduleKeyDeletion" | "DisableKey" | "TagResource" | "Sign"),
+            "dynamodb" => call.operation == "PutItem",
+            _ => false,
+        };
+        if !is_act || !call.caller.contains(":assumed-role/") {
             return None;
         }
         self.began_at_ms.get_or_insert(call.at_ms);
@@ -76,7 +79,9 @@ impl Narrator {
         } else {
             ("●".cyan().to_string(), who.bold().cyan().to_string())
         };
-        let what = format!("{who} {} {}{verdict}", call.operation.bold(), key_of(call.key.as_deref()).dimmed());
+        // People write to one table alone.
+        let on = if call.service == "dynamodb" { "ledger".to_owned() } else { key_of(call.key.as_deref()) };
+        let what = format!("{who} {} {}{verdict}", call.operation.bold(), on.dimmed());
         Some(self.at(call.at_ms, &mark, &what))
     }
 

@@ -1,6 +1,6 @@
-//! The function binary as a deployment package.
+//! The product's programs: the function binary as a deployment package, and the command `reprieve`.
 //!
-//! Builds nothing: the binary is what `cargo build` left, found and packed.
+//! Builds nothing: the programs are what `cargo build` left, found and packed.
 
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,8 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 /// Names the environment variable that points to the function binary.
 pub const BINARY_VARIABLE: &str = "REPRIEVE_FUNCTION_BINARY";
 
-const BINARY: &str = "aws-cancel-key-deletion";
+/// Names the environment variable that points to the command `reprieve`.
+pub const COMMAND_VARIABLE: &str = "REPRIEVE_COMMAND_BINARY";
 
 /// Finds the function binary: where [`BINARY_VARIABLE`] says, else beside this program in the target folder.
 ///
@@ -21,18 +22,31 @@ const BINARY: &str = "aws-cancel-key-deletion";
 ///
 /// Fails when there is none, and says how to build it.
 pub fn find_function() -> Result<PathBuf> {
-    if let Some(given) = std::env::var_os(BINARY_VARIABLE).filter(|given| !given.is_empty()) {
+    find("aws-cancel-key-deletion", "aws-cancel-key-deletion", BINARY_VARIABLE)
+}
+
+/// Finds the command `reprieve`: where [`COMMAND_VARIABLE`] says, else beside this program in the target folder.
+///
+/// # Errors
+///
+/// Fails when there is none, and says how to build it.
+pub fn find_command() -> Result<PathBuf> {
+    find("reprieve", "reprieve-cli", COMMAND_VARIABLE)
+}
+
+fn find(binary: &str, package: &str, variable: &str) -> Result<PathBuf> {
+    if let Some(given) = std::env::var_os(variable).filter(|given| !given.is_empty()) {
         let given = PathBuf::from(given);
         if given.is_file() {
             return Ok(given);
         }
-        bail!("`{BINARY_VARIABLE}` points to `{}`, which is no file: unset it or build the function there", given.display());
+        bail!("`{variable}` points to `{}`, which is no file: unset it or build `{binary}` there", given.display());
     }
-    let this = std::env::current_exe().context("cannot tell where this program is, to find the function binary beside it")?;
-    let beside = this.ancestors().skip(1).take(2).map(|folder| folder.join(BINARY)).find(|path| path.is_file());
+    let this = std::env::current_exe().context("cannot tell where this program is, to find the others beside it")?;
+    let beside = this.ancestors().skip(1).take(2).map(|folder| folder.join(binary)).find(|path| path.is_file());
     beside.with_context(|| {
         let folder = this.parent().unwrap_or(&this).display();
-        format!("there is no `{BINARY}` in `{folder}`: run `cargo build -p {BINARY}`, or set `{BINARY_VARIABLE}`")
+        format!("there is no `{binary}` in `{folder}`: run `cargo build -p {package}`, or set `{variable}`")
     })
 }
 

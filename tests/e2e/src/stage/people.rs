@@ -12,6 +12,8 @@ use super::sdk::Endpoint;
 pub struct Person {
     /// The name of the session.
     pub name: &'static str,
+    /// The credentials of the session.
+    pub credentials: Credentials,
     /// The ARN of the session.
     pub arn: String,
     /// KMS in the guarded Region, in this person's name.
@@ -29,10 +31,16 @@ pub struct People {
     pub mallory: Person,
     /// The same Mallory, signed in with a role that may only look at keys.
     pub mallory_as_auditor: Person,
-    /// Approves changes; she alone may sign with the approval key.
+    /// Approves changes; her role alone may sign with the approvers' key.
     pub alice: Person,
     /// The same Alice, signed in as a platform engineer.
     pub alice_as_engineer: Person,
+    /// Approves changes for security, under a key of its own.
+    pub sam: Person,
+    /// Manages changes; her tags approve without a seal.
+    pub cora: Person,
+    /// Is on call, and may break the glass.
+    pub oscar: Person,
     /// Responds to incidents.
     pub rosa: Person,
 }
@@ -42,6 +50,18 @@ pub const ATTACKER: &str = "mallory";
 
 /// The Region in which nobody guards, where multi-Region keys have their other half.
 pub const OTHER_REGION: &str = "eu-west-1";
+
+/// The role that seals approvals.
+pub const APPROVER_ROLE: &str = "KeyApprover";
+
+/// The role that seals approvals for security.
+pub const SECURITY_ROLE: &str = "SecurityApprover";
+
+/// The role whose plain tags approve.
+pub const CHANGE_MANAGER_ROLE: &str = "ChangeManager";
+
+/// The role that may break the glass.
+pub const BREAK_GLASS_ROLE: &str = "BreakGlass";
 
 impl People {
     /// Signs everybody in.
@@ -56,10 +76,19 @@ impl People {
             pat: sign_in("PlatformEngineer", "pat").await?,
             mallory: sign_in("Developer", ATTACKER).await?,
             mallory_as_auditor: sign_in("Auditor", ATTACKER).await?,
-            alice: sign_in("KeyApprover", "alice").await?,
+            alice: sign_in(APPROVER_ROLE, "alice").await?,
             alice_as_engineer: sign_in("PlatformEngineer", "alice").await?,
+            sam: sign_in(SECURITY_ROLE, "sam").await?,
+            cora: sign_in(CHANGE_MANAGER_ROLE, "cora").await?,
+            oscar: sign_in(BREAK_GLASS_ROLE, "oscar").await?,
             rosa: sign_in("IncidentResponder", "rosa").await?,
         })
+    }
+
+    /// Returns those who are each known under their own name: nobody's second role.
+    #[must_use]
+    pub fn named(&self) -> [&Person; 7] {
+        [&self.pat, &self.mallory, &self.alice, &self.sam, &self.cora, &self.oscar, &self.rosa]
     }
 }
 
@@ -71,7 +100,8 @@ impl Person {
         let (keys, user) = session.credentials().zip(session.assumed_role_user()).context("STS gave no credentials")?;
         let credentials = Credentials::from_keys(keys.access_key_id(), keys.secret_access_key(), Some(keys.session_token().to_owned()));
         let client = |region: &str| Client::new(&endpoint.config(credentials.clone(), region));
-        Ok(Self { name, arn: user.arn().to_owned(), kms: client(&endpoint.region), kms_elsewhere: client(OTHER_REGION) })
+        let (kms, kms_elsewhere) = (client(&endpoint.region), client(OTHER_REGION));
+        Ok(Self { name, arn: user.arn().to_owned(), kms, kms_elsewhere, credentials })
     }
 
     /// Makes a key and returns its ARN.

@@ -14,8 +14,13 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use aws_types::SdkConfig;
 use tokio::time::{Instant, sleep};
 
+use super::people::{BREAK_GLASS_ROLE, CHANGE_MANAGER_ROLE};
+
 /// The template, as it is shipped.
 const GUARD_TEMPLATE: &str = include_str!("../../../../infra/aws/guard.yaml");
+
+/// The template of an approval key, as it is shipped.
+const APPROVAL_KEY_TEMPLATE: &str = include_str!("../../../../infra/aws/approval-key.yaml");
 
 const PEOPLE_TEMPLATE: &str = include_str!("people.yaml");
 
@@ -51,18 +56,54 @@ pub async fn deploy_people(config: &SdkConfig) -> Result<()> {
     deploy(config, "company", PEOPLE_TEMPLATE, &[]).await.map(drop)
 }
 
-/// Deploys the guard with the zip that is in the bucket.
+/// Deploys a key that seals approvals, for one group of approvers.
+///
+/// # Errors
+///
+/// Fails when the stack does.
+pub async fn deploy_approval_key(config: &SdkConfig, stack: &str, approver_role: &str, alias: &str) -> Result<Outputs> {
+    deploy(config, stack, APPROVAL_KEY_TEMPLATE, &[("ApproverRoles", approver_role), ("AliasName", alias)]).await
+}
+
+/// What is chosen for the guard.
+#[derive(Debug, Clone, Copy)]
+pub struct Choices<'a> {
+    /// Bucket and object of the zip.
+    pub code: (&'a str, &'a str),
+    /// `enforce` or `observe`.
+    pub mode: &'a str,
+    /// The public keys that seal approvals.
+    pub approval_keys: &'a str,
+    /// The name of the parameter that holds policies; empty for none.
+    pub policy_parameter: &'a str,
+    /// The ARNs of the Change Calendars; empty for none.
+    pub calendars: &'a str,
+    /// The account in which the roles are.
+    pub account: &'a str,
+}
+
+/// Hours that a broken glass lets pass on the stage.
+pub const BREAK_GLASS_HOURS: u32 = 8;
+
+/// Deploys the guard.
 ///
 /// # Errors
 ///
 /// Fails when the stack does, or when something that the emulator dropped cannot be set.
-pub async fn deploy_guard(config: &SdkConfig, code: (&str, &str), mode: &str, approval_keys: &str) -> Result<Outputs> {
+pub async fn deploy_guard(config: &SdkConfig, choices: &Choices<'_>) -> Result<Outputs> {
+    let role = |name: &str| format!("arn:aws:iam::{}:role/{name}", choices.account);
+    let (approver, break_glass, hours) = (role(CHANGE_MANAGER_ROLE), role(BREAK_GLASS_ROLE), BREAK_GLASS_HOURS.to_string());
     let parameters = [
-        ("CodeBucket", code.0),
-        ("CodeKey", code.1),
-        ("Mode", mode),
+        ("CodeBucket", choices.code.0),
+        ("CodeKey", choices.code.1),
+        ("Mode", choices.mode),
         ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }),
-        ("ApprovalKeys", approval_keys),
+        ("ApprovalKeys", choices.approval_keys),
+        ("ApproverRoles", &approver),
+        ("BreakGlassRoles", &break_glass),
+        ("BreakGlassHours", &hours),
+        ("PolicyParameter", choices.policy_parameter),
+        ("ChangeCalendars", choices.calendars),
         ("NoticeEmail", "security@example.com"),
     ];
     let outputs = deploy(config, "reprieve", GUARD_TEMPLATE, &parameters).await?;

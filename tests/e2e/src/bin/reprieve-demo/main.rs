@@ -2,7 +2,10 @@
 //!
 //! Ends with exit code 0 only if every scenario ended as promised. Must not build anything: `scripts/demo` does.
 
-use std::io::{IsTerminal as _, Write as _};
+mod by_hand;
+mod screen;
+
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -11,22 +14,28 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use owo_colors::OwoColorize as _;
+use reprieve_e2e::by_hand::Handout;
 use reprieve_e2e::report::{Report, as_json};
 use reprieve_e2e::scenario::{ALL, Scenario};
 use reprieve_e2e::show::{Narrator, Ordered, shortened, table, wrapped};
-use reprieve_e2e::stage::{Setting, Stage, package};
+use reprieve_e2e::stage::{Setting, Stage};
 use reprieve_localcloud::{Activity, Progress, VENV_VARIABLE, default_folder, prepare_venv};
 use tokio::sync::broadcast::error::TryRecvError;
+
+use self::by_hand::ByHand;
+use self::screen::{Screen, say};
 
 /// How often the timeline is brought up to date.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Plays attacks and mistakes against the guard on a local cloud, and shows how the keys come back.
 #[derive(Debug, Parser)]
-#[command(name = "scripts/demo")]
+#[command(name = "scripts/demo", args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    by_hand: Option<ByHand>,
     /// Writes how the scenarios ended to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -36,11 +45,14 @@ struct Arguments {
     /// Plays this scenario only; may be given more than once.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(ALL.map(|scenario| scenario.name)))]
     only: Vec<String>,
+    /// Sets the stage and plays nothing: prints how to play by hand, and stays until Ctrl-C.
+    #[arg(long, conflicts_with_all = ["json", "keep", "only"])]
+    stage_only: bool,
     /// Listens on this port instead of a free one.
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     port: u16,
     /// Installs the emulator, if need be, and ends.
-    #[arg(long, conflicts_with_all = ["json", "keep", "only"])]
+    #[arg(long, conflicts_with_all = ["json", "keep", "only", "stage_only"])]
     prepare: bool,
 }
 
@@ -59,12 +71,21 @@ async fn main() -> ExitCode {
 }
 
 async fn demo(arguments: &Arguments) -> Result<bool> {
+    if let Some(call) = &arguments.by_hand {
+        by_hand::call(call).await?;
+        return Ok(true);
+    }
     let (began, started_at) = (Instant::now(), jiff::Timestamp::now());
     let screen = Screen::new();
     if arguments.prepare {
         return prepare(&screen);
     }
     let stage = set_stage(&screen, arguments.port).await?;
+    if arguments.stage_only {
+        keep(&stage, false).await?;
+        stage.strike();
+        return Ok(true);
+    }
     let chosen: Vec<Scenario> =
         ALL.into_iter().filter(|scenario| arguments.only.is_empty() || arguments.only.iter().any(|name| name == scenario.name)).collect();
     let mut reports = Vec::with_capacity(chosen.len());
@@ -85,11 +106,23 @@ async fn demo(arguments: &Arguments) -> Result<bool> {
         std::fs::write(file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
     }
     if arguments.keep {
-        show_how_to_play(&stage)?;
-        tokio::signal::ctrl_c().await?;
+        keep(&stage, true).await?;
     }
     stage.strike();
     Ok(!reports.is_empty() && reports.iter().all(|report| report.ok))
+}
+
+/// Says how to play by hand, and stays until Ctrl-C.
+async fn keep(stage: &Stage, with_the_aws_cli: bool) -> Result<()> {
+    let folder = by_hand::hand_out(stage).await?;
+    if with_the_aws_cli {
+        by_hand::show_how_to_play(stage)?;
+    }
+    say("")?;
+    say(&format!("{} ends it.", "Ctrl-C".bold()))?;
+    tokio::signal::ctrl_c().await?;
+    Handout::remove(&folder);
+    Ok(())
 }
 
 /// Makes the emulator's Python environment.
@@ -113,11 +146,10 @@ async fn set_stage(screen: &Screen, port: u16) -> Result<Stage> {
     let bar = screen.spinner();
     let (installer, stepper) = (bar.clone(), bar.clone());
     let setting = Setting {
-        function: package::find_function()?,
-        mode: "enforce",
         port,
         on_progress: Box::new(move |progress| installing(&installer, &progress)),
         on_step: Box::new(move |step| stepper.set_message(step.to_owned())),
+        ..Setting::of_mode("enforce")?
     };
     let stage = Stage::set(setting).await;
     bar.finish_and_clear();
@@ -125,7 +157,7 @@ async fn set_stage(screen: &Screen, port: u16) -> Result<Stage> {
     let seconds = began.elapsed().as_secs_f32();
     let done = "✔".green().to_string();
     say(&format!("  {done} local cloud at {}", stage.cloud.endpoint_url()))?;
-    say(&format!("  {done} infra/aws/guard.yaml deployed as shipped"))?;
+    say(&format!("  {done} infra/aws/approval-key.yaml and guard.yaml deployed as shipped"))?;
     say(&format!("  {done} mode enforce {}", format!("({seconds:.1} s)").dimmed()))?;
     Ok(stage)
 }
@@ -218,75 +250,4 @@ fn show_end(screen: &Screen, reports: &[Report], took: Duration) -> Result<()> {
     let verdict = if kept == reports.len() { verdict.bold().green().to_string() } else { verdict.bold().red().to_string() };
     say("")?;
     say(&format!("{verdict} {}", format!("in {:.0} s", took.as_secs_f32()).dimmed()))
-}
-
-fn show_how_to_play(stage: &Stage) -> Result<()> {
-    say("")?;
-    say(&"It is still running. In another terminal, with the AWS CLI:".bold().to_string())?;
-    let environment = stage.cloud.client_environment();
-    for (name, value) in &environment {
-        say(&format!("  export {name}={value}"))?;
-    }
-    // Version 1 of the command line reads this one.
-    if let Some((_, region)) = environment.iter().find(|(name, _)| *name == "AWS_REGION") {
-        say(&format!("  export AWS_DEFAULT_REGION={region}"))?;
-    }
-    let (bucket, table) = (stage.audit.name(), stage.outputs.named("LedgerTableName")?);
-    for (what, line) in [
-        ("make a key, and schedule its deletion", "key=$(aws kms create-key --query KeyMetadata.Arn --output text)".to_owned()),
-        ("", "aws kms schedule-key-deletion --key-id $key --pending-window-in-days 7".to_owned()),
-        ("a moment later it is back", "aws kms describe-key --key-id $key --query KeyMetadata.KeyState --output text".to_owned()),
-        ("what the guard wrote down of it", format!("aws s3 cp --quiet --recursive s3://{bucket}/records/ /tmp/reprieve-records")),
-        ("", "grep -rhoE '\"message\":\"[^\"]*\"' /tmp/reprieve-records | grep ${key##*/}".to_owned()),
-        ("nobody can delete it", format!("aws s3api get-object-lock-configuration --bucket {bucket}")),
-        ("what the guard remembers", format!("aws dynamodb scan --table-name {table} --max-items 2")),
-        ("every call that was made", "curl -s $AWS_ENDPOINT_URL/_localcloud/calls | python3 -m json.tool | tail -40".to_owned()),
-        (
-            "let the next two EnableKey calls be throttled",
-            r#"curl -H content-type:application/json $AWS_ENDPOINT_URL/_localcloud/faults -d '{"service":"kms","operation":"EnableKey","calls":2,"answer":{"status":400,"code":"ThrottlingException"}}'"#.to_owned(),
-        ),
-    ] {
-        if !what.is_empty() {
-            say(&format!("  {}", format!("# {what}").dimmed()))?;
-        }
-        say(&format!("  {line}"))?;
-    }
-    let logs = stage.cloud.function_log(stage.outputs.named("EventFunctionName")?);
-    say(&format!("  {}", "# the function's log".dimmed()))?;
-    say(&format!("  tail -f {}", logs.display()))?;
-    say("")?;
-    say(&format!("{} ends it.", "Ctrl-C".bold()))
-}
-
-/// Prints a line; colours only where they are wanted.
-fn say(line: &str) -> Result<()> {
-    Ok(writeln!(anstream::stdout(), "{line}")?)
-}
-
-/// Where the demo is shown.
-struct Screen {
-    width: usize,
-    is_terminal: bool,
-}
-
-impl Screen {
-    fn new() -> Self {
-        let is_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-        let size = terminal_size::terminal_size().filter(|_| is_terminal);
-        let width = size.map_or(100, |(width, _)| usize::from(width.0));
-        Self { width: width.clamp(30, 110), is_terminal }
-    }
-
-    fn spinner(&self) -> ProgressBar {
-        if !self.is_terminal {
-            return ProgressBar::hidden();
-        }
-        let bar = ProgressBar::new_spinner();
-        // A template that cannot be read would show the default.
-        if let Ok(style) = ProgressStyle::with_template("  {spinner:.cyan} {elapsed} {wide_msg:.dim}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(100));
-        bar
-    }
 }
