@@ -1,4 +1,4 @@
-//! The ledger on DynamoDB: one table, one partition a key, one an event. Every write is conditional on what must not be lost.
+//! The ledger on DynamoDB: one table, two partitions a key, one an event. Every write is conditional on what must not be lost.
 //!
 //! It uses `PutItem`, `UpdateItem` and `Query`: it scans nothing and deletes nothing. The shapes of the items are in [`item`].
 
@@ -17,6 +17,7 @@ use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures_util::try_join;
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::approval::{Revocation, SealedApproval};
 use reprieve_core::facts::{Recollection, Rotation};
@@ -63,6 +64,17 @@ impl DynamoLedger {
     pub fn new(client: Client, table: impl Into<String>, lease: Duration) -> Self {
         let lease = SignedDuration::try_from(lease).unwrap_or(SignedDuration::MAX);
         Self { client, table: table.into(), lease, process: RandomState::new().hash_one(()), claims: AtomicU64::new(0) }
+    }
+
+    async fn partition(&self, pk: AttributeValue) -> Result<Vec<Item>, CallError> {
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
+        let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", pk);
+        let mut pages = query.into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.try_next().await.map_err(sorted(QUERY))? {
+            items.push(item);
+        }
+        Ok(items)
     }
 
     fn update(&self, pk: AttributeValue, sk: &str) -> UpdateItemFluentBuilder {
@@ -140,16 +152,21 @@ impl CaseGuard<'_> {
 }
 
 impl Ledger for DynamoLedger {
+    /// Both partitions of the key, side by side.
     async fn recall(&self, key: &KeyArn) -> Result<Recollection, CallError> {
-        let query = self.client.query().table_name(&self.table).consistent_read(true);
-        let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(key.as_str()));
-        let mut items = query.into_paginator().items().send();
+        let (own, approvals) = try_join!(self.partition(text(key.as_str())), self.partition(item::approval_partition(key)))?;
         let mut known = Recollection::default();
-        while let Some(item) = items.try_next().await.map_err(sorted(QUERY))? {
-            let reader = Reader(&item);
+        for item in &own {
+            let reader = Reader(item);
             match reader.optional_text("sk").unwrap_or_default() {
                 item::INVENTORY => known.inventory = Some(reader.inventory()?),
                 item::CASE => known.case = reader.open_case()?,
+                _ => {}
+            }
+        }
+        for item in &approvals {
+            let reader = Reader(item);
+            match reader.optional_text("sk").unwrap_or_default() {
                 sk if sk.starts_with(item::APPROVAL_PREFIX) => match reader.approval() {
                     Ok(approval) => known.approvals.push(approval),
                     // One that cannot be read counts as none; the others may still hold.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
-use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::http::StatusCode;
@@ -27,6 +27,15 @@ fn ledger(rules: &[&Rule]) -> DynamoLedger {
     let client = mock_client!(aws_sdk_dynamodb, RuleMode::Sequential, rules, |config| config
         .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(1))));
     DynamoLedger::new(client, "ledger", Duration::from_mins(3))
+}
+
+/// A ledger that gives these answers whatever it is asked first: what is recalled is asked for side by side.
+fn ledger_in_any_order(rules: &[&Rule]) -> DynamoLedger {
+    DynamoLedger::new(mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, rules), "ledger", Duration::from_mins(3))
+}
+
+fn asks_for(request: &QueryInput, partition: &str) -> bool {
+    request.consistent_read() == Some(true) && request.expression_attribute_values().unwrap()[":pk"] == text(partition)
 }
 
 fn intent() -> Intent {
@@ -157,15 +166,15 @@ async fn what_was_written_is_recalled_over_all_pages() {
     let expected = Case { cancelled_at: Some(at("2026-01-01T00:00:03.000000001Z")), deadline: None, ..case("event-1") };
     let case = item::of_case(&key(), &expected).unwrap();
     let first = mock!(Client::query)
-        .match_requests(|request| request.consistent_read() == Some(true) && request.exclusive_start_key().is_none())
-        .then_output(move || {
-            let output = QueryOutput::builder().items(approval.clone()).items(broken.clone());
-            output.last_evaluated_key("pk", text(KEY)).build()
-        });
+        .match_requests(|request| asks_for(request, KEY) && request.exclusive_start_key().is_none())
+        .then_output(move || QueryOutput::builder().items(case.clone()).last_evaluated_key("pk", text(KEY)).build());
     let second = mock!(Client::query)
-        .match_requests(|request| request.exclusive_start_key().is_some())
-        .then_output(move || QueryOutput::builder().items(case.clone()).items(inventory.clone()).build());
-    let known = ledger(&[&first, &second]).recall(&key()).await.unwrap();
+        .match_requests(|request| asks_for(request, KEY) && request.exclusive_start_key().is_some())
+        .then_output(move || QueryOutput::builder().items(inventory.clone()).build());
+    let approvals = mock!(Client::query)
+        .match_requests(|request| asks_for(request, &format!("approval#{KEY}")))
+        .then_output(move || QueryOutput::builder().items(approval.clone()).items(broken.clone()).build());
+    let known = ledger_in_any_order(&[&first, &second, &approvals]).recall(&key()).await.unwrap();
     assert_eq!(known.approvals, [sealed], "the one that cannot be read counts as none");
     assert_eq!(known.case, Some(expected));
     let inventory = known.inventory.unwrap();
@@ -183,7 +192,7 @@ async fn a_revocation_is_created_and_the_first_word_stays() {
         .match_requests(|request| {
             let item = request.item().unwrap();
             request.condition_expression() == Some("attribute_not_exists(pk)")
-                && item["pk"] == text(KEY)
+                && item["pk"] == text(format!("approval#{KEY}"))
                 && item["sk"] == text("revocation#CHG-1")
                 && item["by"] == text("bob")
                 && item["at"] == text("2026-01-01T00:00:00.000000000Z")
@@ -200,9 +209,23 @@ async fn a_revocation_is_created_and_the_first_word_stays() {
     assert!(matches!(error, CallError::AccessDenied { .. }), "{error}");
 }
 
+/// Whoever may write approvals only must not be able to say how a key is given back.
+#[tokio::test]
+async fn an_inventory_among_the_approvals_says_nothing() {
+    let forged = HashMap::from([
+        ("sk".to_owned(), text("inventory")),
+        ("serving".to_owned(), text("Disabled")),
+        ("as_of".to_owned(), time(at("2026-01-01T00:00:00Z"))),
+    ]);
+    let own = mock!(Client::query).match_requests(|request| asks_for(request, KEY)).then_output(|| QueryOutput::builder().build());
+    let approvals = mock!(Client::query).then_output(move || QueryOutput::builder().items(forged.clone()).build());
+    assert_eq!(ledger_in_any_order(&[&own, &approvals]).recall(&key()).await, Ok(Recollection::default()));
+}
+
 async fn recalled(item: Item) -> Result<Vec<Revocation>, CallError> {
-    let rule = mock!(Client::query).then_output(move || QueryOutput::builder().items(item.clone()).build());
-    ledger(&[&rule]).recall(&key()).await.map(|known| known.revocations)
+    let own = mock!(Client::query).match_requests(|request| asks_for(request, KEY)).then_output(|| QueryOutput::builder().build());
+    let approvals = mock!(Client::query).then_output(move || QueryOutput::builder().items(item.clone()).build());
+    ledger_in_any_order(&[&own, &approvals]).recall(&key()).await.map(|known| known.revocations)
 }
 
 #[tokio::test]
@@ -267,7 +290,7 @@ async fn an_inventory_that_cannot_be_read_is_an_error_that_names_the_attribute()
         let item = HashMap::from([("sk".to_owned(), text("inventory")), ("serving".to_owned(), text("Perhaps"))]);
         QueryOutput::builder().items(item).build()
     });
-    let error = ledger(&[&rule]).recall(&key()).await.unwrap_err().to_string();
+    let error = ledger_in_any_order(&[&rule]).recall(&key()).await.unwrap_err().to_string();
     assert!(error.contains("`serving` of the ledger item `inventory` cannot be read"), "{error}");
 }
 

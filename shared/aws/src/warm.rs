@@ -17,9 +17,9 @@ use crate::settings::AwsSettings;
 /// How long opening may take in all. Lambda gives the start-up phase ten seconds and the full CPU.
 const WARM_WAIT: Duration = Duration::from_secs(1);
 
-/// The calls that the first event makes at the same time: a look at the key and its tags, a recollection and a claim.
+/// The calls that the first event makes at the same time: a look at the key and its tags, a recollection of two partitions and a claim.
 const KMS_CONNECTIONS: usize = 2;
-const LEDGER_CONNECTIONS: usize = 2;
+const LEDGER_CONNECTIONS: usize = 3;
 
 impl Clients {
     /// Opens the connections that the first event will use, at most for a second. Returns how many were opened.

@@ -42,6 +42,7 @@ async fn origins_are_those_of_the_partition() {
             format!("https://audit-bucket.s3.{suffix}"),
             format!("https://dynamodb.{suffix}"),
             format!("https://dynamodb.{suffix}"),
+            format!("https://dynamodb.{suffix}"),
             format!("https://kms.{suffix}"),
             format!("https://kms.{suffix}"),
         ];
@@ -72,7 +73,7 @@ async fn a_dead_endpoint_does_no_harm() {
 async fn every_connection_is_opened_to_a_local_cloud() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let settings = settings("us-east-1", Some(&format!("http://{}", listener.local_addr().unwrap())));
-    assert_eq!(connect(&settings).unwrap().warm(&settings).await, 5);
+    assert_eq!(connect(&settings).unwrap().warm(&settings).await, 6);
 }
 
 #[test]

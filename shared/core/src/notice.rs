@@ -138,7 +138,7 @@ fn headline(record: &Record) -> String {
         Status::Escalated | Status::Pending | Status::NothingToDo => "needs a human",
     };
     match record.threat {
-        Some(threat) => format!("{key} {what}: {threat}"),
+        Some(threat) => format!("{key} {what}: it {}", threat.phrase_for(&record.event.target).trim_end_matches(',')),
         None => format!("{key} {what}"),
     }
 }

@@ -98,12 +98,12 @@ const LIST: &str = "reprieve approvals arn:aws:kms:eu-central-1:111122223333:key
 #[test]
 fn an_unapproved_deletion_is_told_in_full() {
     let notice = notice(&deletion(Tags::new(), &approval_rules(), &StepResult::Done));
-    assert_eq!(notice.subject, "[High] key alias/payments-db is back: deletion_scheduled");
+    assert_eq!(notice.subject, "[High] key alias/payments-db is back: it was scheduled for deletion");
     assert_eq!(
         notice.text(),
         format!(
             "\
-key alias/payments-db is back: deletion_scheduled
+key alias/payments-db is back: it was scheduled for deletion
 
 Key alias/payments-db was scheduled for deletion by mallory@example.com as Admin on 2026-11-20 10:15:00 UTC, from 203.0.113.7. \
 Nothing approves that.
@@ -166,7 +166,7 @@ fn a_broken_glass_says_when_its_pass_ends_and_how_to_approve_before() {
     let role = caller().role.unwrap();
     let rules = ApprovalRules { break_glass_roles: [role].into(), ..approval_rules() };
     let notice = notice(&deletion(Tags::new(), &rules, &StepResult::Done));
-    assert_eq!(notice.headline, "key alias/payments-db passes for now (break-glass): deletion_scheduled");
+    assert_eq!(notice.headline, "key alias/payments-db passes for now (break-glass): it was scheduled for deletion");
     let text = notice.text();
     for sentence in [
         "Its deletion is due on 2026-11-27 10:15:00 UTC.",
@@ -217,7 +217,7 @@ fn a_cancelled_deletion_is_not_approved_after_all() {
 #[test]
 fn observing_says_what_would_be_done() {
     let notice = notice(&deletion(Tags::new(), &approval_rules(), &StepResult::NotCarriedOut));
-    assert_eq!(notice.headline, "key alias/payments-db would have been given back (mode observe): deletion_scheduled");
+    assert_eq!(notice.headline, "key alias/payments-db would have been given back (mode observe): it was scheduled for deletion");
     assert_eq!(notice.sections.first().unwrap().title, "What would be done");
 }
 

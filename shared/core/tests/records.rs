@@ -95,13 +95,18 @@ fn records_are_named_by_event_phase_and_attempt() {
 fn a_notice_says_how_it_ended() {
     use StepResult::{Done, NotCarriedOut, NotReached, TakesEffectLater};
     for (results, headline, severity, has_deadline) in [
-        (vec![Done, Done], "key k is back: deletion_scheduled", Severity::High, false),
-        (vec![Done, TakesEffectLater], "key k is out of danger, not yet usable: deletion_scheduled", Severity::High, false),
-        (vec![Done, failed_for_now()], "key k is out of danger, not yet usable: deletion_scheduled", Severity::High, true),
-        (vec![refused(), NotReached], "key k could NOT be given back: deletion_scheduled", Severity::High, true),
-        (vec![Done, unsupported()], "key k cannot be enabled by us: deletion_scheduled", Severity::High, true),
-        (vec![StepResult::DoesNotExist, NotReached], "key k does not exist any more: deletion_scheduled", Severity::High, true),
-        (vec![NotCarriedOut, NotCarriedOut], "key k would have been given back (mode observe): deletion_scheduled", Severity::High, true),
+        (vec![Done, Done], "key k is back: it was scheduled for deletion", Severity::High, false),
+        (vec![Done, TakesEffectLater], "key k is out of danger, not yet usable: it was scheduled for deletion", Severity::High, false),
+        (vec![Done, failed_for_now()], "key k is out of danger, not yet usable: it was scheduled for deletion", Severity::High, true),
+        (vec![refused(), NotReached], "key k could NOT be given back: it was scheduled for deletion", Severity::High, true),
+        (vec![Done, unsupported()], "key k cannot be enabled by us: it was scheduled for deletion", Severity::High, true),
+        (vec![StepResult::DoesNotExist, NotReached], "key k does not exist any more: it was scheduled for deletion", Severity::High, true),
+        (
+            vec![NotCarriedOut, NotCarriedOut],
+            "key k would have been given back (mode observe): it was scheduled for deletion",
+            Severity::High,
+            true,
+        ),
     ] {
         let steps = steps(&results);
         let status = Status::of_steps(&steps);

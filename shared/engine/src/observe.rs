@@ -43,8 +43,10 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         facts
     }
 
-    async fn who_set_tags(&self, key: &KeyArn, before: Timestamp) -> Known<Event> {
-        let asked = self.ports.circumstances.latest_call(PastCall::ApprovalTagging, key, before);
+    /// CloudTrail's times are whole seconds: whoever tags and acts within one is looked up as well, and found to have come too late.
+    async fn who_set_tags(&self, key: &KeyArn, event_time: Timestamp) -> Known<Event> {
+        let until = event_time.checked_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
+        let asked = self.ports.circumstances.latest_call(PastCall::ApprovalTagging, key, until);
         match self.ports.clock.within(SETTER_WAIT, asked).await {
             Some(answer) => known_or_absent(answer),
             None => Known::Unreadable(format!("no answer within {} s", SETTER_WAIT.as_secs())),

@@ -9,9 +9,10 @@ import json
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id
-from ministack.services import iam, kms
+from ministack.services import dynamodb, iam, kms
 
 original_condition_key = iam_evaluator._resolve_condition_key
+original_dynamodb_context = iam_actions.dynamodb_service_context
 original_enforce = iam_evaluator.enforce
 original_resource_arn = iam_actions.extract_resource_arn
 original_s3_context = iam_actions.s3_service_context
@@ -86,6 +87,16 @@ def request_context(service, iam_action, body, params):
     return context
 
 
+def dynamodb_context(body):
+    """Adds `dynamodb:LeadingKeys`, which the emulator does not know, to the keys of a call on one item."""
+    context, members = original_dynamodb_context(body), members_of(body)
+    table = dynamodb._tables.get(members.get("TableName"))
+    item = members.get("Item") or members.get("Key")
+    if table and isinstance(item, dict) and isinstance(item.get(table["pk_name"]), dict):
+        context["dynamodb:LeadingKeys"] = [str(value) for value in item[table["pk_name"]].values()]
+    return context
+
+
 def s3_context(iam_action, query_params, path="", headers=None):
     """Adds the condition key `s3:if-none-match`, which the emulator does not know, to those of a write."""
     context = original_s3_context(iam_action, query_params, path, headers)
@@ -130,6 +141,7 @@ def install():
     """Puts these in the places of the emulator's own."""
     iam_evaluator._resolve_condition_key = condition_key
     iam_evaluator.enforce = enforce
+    iam_actions.dynamodb_service_context = dynamodb_context
     iam_actions.extract_resource_arn = resource_arn
     iam_actions.request_tag_context = request_context
     iam_actions.s3_service_context = s3_context

@@ -203,7 +203,8 @@ NEEDS
   on the key           kms:DescribeKey, kms:ListResourceTags, kms:TagResource, kms:UntagResource
   on every key         kms:ListAliases, to name keys as people do
   on the approval key  kms:GetPublicKey, kms:Sign
-  on the ledger        dynamodb:Query where it is named, dynamodb:PutItem with --late
+  on the ledger        dynamodb:Query where it is named, dynamodb:PutItem with --late,
+                       in the partitions `approval#*` alone (dynamodb:LeadingKeys)
 
 EXIT CODES
   0  approved

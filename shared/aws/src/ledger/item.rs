@@ -4,11 +4,12 @@
 //! |---|---|---|
 //! | key ARN | `inventory` | the state to give back: `serving`, `as_of`, `rotation_enabled`, `rotation_period_days` |
 //! | key ARN | `case` | the latest case; open while it carries `open_shard`, which puts it into the index `open-cases` |
-//! | key ARN | `approval#CHANGE#ACTION#APPROVER` | an approval given outside the key, with its seal |
-//! | key ARN | `revocation#CHANGE` | that a change does not count any more on this key: `by`, `at`, `reason` |
+//! | `approval#KEY-ARN` | `approval#CHANGE#ACTION#APPROVER` | an approval given outside the key, with its seal |
+//! | `approval#KEY-ARN` | `revocation#CHANGE` | that a change does not count any more on this key: `by`, `at`, `reason` |
 //! | `event#EVENT-ID` | `claim` | who works on an event, and the intent; deleted by TTL |
 //!
-//! Approvals and revocations are evidence, so no TTL deletes them. `#` occurs in no value that can be sealed.
+//! Approvals have a partition of their own, so that IAM (`dynamodb:LeadingKeys`) can let approvers write there and nowhere else: whoever
+//! could write a key's inventory could have it given back disabled. Approvals and revocations are evidence, so no TTL deletes them. `#` occurs in no value that can be sealed.
 //!
 //! Times are ISO 8601 in UTC with nine digits after the second, so that they sort as text.
 
@@ -199,7 +200,8 @@ pub(crate) fn deadline(case: &Case) -> AttributeValue {
 pub(crate) fn of_approval(key: &KeyArn, approval: &SealedApproval) -> Item {
     let SealedApproval { change, action, window, approver, seal } = approval;
     let sk = format!("{APPROVAL_PREFIX}{change}#{action}#{approver}");
-    [("pk", key.as_str()), ("sk", &sk), ("change", change), ("action", action), ("window", window), ("approver", approver), ("seal", seal)]
+    let pk = approval_partition_name(key);
+    [("pk", pk.as_str()), ("sk", &sk), ("change", change), ("action", action), ("window", window), ("approver", approver), ("seal", seal)]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), text(value)))
         .collect()
@@ -209,7 +211,7 @@ pub(crate) fn of_approval(key: &KeyArn, approval: &SealedApproval) -> Item {
 pub(crate) fn of_revocation(key: &KeyArn, revocation: &Revocation) -> Item {
     let Revocation { change, by, at, reason } = revocation;
     let mut item = Item::from([
-        ("pk".to_owned(), text(key.as_str())),
+        ("pk".to_owned(), approval_partition(key)),
         ("sk".to_owned(), text(format!("{REVOCATION_PREFIX}{change}"))),
         ("change".to_owned(), text(change)),
         ("by".to_owned(), text(by)),
@@ -217,6 +219,15 @@ pub(crate) fn of_revocation(key: &KeyArn, revocation: &Revocation) -> Item {
     ]);
     item.extend(reason.as_ref().map(|reason| ("reason".to_owned(), text(reason))));
     item
+}
+
+/// The partition of what people wrote about a key: approvals and revocations.
+pub(crate) fn approval_partition(key: &KeyArn) -> AttributeValue {
+    text(approval_partition_name(key))
+}
+
+fn approval_partition_name(key: &KeyArn) -> String {
+    format!("{APPROVAL_PREFIX}{key}")
 }
 
 /// A string attribute.

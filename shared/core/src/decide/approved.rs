@@ -46,11 +46,13 @@ pub(super) fn covered(event: &Event, key: &KeyArn, threat: Threat, situation: &S
     why.reasoning = reasoning(event, &weighed, calendar);
     let self_approved =
         weighed.set_by_actor || weighed.finding.established().is_some_and(|approval| approval.is_by(&event.actor.identities()));
+    let approvers = approvers_of(event, &weighed);
     why.approval = weighed.finding;
     let verdict = match asked {
         Ok(verdict) => verdict,
         Err(error) => {
             why.reasoning.push(format!("the policies could not be asked, so nothing is approved: {error}"));
+            why.because = vec!["the policies could not be asked".to_owned()];
             why.escalations.push(format!("the policies could not be asked, so nothing is approved: {error}"));
             return None;
         }
@@ -63,7 +65,7 @@ pub(super) fn covered(event: &Event, key: &KeyArn, threat: Threat, situation: &S
         }
         let by_approval = why.policies.iter().any(|policy| policy == WINDOW_POLICY);
         return Some(match why.approval.established().filter(|_| by_approval) {
-            Some(approval) => format!("change {}, approved by {}, covers it", approval.change, approval.approver),
+            Some(approval) => format!("change {}, approved by {approvers}, covers it", approval.change),
             None => format!("policy {} permits it: {}", why.policies.join(", "), why.because.join("; ")),
         });
     }
@@ -89,7 +91,8 @@ pub(super) fn uncovered(event: &Event, why: &Why) -> String {
             } else if let Some(outside) = outside_window(approval, event.time) {
                 format!("change {change} {outside}")
             } else if why.policies.is_empty() {
-                format!("no policy lets change {change} cover it")
+                let because = if why.because.is_empty() { String::new() } else { format!(", because {}", why.because.join("; ")) };
+                format!("no policy lets change {change} cover it{because}")
             } else {
                 format!("change {change} does not suffice{}", forbidden(why))
             }
@@ -155,13 +158,29 @@ fn reasoning(event: &Event, weighed: &Weighed, calendar: Option<&str>) -> Vec<St
     lines
 }
 
+/// Returns the approvals that cover the event, in the order in which they were found.
+fn covering<'a>(event: &Event, weighed: &'a Weighed) -> Vec<&'a Approval> {
+    let who = event.actor.identities();
+    let covers =
+        |approval: &&Approval| approval.revoked.is_none() && !approval.is_by(&who) && outside_window(approval, event.time).is_none();
+    weighed.claims.iter().filter_map(|claim| claim.result.as_ref().ok()).filter(covers).collect()
+}
+
+/// Names everybody who approved the change that the decision is about.
+fn approvers_of(event: &Event, weighed: &Weighed) -> String {
+    let Some(best) = weighed.finding.established() else { return String::new() };
+    let mut names = vec![best.approver.as_str()];
+    for approval in covering(event, weighed) {
+        if approval.change == best.change && !names.contains(&approval.approver.as_str()) {
+            names.push(&approval.approver);
+        }
+    }
+    names.join(" and ")
+}
+
 /// Says which two approvals count only once, and why.
 fn count_once(event: &Event, weighed: &Weighed) -> Vec<String> {
-    let who = event.actor.identities();
-    let covers = |approval: &&Approval| {
-        approval.revoked.is_none() && !approval.is_by(&who) && outside_window(approval, event.time).is_none() && approval.seal_key.is_some()
-    };
-    let covering: Vec<&Approval> = weighed.claims.iter().filter_map(|claim| claim.result.as_ref().ok()).filter(covers).collect();
+    let covering: Vec<&Approval> = covering(event, weighed).into_iter().filter(|approval| approval.seal_key.is_some()).collect();
     let pairs = covering.iter().enumerate().flat_map(|(index, one)| covering.iter().skip(index + 1).map(move |other| (one, other)));
     let said = pairs.filter_map(|(one, other)| {
         let why = if one.is_by(&other.approver_identities) {

@@ -76,7 +76,7 @@ fn what_nobody_forged_passes() {
         ("sealed tags", Scene::sealed(), "carol@example.com"),
         ("the ledger", Scene::late(), "carol@example.com"),
         ("a ledger full of changes of other days", Scene::after_many_changes(), "carol@example.com"),
-        ("two approvers of a key in production", Scene::two_approvers(), "carol@example.com"),
+        ("two approvers of a key in production", Scene::two_approvers(), "carol@example.com and dave@example.com"),
         ("plain tags", Scene::plain(), "carol@example.com as Approver"),
     ] {
         let decision = scene.decide();

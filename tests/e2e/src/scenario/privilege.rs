@@ -28,15 +28,21 @@ const SWEEP_WAIT: Duration = Duration::from_secs(15);
 /// What was tried in the guard's name, and what did not go as it had to.
 #[derive(Default)]
 struct Attempts {
+    /// In whose name calls are made; empty stands for the guard's.
+    whose: &'static str,
     refused: usize,
     problems: Vec<String>,
 }
 
 impl Attempts {
+    const fn name(&self) -> &'static str {
+        if self.whose.is_empty() { "the guard's" } else { self.whose }
+    }
+
     /// Demands that a call succeeded.
     fn allowed<T, E: ProvideErrorMetadata>(&mut self, what: &str, result: Result<T, E>) {
         if let Err(error) = result {
-            self.problems.push(format!("in the guard's name {what} failed: {}", error.message().unwrap_or_default()));
+            self.problems.push(format!("in {} name {what} failed: {}", self.name(), error.message().unwrap_or_default()));
         }
     }
 
@@ -53,7 +59,7 @@ impl Attempts {
                 code => format!("failed as `{}`, not by IAM: {}", code.unwrap_or("unknown"), error.message().unwrap_or_default()),
             },
         };
-        self.problems.push(format!("in the guard's name {what} {problem}"));
+        self.problems.push(format!("in {} name {what} {problem}", self.name()));
     }
 }
 
@@ -70,6 +76,8 @@ pub(crate) async fn of_the_guard(stage: &Stage) -> Result<Observation> {
     harm_tables(stage, &config, &mut attempts).await?;
     approve_itself(stage, &config, &key, &mut attempts).await?;
     leave_the_guard(stage, &config, &mut attempts).await?;
+    attempts.whose = "an approver's";
+    rewrite_what_the_guard_remembers(stage, &key, &mut attempts).await?;
 
     let mut seen = Observation { problems: answered.seen.problems, ..Observation::default() };
     seen.observed = if attempts.problems.is_empty() { "all refused".to_owned() } else { format!("{} refused", attempts.refused) };
@@ -182,6 +190,23 @@ async fn harm_tables(stage: &Stage, config: &SdkConfig, attempts: &mut Attempts)
     attempts.refused("DeleteTable of the ledger", dynamodb.delete_table().table_name(ledger).send().await);
     let unprotected = dynamodb.update_table().table_name(ledger).deletion_protection_enabled(false);
     attempts.refused("UpdateTable of the ledger", unprotected.send().await);
+    Ok(())
+}
+
+/// An approver writes approvals, and cannot write in which state a key is to come back.
+async fn rewrite_what_the_guard_remembers(stage: &Stage, key: &str, attempts: &mut Attempts) -> Result<()> {
+    let alice = stage.people.alice.credentials.clone();
+    let dynamodb = aws_sdk_dynamodb::Client::new(&stage.endpoint.config(alice, &stage.endpoint.region));
+    let ledger = stage.outputs.named("LedgerTableName")?;
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let put = |partition: String, kind: &str| {
+        let put = dynamodb.put_item().table_name(ledger).item("pk", AttributeValue::S(partition)).item("sk", text(kind));
+        put.item("serving", text("Disabled")).item("as_of", text("2100-01-01T00:00:00.000000000Z"))
+    };
+    attempts.allowed("PutItem among the approvals", put(format!("approval#{key}"), "inventory").send().await);
+    attempts.refused("PutItem of a key's inventory", put(key.to_owned(), "inventory").send().await);
+    attempts.refused("PutItem of a key's case", put(key.to_owned(), "case").send().await);
+    attempts.refused("PutItem of an event's claim", put("event#1".to_owned(), "claim").send().await);
     Ok(())
 }
 

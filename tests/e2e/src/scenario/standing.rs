@@ -14,7 +14,7 @@ use crate::stage::desk::{Approval, window};
 use crate::stage::people::Person;
 use crate::stage::stack::BREAK_GLASS_HOURS;
 
-/// CloudTrail tells times to the second, and only tags that were set in a second before that of the act are looked at.
+/// CloudTrail tells times to the second, and only tags that were set in a second before that of the act approve it.
 const NEXT_SECOND: Duration = Duration::from_millis(1_100);
 
 /// A key tagged `env=prod` is given back with one approval, and let go with a second under another approval key.
@@ -60,7 +60,6 @@ pub(crate) async fn tagged_by_deleter(stage: &Stage) -> Result<Observation> {
     let mallory = &stage.people.mallory;
     let key = stage.people.pat.create_key("newsletter").await?;
     tag_plainly(mallory, &key, "CHG-2052").await?;
-    sleep(NEXT_SECOND).await;
     mallory.schedule_deletion(&key).await?;
     let mut answered = Answered::to(stage, "ScheduleKeyDeletion", &key).await?.given_back().await?.usable(true).await;
     answered.says("who did it, set them");

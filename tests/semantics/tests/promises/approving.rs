@@ -68,10 +68,12 @@ fn plain_tags_of_anybody_else_approve_nothing() {
     let other_change: Tags =
         terms.iter().map(|(name, value)| (name.clone(), if name == CHANGE_TAG { "CHG-7".to_owned() } else { value.clone() })).collect();
     let (carol, before) = (session("Approver", "carol@example.com"), "2026-11-20T08:00:00Z");
-    let table: [(&str, &Tags, Actor, &str, &str); 5] = [
+    let table: [(&str, &Tags, Actor, &str, &str); 7] = [
         ("the deleter", &terms, mallory(), before, "mallory@example.com as Admin, who did it, set them"),
         ("no approver", &terms, session("Operator", "dave@example.com"), before, "who set them, holds no approver role"),
-        ("an approver, too late", &terms, carol.clone(), "2026-11-20T10:00:00Z", "names nobody who set them"),
+        ("an approver, in the same second", &terms, carol.clone(), "2026-11-20T10:00:00Z", "not before the event"),
+        ("an approver, later", &terms, carol.clone(), "2026-11-20T10:00:01Z", "names nobody who set them"),
+        ("the deleter, in the same second", &terms, mallory(), "2026-11-20T10:00:00Z", "who did it, set them"),
         ("the deleter's approver role", &terms, session("Approver", "mallory@example.com"), before, "who did it, set them"),
         ("an approver, otherwise", &other_change, carol, before, "were not set together"),
     ];
