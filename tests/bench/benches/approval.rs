@@ -37,7 +37,7 @@ const COLD: &str = "--cold";
 /// Processes per cold measure, after one that fills the page cache. Odd, so that the median is one of them.
 const STARTS: usize = 31;
 /// The user's file of the cold measure.
-const USER_POLICIES: &str = include_str!("../../../shared/core/policies/examples/no-plain-tags.cedar");
+const USER_POLICIES: &str = include_str!("../../../shared/core/policies/examples/no-plain-tags/no-plain-tags.cedar");
 /// What the asking of warm policies may take.
 const ASK_LIMIT: Duration = Duration::from_micros(50);
 /// What a reading of the policies may take in a new process.

@@ -256,10 +256,8 @@ fn every_example_is_valid() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples");
     let mut ids = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "cedar") {
-            continue;
-        }
+        let folder = entry.unwrap().path();
+        let path = folder.join(folder.file_name().unwrap()).with_extension("cedar");
         let name = path.display().to_string();
         let policy = Policy::with_user_policies(&[file(&name, &std::fs::read_to_string(&path).unwrap())]).unwrap();
         assert_eq!(policy.warnings(), [], "{name}");
