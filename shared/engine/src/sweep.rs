@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, join, stream};
 use jiff::{SignedDuration, Timestamp};
+use reprieve_core::approval::plain;
 use reprieve_core::{
-    Actor, CallOutcome, Case, Decision, Details, Event, EventForm, EventId, KeyArn, KeyDescription, KeyState, Known, Mode, Recollection,
-    Serving, Status, Target, Threat, lesson,
+    Actor, CallOutcome, Case, Decision, Details, Event, EventForm, EventId, KeyArn, KeyDescription, KeyFacts, KeyState, Known, Mode,
+    Recollection, Serving, Status, Target, Threat, lesson,
 };
 use serde::Serialize;
 
@@ -27,7 +28,7 @@ const LAST_KEY_TAKES: SignedDuration = SignedDuration::from_mins(1);
 /// How long it may take to look up who scheduled a deletion that no event announced.
 const SCHEDULER_WAIT: Duration = Duration::from_secs(20);
 
-/// A deletion that nobody can judge while the ledger cannot be read is left to the next sweep, but not in its last days.
+/// A deletion that nobody can judge, because something cannot be read, is left to the next sweep, but not in its last days.
 const POSTPONED_UNTIL: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// How far the deletion date in a log may lie from the key's own.
@@ -162,6 +163,12 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 let (facts, policy) = join!(self.look(&event, key, threat), self.policy());
                 if matches!(self.decide(&event, &facts, &policy), Decision::Stand { .. }) {
                     return Seen::Standing;
+                }
+                // It stood when all could be read. What passes by itself shall not undo a planned deletion that has weeks to go.
+                let is_unsure = approval_is_unreadable(&facts) || policy.closed_reason().is_some();
+                if is_unsure && threat == Threat::DeletionScheduled && !is_near(description.as_ref(), now) {
+                    tracing::error!(%key, "what lets the deletion stand could not be read; the next sweep decides on it");
+                    return Seen::NotReached;
                 }
             } else if self.settings.mode == Mode::Observe {
                 return Seen::Observed;
@@ -347,6 +354,14 @@ fn found_event(
         details: Details { deletion_date, ..Details::default() },
         oddities: Vec::new(),
     }
+}
+
+/// Says whether something that approvals or policies stand on could not be read.
+fn approval_is_unreadable(facts: &KeyFacts) -> bool {
+    let KeyFacts { tags, recollection, tagging, calendar, description: _, rotation: _, aliases: _ } = facts;
+    let is_plain = tags.value().is_some_and(plain::is_plain);
+    let unread = [tags.unreadable_reason(), recollection.unreadable_reason(), calendar.unreadable_reason()];
+    unread.iter().any(Option::is_some) || (is_plain && tagging.unreadable_reason().is_some())
 }
 
 /// Says whether the key may be lost before many more sweeps have looked at it.

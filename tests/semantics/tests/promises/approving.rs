@@ -348,6 +348,26 @@ fn a_sweep_without_the_ledger_takes_back_only_what_is_urgent() {
     }
 }
 
+/// P57: a deletion that stood is not undone by what passes by itself; in its last days it is.
+#[test]
+fn a_standing_deletion_outlasts_what_cannot_be_read() {
+    let unusable = || Policy::closed(PolicyError::Closed("`/reprieve/policies` cannot be read".to_owned()));
+    for (name, at, given_back) in [("early", "2026-11-22T10:00:00Z", 0), ("in its last days", "2026-11-25T10:00:00Z", 1)] {
+        for unread in ["tags", "change_calendar", "policies"] {
+            let (world, key) = world_with_key();
+            world.tag_approval(&key, &sealed_approval(&key, &Terms::default()));
+            assert_eq!(schedule_by(&world, &key, mallory()).status, Status::NothingToDo);
+            world.clock.set(time(at));
+            match unread {
+                "policies" => world.policies.set(unusable()),
+                call => world.faults.fail_next(call, 9, Effect::Before, no_answer()),
+            }
+            let report = world.sweep("sweep-1");
+            assert_eq!((report.given_back, report.not_reached), (given_back, 1 - given_back), "{unread}, {name}: {report:?}");
+        }
+    }
+}
+
 /// P55: an approved deletion whose event was lost stands, because CloudTrail says who scheduled it.
 #[test]
 fn an_approved_deletion_of_a_lost_event_stands() {
