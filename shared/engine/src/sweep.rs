@@ -92,7 +92,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let started_at = clock.now();
         let stop_at = started_at.checked_add(self.settings.sweep_budget).unwrap_or(Timestamp::MAX);
         let stopped_at = stop_at.checked_add(LAST_KEY_TAKES).unwrap_or(Timestamp::MAX);
-        let (listed, open) = join!(keys.list(), ledger.open_cases());
+        // Policies that cannot be used are an alarm at every sweep, whether or not there is anything to decide on.
+        let (listed, open, _policy) = join!(keys.list(), ledger.open_cases(), self.policy());
         let listed = listed?;
         let open = open.unwrap_or_else(|error| {
             tracing::warn!(%error, "open cases could not be listed; keys are swept in the order in which they are listed");

@@ -118,7 +118,7 @@ pub const POLICY_PARAMETER: Variable = Variable {
     name: "REPRIEVE_POLICY_PARAMETER",
     default: Some(""),
     accepts: "the name of a Systems Manager parameter, or a path that ends in `/`",
-    meaning: "Cedar policies of your own, beside the shipped ones. They are read at start and every five minutes; where they cannot be used, nothing is approved.",
+    meaning: "Cedar policies of your own, beside the shipped ones. They are read at the first event and every five minutes; where they cannot be used, nothing is approved.",
 };
 
 /// Where bundled policies are.

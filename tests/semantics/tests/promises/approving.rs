@@ -275,6 +275,15 @@ fn unusable_policies_approve_nothing() {
     assert_eq!(world.notices.notices().len(), 1);
 }
 
+/// P49: that policies cannot be used is counted by every sweep, before anybody's approved change meets them.
+#[test]
+fn unusable_policies_are_noticed_before_they_are_needed() {
+    let (world, _key) = world_with_key();
+    world.policies.set(Policy::closed(PolicyError::Closed("there is no parameter `/reprieve/policies`".to_owned())));
+    assert_eq!(world.sweep("sweep-1").endangered, 0);
+    assert_eq!(world.meter.policy_unusable_at().len(), 1);
+}
+
 /// P50: an approved change passes only while the change calendar is open.
 #[test]
 fn the_change_calendar_must_be_open() {
