@@ -83,6 +83,8 @@ pub(crate) async fn run(arguments: &ApproveArguments, now: Timestamp) -> anyhow:
 
 /// Returns the name of the key that seals.
 fn check_arguments(arguments: &ApproveArguments, now: Timestamp) -> anyhow::Result<&KeyName> {
+    // Notices print the command with `CHG-...` where only a person can know the change.
+    anyhow::ensure!(!arguments.change.contains("..."), "`{}` stands for a change: put its id in that place", arguments.change);
     if arguments.late {
         ledger_table(arguments)?;
     } else {

@@ -49,6 +49,10 @@ fn what_cannot_be_approved_is_refused_before_any_call() {
             vec!["approve", "alias/x", "--action", "delete", "--change", "C", "--window", "2h from 2126-01-01T22:00Z"],
             "no approval key is named",
         ),
+        (
+            vec!["approve", "alias/x", "--action", "delete", "--change", "CHG-...", "--window", "2h from 2126-01-01T22:00Z"],
+            "`CHG-...` stands for a change: put its id in that place",
+        ),
         (vec!["revoke", "alias/x", "--change", "C"], "a revocation is written into the ledger: give --ledger-table"),
         (vec!["revoke", "alias/x", "--change", "C\n", "--reason", "a\u{1b}b", "--ledger-table", "t"], "--reason holds a control character"),
         (
