@@ -6,6 +6,9 @@ use anyhow::Context as _;
 use reprieve_core::Policy;
 use reprieve_core::policy::PolicyFile;
 
+/// How files of policies end.
+pub(crate) const POLICIES: &str = ".cedar";
+
 /// Returns the shipped policies, with those of the folder or file beside them where one is given.
 ///
 /// # Errors
@@ -34,13 +37,25 @@ fn cedar_files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let entries = std::fs::read_dir(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        files.push(entry.with_context(|| format!("`{}` cannot be read", path.display()))?.path());
-    }
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "cedar"));
+    let files = files_in(path, POLICIES)?;
     anyhow::ensure!(!files.is_empty(), "`{}` holds no `*.cedar` file", path.display());
-    files.sort();
     Ok(files)
+}
+
+/// Lists what a folder holds under names with this ending, in the order of the names, so that every machine reads alike.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(crate) fn files_in(folder: &Path, ending: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let unreadable = || format!("the folder `{}` cannot be read", folder.display());
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(unreadable)? {
+        let path = entry.with_context(unreadable)?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.strip_suffix(ending).is_some_and(|stem| !stem.is_empty()) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::seal::{ApprovalKeys, SealError, SealedApproval};
 pub use self::weigh::{Claim, Evidence, Standing, Weighed, weigh, weigh_established};
+use self::window::Window;
 use crate::actor::Actor;
 use crate::id::{AccountId, RoleArn};
 
@@ -107,7 +108,13 @@ impl Approval {
     /// Says whether the window holds this moment.
     #[must_use]
     pub fn window_holds(&self, time: Timestamp) -> bool {
-        self.window_start <= time && time < self.window_end
+        Window { start: self.window_start, end: self.window_end }.holds(time)
+    }
+
+    /// Says whether it covers what this caller did at this time: it was not revoked, is not the caller's own, and the window holds.
+    #[must_use]
+    pub fn covers(&self, time: Option<Timestamp>, actor: &BTreeSet<String>) -> bool {
+        self.revoked.is_none() && !self.is_by(actor) && time.is_some_and(|time| self.window_holds(time))
     }
 
     /// Says whether the approver and somebody else can be the same.
@@ -168,12 +175,17 @@ pub struct ApprovalRules {
 }
 
 impl ApprovalRules {
+    /// Says whether the caller holds a role that may break the glass.
+    #[must_use]
+    pub fn breaks_glass(&self, actor: &Actor) -> bool {
+        actor.role.as_ref().is_some_and(|role| self.break_glass_roles.contains(role))
+    }
+
     /// Returns when what this caller did at this time ceases to pass by itself; `None` where the caller breaks no glass.
     #[must_use]
     pub fn break_glass_until(&self, actor: &Actor, time: Timestamp) -> Option<Timestamp> {
-        let breaks_glass = actor.role.as_ref().is_some_and(|role| self.break_glass_roles.contains(role));
         let pass = SignedDuration::from_hours(i64::from(self.break_glass_hours));
-        breaks_glass.then(|| time.checked_add(pass).unwrap_or(time))
+        self.breaks_glass(actor).then(|| time.checked_add(pass).unwrap_or(time))
     }
 }
 

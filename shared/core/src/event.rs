@@ -158,6 +158,12 @@ pub struct Event {
 }
 
 impl Event {
+    /// Says whether this is a call of KMS by this name, and took effect.
+    #[must_use]
+    pub fn is_effective_kms_call(&self, name: &str) -> bool {
+        self.source == "kms.amazonaws.com" && self.name == name && self.outcome == CallOutcome::Succeeded
+    }
+
     /// Returns the time by which the key is lost, as far as the event itself says.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {

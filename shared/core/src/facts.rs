@@ -251,8 +251,6 @@ pub struct KeyFacts {
     pub tagging: Known<Event>,
     /// What Change Calendar said of the time of the event; absent where no calendar is configured.
     pub calendar: Known<CalendarState>,
-    /// The names that point to it, looked up only for what people are told.
-    pub aliases: Known<Vec<String>>,
 }
 
 impl Default for KeyFacts {
@@ -265,7 +263,6 @@ impl Default for KeyFacts {
             recollection: Known::Unreadable("not looked up".to_owned()),
             tagging: Known::Unreadable("not looked up".to_owned()),
             calendar: Known::Absent,
-            aliases: Known::Unreadable("not looked up".to_owned()),
         }
     }
 }

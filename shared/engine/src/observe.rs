@@ -34,7 +34,6 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             recollection: known(recollection),
             tagging: not_looked_up(),
             calendar,
-            aliases: not_looked_up(),
         };
         let is_plain = facts.tags.value().is_some_and(|tags| plain::needs_setter(tags, threat.action(), &self.settings.rules));
         if is_plain && let Some(time) = event.time {

@@ -195,10 +195,9 @@ impl PastCall {
     /// Says whether the event is such a call on this key, and took effect.
     #[must_use]
     pub fn is(self, event: &Event, key: &KeyArn) -> bool {
-        let is_call = event.name == self.event_name() && event.source == "kms.amazonaws.com";
-        let took_effect = event.outcome == reprieve_core::CallOutcome::Succeeded && event.target.key() == Some(key);
+        let is_call = event.is_effective_kms_call(self.event_name()) && event.target.key() == Some(key);
         let touches_approval = event.details.tag_keys.iter().any(|tag| reprieve_core::approval::APPROVAL_TAGS.contains(&tag.as_str()));
-        is_call && took_effect && (self != Self::ApprovalTagging || touches_approval)
+        is_call && (self != Self::ApprovalTagging || touches_approval)
     }
 }
 

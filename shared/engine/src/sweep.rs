@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprieve_core::approval::plain;
 use reprieve_core::{
     Actor, CallOutcome, Case, Decision, Details, Event, EventForm, EventId, KeyArn, KeyDescription, KeyFacts, KeyState, Known, Mode,
-    Recollection, Serving, Status, Target, Threat, lesson,
+    Policy, Recollection, Serving, Status, Target, Threat, lesson,
 };
 use serde::Serialize;
 
@@ -93,8 +93,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let stop_at = started_at.checked_add(self.settings.sweep_budget).unwrap_or(Timestamp::MAX);
         let stopped_at = stop_at.checked_add(LAST_KEY_TAKES).unwrap_or(Timestamp::MAX);
         // Policies that cannot be used are an alarm at every sweep, whether or not there is anything to decide on.
-        let (listed, open, _policy) = join!(keys.list(), ledger.open_cases(), self.policy());
-        let listed = listed?;
+        let (listed, open, policy) = join!(keys.list(), ledger.open_cases(), self.policy());
+        let (listed, policy) = (listed?, &policy);
         let open = open.unwrap_or_else(|error| {
             tracing::warn!(%error, "open cases could not be listed; keys are swept in the order in which they are listed");
             Vec::new()
@@ -102,7 +102,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let mut report = SweepReport::new(started_at, listed.len());
         let seen: Vec<Seen> = stream::iter(in_order(listed, open))
             .map(|key| async move {
-                if clock.now() > stop_at { Seen::NotReached } else { self.sweep_key(&key, id, started_at, stopped_at).await }
+                if clock.now() > stop_at { Seen::NotReached } else { self.sweep_key(&key, policy, id, started_at, stopped_at).await }
             })
             .buffered(self.settings.concurrency.max(1))
             .collect()
@@ -115,7 +115,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         Ok(report)
     }
 
-    async fn sweep_key(&self, key: &KeyArn, sweep: &EventId, now: Timestamp, stopped_at: Timestamp) -> Seen {
+    async fn sweep_key(&self, key: &KeyArn, policy: &Policy, sweep: &EventId, now: Timestamp, stopped_at: Timestamp) -> Seen {
         let Ports { keys, ledger, .. } = &self.ports;
         let (description, recollection) = join!(keys.describe(key), ledger.recall(key));
         let is_recalled = recollection.is_ok();
@@ -161,8 +161,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         }
         if let Some(case) = case {
             if case.stands {
-                let (facts, policy) = join!(self.look(&event, key, threat), self.policy());
-                if matches!(self.decide(&event, &facts, &policy), Decision::Stand { .. }) {
+                let facts = self.look(&event, key, threat).await;
+                if matches!(self.decide(&event, &facts, policy), Decision::Stand { .. }) {
                     return Seen::Standing;
                 }
                 // It stood when all could be read. What passes by itself shall not undo a planned deletion that has weeks to go.
@@ -359,7 +359,7 @@ fn found_event(
 
 /// Says whether something that approvals or policies stand on could not be read.
 fn approval_is_unreadable(facts: &KeyFacts) -> bool {
-    let KeyFacts { tags, recollection, tagging, calendar, description: _, rotation: _, aliases: _ } = facts;
+    let KeyFacts { tags, recollection, tagging, calendar, description: _, rotation: _ } = facts;
     let is_plain = tags.value().is_some_and(plain::is_plain);
     let unread = [tags.unreadable_reason(), recollection.unreadable_reason(), calendar.unreadable_reason()];
     unread.iter().any(Option::is_some) || (is_plain && tagging.unreadable_reason().is_some())

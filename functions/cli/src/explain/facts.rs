@@ -147,7 +147,6 @@ fn unreadable(reason: &str) -> KeyFacts {
         recollection: Known::Unreadable(reason.to_owned()),
         tagging: Known::Unreadable(reason.to_owned()),
         calendar: Known::Absent,
-        aliases: Known::Unreadable(reason.to_owned()),
     }
 }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-/// How files of policies end.
-const POLICIES: &str = ".cedar";
+use crate::policies::{POLICIES, files_in};
+
 /// How files of cases end.
 const CASES: &str = ".cases.json";
 
@@ -13,7 +13,7 @@ const CASES: &str = ".cases.json";
 pub(super) fn with_policies(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut kept = Vec::new();
     for path in paths {
-        if !path.is_dir() || !with_ending(path, POLICIES)?.is_empty() {
+        if !path.is_dir() || !files_in(path, POLICIES)?.is_empty() {
             kept.push(path.clone());
         }
     }
@@ -24,7 +24,7 @@ pub(super) fn with_policies(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 pub(super) fn cases(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
-        let found = if path.is_dir() { with_ending(path, CASES)? } else { beside(path) };
+        let found = if path.is_dir() { files_in(path, CASES)? } else { beside(path) };
         let (shown, wanted) = (path.display(), if path.is_dir() { path.join("*") } else { path.clone() });
         let wanted = wanted.with_extension("cases.json");
         anyhow::ensure!(!found.is_empty(), "`{shown}` has no cases: write `{}`, or name a file with `--cases`", wanted.display());
@@ -41,17 +41,4 @@ pub(super) fn read(path: &Path) -> anyhow::Result<String> {
 fn beside(path: &Path) -> Vec<PathBuf> {
     let cases = path.with_extension("cases.json");
     if cases.is_file() { vec![cases] } else { Vec::new() }
-}
-
-fn with_ending(folder: &Path, ending: &str) -> anyhow::Result<Vec<PathBuf>> {
-    let unreadable = || format!("the folder `{}` cannot be read", folder.display());
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(unreadable)? {
-        let path = entry.with_context(unreadable)?.path();
-        if path.is_file() && path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ending)) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
 }

@@ -12,7 +12,7 @@ use super::{
     WINDOW_TAG,
 };
 use crate::actor::identities_of_name;
-use crate::event::{CallOutcome, Event};
+use crate::event::Event;
 use crate::facts::{Known, Tags};
 use crate::id::KeyArn;
 
@@ -115,11 +115,6 @@ fn written<'a>(tags: &'a Tags, action: &str) -> Result<Written<'a>, PlainError> 
     Ok(Written { change, window, read })
 }
 
-/// A tag that was given at creation says nothing of whether its author was let approve, and a refused call set none.
-fn is_tagging(call: &Event) -> bool {
-    call.source == "kms.amazonaws.com" && call.name == "TagResource" && call.outcome == CallOutcome::Succeeded
-}
-
 /// Establishes the plain approval of an event, given the latest call that touched its tags (`Absent`: the log holds none).
 ///
 /// # Errors
@@ -137,7 +132,8 @@ pub fn establish(
     }
     let written = written(tags, action)?;
     let call = match tagging {
-        Known::Is(call) if is_tagging(call) => call,
+        // A tag that was given at creation says nothing of whether its author was let approve, and a refused call set none.
+        Known::Is(call) if call.is_effective_kms_call("TagResource") => call,
         Known::Is(_) | Known::Absent => return Err(PlainError::SetterUnknown),
         Known::Unreadable(reason) => return Err(PlainError::SetterUnreadable(reason.clone())),
     };

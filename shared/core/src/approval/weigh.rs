@@ -150,7 +150,7 @@ pub struct Standing<'a> {
 #[must_use]
 pub fn weigh_established<'a>(approvals: &[&'a Approval], event_time: Option<Timestamp>, actor: &Actor) -> Standing<'a> {
     let identities = actor.identities();
-    let covers = |approval: &Approval| covers(approval, event_time) && !approval.is_by(&identities);
+    let covers = |approval: &Approval| approval.covers(event_time, &identities);
     let covering: Vec<&Approval> = approvals.iter().copied().filter(|approval| covers(approval)).collect();
     // The one that covers the act, before one that only holds; then the stronger source.
     let best = approvals.iter().copied().min_by_key(|approval| (!covers(approval), approval.revoked.is_some(), approval.source));
@@ -161,15 +161,11 @@ pub fn weigh_established<'a>(approvals: &[&'a Approval], event_time: Option<Time
 fn worth_verifying<'a>(approvals: &'a [SealedApproval], evidence: &Evidence<'_>) -> impl Iterator<Item = &'a SealedApproval> {
     let would_cover = |approval: &SealedApproval| {
         let window = Window::parse(&approval.window).ok().zip(evidence.event.time);
-        approval.action == evidence.action && window.is_some_and(|(window, time)| window.start <= time && time < window.end)
+        approval.action == evidence.action && window.is_some_and(|(window, time)| window.holds(time))
     };
     let mut approvals: Vec<&SealedApproval> = approvals.iter().rev().collect();
     approvals.sort_by_key(|approval| !would_cover(approval));
     approvals.into_iter().take(CLAIMS_LIMIT)
-}
-
-fn covers(approval: &Approval, time: Option<Timestamp>) -> bool {
-    approval.revoked.is_none() && time.is_some_and(|time| approval.window_holds(time))
 }
 
 /// Returns the size of the largest group of sealed approvals of which no two share a person or an approval key. Whoever may sign with

@@ -73,6 +73,12 @@ impl Window {
         format!("{}/{}", self.start, self.end)
     }
 
+    /// Says whether it holds this moment.
+    #[must_use]
+    pub fn holds(self, time: Timestamp) -> bool {
+        self.start <= time && time < self.end
+    }
+
     /// Returns its length.
     #[must_use]
     pub fn length(self) -> SignedDuration {

@@ -1,5 +1,7 @@
 //! Whether policy lets an act pass, given the approvals that were found; and what is said of it, step by step.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Situation;
@@ -43,17 +45,19 @@ pub(super) fn covered(event: &Event, key: &KeyArn, threat: Threat, situation: &S
         rules: situation.rules,
     };
     let asked = situation.policy.ask(&question);
-    why.reasoning = reasoning(event, &weighed, calendar);
-    let self_approved =
-        weighed.set_by_actor || weighed.finding.established().is_some_and(|approval| approval.is_by(&event.actor.identities()));
-    let approvers = approvers_of(event, &weighed);
+    let who = event.actor.identities();
+    let covering = covering(event, &weighed, &who);
+    why.reasoning = reasoning(event, &who, &weighed, &covering, calendar);
+    let self_approved = weighed.set_by_actor || weighed.finding.established().is_some_and(|approval| approval.is_by(&who));
+    let approvers = approvers_of(&weighed, &covering);
     why.approval = weighed.finding;
     let verdict = match asked {
         Ok(verdict) => verdict,
         Err(error) => {
-            why.reasoning.push(format!("the policies could not be asked, so nothing is approved: {error}"));
+            let said = format!("the policies could not be asked, so nothing is approved: {error}");
             why.because = vec!["the policies could not be asked".to_owned()];
-            why.escalations.push(format!("the policies could not be asked, so nothing is approved: {error}"));
+            why.reasoning.push(said.clone());
+            why.escalations.push(said);
             return None;
         }
     };
@@ -102,9 +106,6 @@ pub(super) fn uncovered(event: &Event, why: &Why) -> String {
 
 /// Names the policies that forbid it.
 fn forbidden(why: &Why) -> String {
-    if why.policies.is_empty() {
-        return String::new();
-    }
     let because = if why.because.is_empty() { String::new() } else { format!(" ({})", why.because.join("; ")) };
     format!(", and policy {} forbids it{because}", why.policies.join(", "))
 }
@@ -141,8 +142,8 @@ fn note(verdict: Verdict, why: &mut Why) {
 }
 
 /// Says what was found, one sentence each, in the order in which it counts.
-fn reasoning(event: &Event, weighed: &Weighed, calendar: Option<&str>) -> Vec<String> {
-    let mut lines: Vec<String> = weighed.claims.iter().map(|claim| said_of(claim, event)).collect();
+fn reasoning(event: &Event, who: &BTreeSet<String>, weighed: &Weighed, covering: &[&Approval], calendar: Option<&str>) -> Vec<String> {
+    let mut lines: Vec<String> = weighed.claims.iter().map(|claim| said_of(claim, event, who)).collect();
     match &weighed.finding {
         ApprovalFinding::None => lines.push("neither the key's tags nor the ledger hold an approval".to_owned()),
         ApprovalFinding::Unreadable { reason } => lines.push(format!("approvals could not be read, which counts as none: {reason}")),
@@ -151,7 +152,7 @@ fn reasoning(event: &Event, weighed: &Weighed, calendar: Option<&str>) -> Vec<St
     if weighed.independent_approvers > 1 {
         lines.push(format!("{} approvals that cover it are independent of each other", weighed.independent_approvers));
     }
-    lines.extend(count_once(event, weighed));
+    lines.extend(count_once(covering));
     if let Some(state) = calendar {
         lines.push(format!("the change calendar says {state}"));
     }
@@ -159,18 +160,16 @@ fn reasoning(event: &Event, weighed: &Weighed, calendar: Option<&str>) -> Vec<St
 }
 
 /// Returns the approvals that cover the event, in the order in which they were found.
-fn covering<'a>(event: &Event, weighed: &'a Weighed) -> Vec<&'a Approval> {
-    let who = event.actor.identities();
-    let covers =
-        |approval: &&Approval| approval.revoked.is_none() && !approval.is_by(&who) && outside_window(approval, event.time).is_none();
-    weighed.claims.iter().filter_map(|claim| claim.result.as_ref().ok()).filter(covers).collect()
+fn covering<'a>(event: &Event, weighed: &'a Weighed, who: &BTreeSet<String>) -> Vec<&'a Approval> {
+    let holding = weighed.claims.iter().filter_map(|claim| claim.result.as_ref().ok());
+    holding.filter(|approval| approval.covers(event.time, who)).collect()
 }
 
 /// Names everybody who approved the change that the decision is about.
-fn approvers_of(event: &Event, weighed: &Weighed) -> String {
+fn approvers_of(weighed: &Weighed, covering: &[&Approval]) -> String {
     let Some(best) = weighed.finding.established() else { return String::new() };
     let mut names = vec![best.approver.as_str()];
-    for approval in covering(event, weighed) {
+    for approval in covering {
         if approval.change == best.change && !names.contains(&approval.approver.as_str()) {
             names.push(&approval.approver);
         }
@@ -179,9 +178,9 @@ fn approvers_of(event: &Event, weighed: &Weighed) -> String {
 }
 
 /// Says which two approvals count only once, and why.
-fn count_once(event: &Event, weighed: &Weighed) -> Vec<String> {
-    let covering: Vec<&Approval> = covering(event, weighed).into_iter().filter(|approval| approval.seal_key.is_some()).collect();
-    let pairs = covering.iter().enumerate().flat_map(|(index, one)| covering.iter().skip(index + 1).map(move |other| (one, other)));
+fn count_once(covering: &[&Approval]) -> Vec<String> {
+    let sealed: Vec<&&Approval> = covering.iter().filter(|approval| approval.seal_key.is_some()).collect();
+    let pairs = sealed.iter().enumerate().flat_map(|(index, one)| sealed.iter().skip(index + 1).map(move |other| (one, other)));
     let said = pairs.filter_map(|(one, other)| {
         let why = if one.is_by(&other.approver_identities) {
             "both may be the same person".to_owned()
@@ -196,16 +195,16 @@ fn count_once(event: &Event, weighed: &Weighed) -> Vec<String> {
     said.collect()
 }
 
-fn said_of(claim: &Claim, event: &Event) -> String {
-    let place = match claim.source {
-        ApprovalSource::SealedTags => "the sealed tags",
-        ApprovalSource::Ledger => "the ledger",
-        ApprovalSource::PlainTags => "the plain tags",
+fn said_of(claim: &Claim, event: &Event, who: &BTreeSet<String>) -> String {
+    let place_holds = match claim.source {
+        ApprovalSource::SealedTags => "the sealed tags hold",
+        ApprovalSource::Ledger => "the ledger holds",
+        ApprovalSource::PlainTags => "the plain tags hold",
     };
     let change = claim.change.as_ref().map(|change| format!(" change {change}")).unwrap_or_default();
     let approval = match &claim.result {
         Ok(approval) => approval,
-        Err(reason) => return format!("{place} hold{}{change}, which is no approval: {reason}", third_person(claim.source)),
+        Err(reason) => return format!("{place_holds}{change}, which is no approval: {reason}"),
     };
     let Approval { approver, window_start, window_end, .. } = approval;
     let known_by = match (&approval.seal_key, approval.set_at) {
@@ -213,23 +212,13 @@ fn said_of(claim: &Claim, event: &Event) -> String {
         (None, Some(at)) => format!("set at {at}"),
         (None, None) => "of unknown origin".to_owned(),
     };
-    let who = event.actor.identities();
     let but = match (&approval.revoked, outside_window(approval, event.time)) {
         (Some(revocation), _) => format!("; {} revoked it at {}", revocation.by, revocation.at),
         (None, Some(outside)) => format!("; it {outside}"),
-        (None, None) if approval.is_by(&who) => "; the approver is the one who did it".to_owned(),
+        (None, None) if approval.is_by(who) => "; the approver is the one who did it".to_owned(),
         (None, None) => "; it happened inside".to_owned(),
     };
-    let holds = third_person(claim.source);
-    format!("{place} hold{holds}{change}, approved by {approver} for {window_start} to {window_end}, {known_by}{but}")
-}
-
-/// Tags hold, the ledger holds.
-const fn third_person(source: ApprovalSource) -> &'static str {
-    match source {
-        ApprovalSource::Ledger => "s",
-        ApprovalSource::SealedTags | ApprovalSource::PlainTags => "",
-    }
+    format!("{place_holds}{change}, approved by {approver} for {window_start} to {window_end}, {known_by}{but}")
 }
 
 fn said_by_policy(verdict: &Verdict) -> String {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{PolicyError, Question};
 use crate::actor::{Actor, ActorKind};
-use crate::approval::{Approval, ApprovalRules};
+use crate::approval::Approval;
 
 /// Makes the request and the entities that it is about.
 pub(super) fn of(question: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Entities), PolicyError> {
@@ -94,7 +94,7 @@ fn principal_entity(uid: &EntityUid, question: &Question<'_>, types: &Types) -> 
         attributes.insert("role".to_owned(), text(role.as_str()));
         parents.insert(parent(&types.role, role.as_str()));
     }
-    if breaks_glass(actor, question.rules) {
+    if question.rules.breaks_glass(actor) {
         parents.insert(parent(&types.group, "break-glass"));
     }
     Entity::new(uid.clone(), attributes, parents).map_err(|source| wrong(&source))
@@ -114,10 +114,6 @@ fn kind_of(actor: &Actor) -> String {
         | ActorKind::ExternalUser
         | ActorKind::Unknown => format!("{:?}", actor.kind),
     }
-}
-
-fn breaks_glass(actor: &Actor, rules: &ApprovalRules) -> bool {
-    actor.role.as_ref().is_some_and(|role| rules.break_glass_roles.contains(role))
 }
 
 fn key_entity(uid: &EntityUid, question: &Question<'_>, types: &Types) -> Result<Entity, PolicyError> {
