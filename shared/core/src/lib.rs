@@ -5,16 +5,22 @@
 
 pub mod actor;
 pub mod approval;
+pub mod cost;
+pub mod coverage;
 pub mod decide;
 pub mod decision;
+pub mod drill;
 pub mod event;
 pub mod facts;
+pub mod filter;
 pub mod id;
 pub mod lesson;
+pub mod monitoring;
 pub mod notice;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod resource_policy;
 pub mod threat;
 
 pub use actor::{Actor, ActorKind};

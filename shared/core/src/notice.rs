@@ -5,6 +5,8 @@
 //! display, becomes a link, or gets into a command.
 
 mod command;
+mod drill;
+mod monitoring;
 mod part;
 mod plain;
 
@@ -108,7 +110,7 @@ impl Notice {
 }
 
 fn is_worth_telling(record: &Record, decision: &Decision) -> bool {
-    decision.wakes_a_human() || decision.plan().is_some() || has_failed(record.status)
+    decision.wakes_a_human() || decision.plan().is_some() || has_failed(record.status) || drill::explains_itself(record, decision)
 }
 
 const fn has_failed(status: Status) -> bool {
@@ -119,6 +121,9 @@ const fn has_failed(status: Status) -> bool {
 }
 
 fn headline(record: &Record) -> String {
+    if let Some(headline) = drill::drill_headline(record).or_else(|| monitoring::monitoring_headline(record)) {
+        return headline;
+    }
     let key = match (record.key(), record.names.aliases.first()) {
         (Some(_), Some(alias)) => format!("key {}", plain::line(alias, HEADLINE_ALIAS_LIMIT)),
         (Some(key), None) => format!("key {}", key.key_id()),

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::id::KeyArn;
+use crate::monitoring::Change;
 
 /// One idempotent act. None of them destroys anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         period_days: Option<u32>,
     },
+    /// Changes the monitoring.
+    Monitoring(Change),
 }
 
 impl Step {
@@ -38,21 +41,23 @@ impl Step {
             Self::CancelKeyDeletion { .. } => "CancelKeyDeletion",
             Self::EnableKey { .. } => "EnableKey",
             Self::EnableKeyRotation { .. } => "EnableKeyRotation",
+            Self::Monitoring(change) => change.name(),
         }
     }
 
-    /// Returns the key that the step acts on.
+    /// Returns what the step acts on: a key's ARN, or the part of the monitoring that is changed.
     #[must_use]
-    pub const fn key(&self) -> &KeyArn {
+    pub fn target(&self) -> &str {
         match self {
-            Self::CancelKeyDeletion { key } | Self::EnableKey { key } | Self::EnableKeyRotation { key, .. } => key,
+            Self::CancelKeyDeletion { key } | Self::EnableKey { key } | Self::EnableKeyRotation { key, .. } => key.as_str(),
+            Self::Monitoring(change) => change.target(),
         }
     }
 
-    /// Says whether both are the same call on the same key, whatever their parameters.
+    /// Says whether both are the same call on the same target, whatever their parameters.
     #[must_use]
     pub fn is_same_call(&self, other: &Self) -> bool {
-        self.name() == other.name() && self.key() == other.key()
+        self.name() == other.name() && self.target() == other.target()
     }
 }
 
@@ -63,11 +68,12 @@ impl fmt::Display for Step {
             Self::EnableKey { .. } => f.write_str("enable the key"),
             Self::EnableKeyRotation { period_days: Some(days), .. } => write!(f, "enable rotation every {days} days"),
             Self::EnableKeyRotation { period_days: None, .. } => f.write_str("enable rotation"),
+            Self::Monitoring(change) => change.fmt(f),
         }
     }
 }
 
-/// An ordered list of steps. Each is done only after the one before it succeeded.
+/// An ordered list of steps. Each is done only after those that it builds on succeeded: on a key, all before it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Plan {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::monitoring;
 use super::plain::{self, NAME_LIMIT, SENTENCE_LIMIT, VALUE_LIMIT};
 use super::{Fact, Section, has_failed};
 use crate::decision::{Decision, Why};
@@ -30,7 +31,7 @@ pub(super) fn pass_ends(record: &Record) -> Option<Timestamp> {
 pub(super) fn sentences(record: &Record, decision: &Decision) -> Vec<String> {
     let why = decision.why();
     let act = act(record).filter(|_| decision.plan().is_some() && !why.reasoning.is_empty());
-    let opening = act.unwrap_or_else(|| with_names(&why.sentence, record));
+    let opening = super::drill::drill_opening(record).or(act).unwrap_or_else(|| with_names(&why.sentence, record));
     let sentences = [Some(opening), deadline_sentence(record, decision), pass_sentence(record)];
     sentences.into_iter().flatten().map(|sentence| plain::line(&sentence, SENTENCE_LIMIT)).collect()
 }
@@ -100,7 +101,11 @@ fn is_open(record: &Record) -> bool {
 /// Lists what was done, and why it was decided so.
 pub(super) fn sections(record: &Record, why: &Why) -> Vec<Section> {
     let done = if record.status == Status::Observed { "What would be done" } else { "What was done" };
-    let reasons = if why.permitted { "Why it passes" } else { "Why it is not approved" };
+    let reasons = match why.permitted {
+        _ if crate::drill::is_drill(&record.event) => super::drill::REASONS_TITLE,
+        true => "Why it passes",
+        false => "Why it is not approved",
+    };
     let sections = [
         Section { title: done.to_owned(), lines: record.steps.iter().map(step_line).collect() },
         Section { title: reasons.to_owned(), lines: reason_lines(why) },
@@ -109,7 +114,7 @@ pub(super) fn sections(record: &Record, why: &Why) -> Vec<Section> {
 }
 
 fn step_line(step: &StepOutcome) -> String {
-    plain::line(&format!("{}: {}", step.step, result_phrase(&step.result)), SENTENCE_LIMIT)
+    plain::line(&format!("{}: {}", step.step, result_phrase(step)), SENTENCE_LIMIT)
 }
 
 /// The last line is what the policies say, so it is never the one that is left out.
@@ -123,8 +128,8 @@ fn reason_lines(why: &Why) -> Vec<String> {
     told.map(|line| plain::line(&line, SENTENCE_LIMIT)).collect()
 }
 
-fn result_phrase(result: &StepResult) -> String {
-    match result {
+fn result_phrase(step: &StepOutcome) -> String {
+    match &step.result {
         StepResult::Done => "done".to_owned(),
         StepResult::AlreadySo => "was so already".to_owned(),
         StepResult::TakesEffectLater => "accepted, takes effect when the key store is connected".to_owned(),
@@ -133,6 +138,7 @@ fn result_phrase(result: &StepResult) -> String {
         StepResult::FailedForNow { error } => format!("failed, will be tried again: {error}"),
         StepResult::Refused { error } => format!("refused: {error}"),
         StepResult::Unsupported { error } => format!("not possible: {error}"),
+        StepResult::DoesNotExist if matches!(step.step, Step::Monitoring(_)) => "what it changes does not exist".to_owned(),
         StepResult::DoesNotExist => "the key does not exist".to_owned(),
     }
 }
@@ -144,11 +150,12 @@ pub(super) fn facts(record: &Record, decision: &Decision) -> Vec<Fact> {
     let deadline = decision.why().deadline;
     let is_open = is_open(record) || decision.why().permitted;
     let key = record.key();
+    let is_occasion = monitoring::is_occasion(record);
     let facts = [
-        ("Who", Some(event.actor.display_name())),
+        ("Who", Some(event.actor.display_name()).filter(|_| !is_occasion)),
         ("Role", event.actor.role.as_ref().map(ToString::to_string)),
         ("From", event.actor.source_address.clone()),
-        ("Call", Some(event.name.clone())),
+        (if is_occasion { "Occasion" } else { "Call" }, Some(event.name.clone())),
         ("When", Some(event.time.map_or_else(|| "the event does not say".to_owned(), |time| time.to_string()))),
         ("Alias", aliases(record)),
         ("Owner", record.names.owner.clone()),

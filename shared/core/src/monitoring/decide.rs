@@ -1,0 +1,80 @@
+//! What is decided on an event, a deployment or the daily check, once the plan is made. Pure.
+
+use super::event::{Bearing, bearing};
+use super::finding::Finding;
+use super::plan::MonitoringPlan;
+use crate::decision::{Decision, Severity, Why};
+use crate::event::{Event, EventForm, Target};
+use crate::plan::{Plan, Step};
+
+/// What the warning begins with that every call succeeded and a second look contradicts them.
+pub const STILL_TO_DO: &str = "every call succeeded, and a second look still finds this to do";
+
+/// Picks, out of a batch of events that may have changed the monitoring, the one that the plan answers: one that names what the plan
+/// changes, else the first that blinded, else the first.
+pub fn lead<'a>(drifts: impl Iterator<Item = (usize, &'a Event)>, plan: &MonitoringPlan) -> Option<usize> {
+    let drifts: Vec<(usize, &Event)> = drifts.collect();
+    let names_it = |(_, event): &&(usize, &Event)| plan.changes_what(event.target.display_name());
+    let blinds = |(_, event): &&(usize, &Event)| bearing(event) == Bearing::Blinded;
+    let lead = drifts.iter().find(names_it).or_else(|| drifts.iter().find(blinds)).or_else(|| drifts.first());
+    lead.map(|(index, _)| *index)
+}
+
+/// Decides on an event that needs no plan of its own: `lead` answers it too, or it changed nothing.
+pub fn beside(event: &Event, lead: Option<&Event>, is_own: bool) -> Decision {
+    let who = event.actor.display_name();
+    let (severity, sentence) = match (lead, bearing(event)) {
+        (Some(lead), _) => (Severity::Informational, format!("`{}` by {who} is answered together with event `{}`.", event.name, lead.id)),
+        (None, Bearing::Attempted) => (
+            Severity::Low,
+            format!("{who} tried `{}` on `{}` and was refused: recorded, nothing to mend.", event.name, event.target.display_name()),
+        ),
+        (None, Bearing::Changed | Bearing::Blinded) if is_own => {
+            (Severity::Informational, format!("`{}` is our own act, recorded and not answered.", event.name))
+        }
+        (None, Bearing::None | Bearing::Changed | Bearing::Blinded) => {
+            (Severity::Informational, format!("`{}` on `{}` changes no monitoring.", event.name, event.source))
+        }
+    };
+    Decision::Stand { why: Why::new(severity, sentence) }
+}
+
+/// Decides: what the plan changes is remedied; what blinded our monitoring wakes a human, even where nothing is left to mend.
+pub fn decide(event: &Event, others: &[&Event], bearing: Bearing, plan: &MonitoringPlan) -> Decision {
+    let is_event = event.form != EventForm::Sweep;
+    let culprits: Vec<String> = std::iter::once(event)
+        .chain(others.iter().copied())
+        .filter(|_| is_event)
+        .map(|event| format!("{} called `{}` on `{}`", event.actor.display_name(), event.name, event.target.display_name()))
+        .collect();
+    let grave = plan.findings.iter().filter(|finding| finding.severity >= Severity::Medium);
+    let warnings: Vec<String> = grave.clone().map(Finding::to_string).collect();
+    let worst = grave.map(|finding| finding.severity).max().unwrap_or(Severity::Informational);
+    if !plan.changes.is_empty() {
+        let severity = match (is_event, bearing) {
+            (true, Bearing::Blinded) => Severity::High,
+            (true, Bearing::Changed) => Severity::Medium,
+            (true, Bearing::None | Bearing::Attempted) | (false, _) => Severity::Low,
+        };
+        let remedy = Plan::new(plan.changes.iter().cloned().map(Step::Monitoring).collect());
+        let cause = if is_event { format!("{}: the monitoring is no longer as it must be.", culprits.join(", ")) } else { plan.summary() };
+        let mut why = Why::new(severity.max(worst), cause);
+        why.escalations = culprits.into_iter().chain(warnings).collect();
+        return Decision::Remedy { plan: remedy, why };
+    }
+    let touches_ours = is_event && (matches!(event.target, Target::Unnamed) || plan.relies_on(event.target.display_name()));
+    if bearing == Bearing::Blinded && touches_ours {
+        let sentence = format!(
+            "{}: the monitoring is whole now, but for a time it may have seen nothing. Look at what happened then.",
+            culprits.join(", ")
+        );
+        let mut why = Why::new(Severity::High.max(worst), sentence);
+        why.escalations = warnings;
+        return Decision::Escalate { why };
+    }
+    let mut why = Why::new(worst, plan.summary());
+    if !is_event {
+        why.escalations = warnings;
+    }
+    Decision::Stand { why }
+}

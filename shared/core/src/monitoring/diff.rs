@@ -1,0 +1,266 @@
+//! A change as people read it: what is made, and what becomes of each field that is changed. It renders; it decides nothing.
+//!
+//! The plan that is shown is the plan that is carried out: everything here is read off the [`Change`] itself.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::change::{Change, Feed};
+use super::plan::MonitoringPlan;
+use super::world::{AdvancedSelector, Alarm, BasicSelector, FieldSelector, MetricFilter, Selectors};
+use super::{MANAGED_BY, MANAGED_BY_TAG};
+
+/// Old and new stand in one line up to this width, in characters, and below each other beyond it.
+const WIDTH: usize = 100;
+
+/// Whether something is made or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// It is made.
+    Created,
+    /// It is changed.
+    Changed,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created => "+",
+            Self::Changed => "~",
+        })
+    }
+}
+
+/// A field of what is made or changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Its name, in words.
+    pub name: &'static str,
+    /// What it was, where that is known.
+    pub was: Option<String>,
+    /// What it becomes; several lines where it is long.
+    pub becomes: String,
+}
+
+/// A change, ready to be printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeDiff {
+    /// Whether something is made or changed.
+    pub mark: Mark,
+    /// What.
+    pub what: String,
+    /// Its fields: all of what is made, and of what is changed those that change.
+    pub fields: Vec<Field>,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, was, becomes } = self;
+        let shown = |text: &str| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() };
+        let in_one_line = match was {
+            Some(was) => format!("{name}: {} -> {}", shown(was), shown(becomes)),
+            None => format!("{name}: {becomes}"),
+        };
+        let fits = was.is_none() || in_one_line.chars().count() <= WIDTH;
+        if fits && !in_one_line.contains('\n') {
+            return write!(f, "    {in_one_line}");
+        }
+        write!(f, "    {name}:")?;
+        for line in was.iter().flat_map(|was| was.lines()) {
+            write!(f, "\n      - {line}")?;
+        }
+        let sign = if was.is_some() { "+ " } else { "" };
+        becomes.lines().try_for_each(|line| write!(f, "\n      {sign}{line}"))
+    }
+}
+
+impl fmt::Display for ChangeDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.mark, self.what)?;
+        self.fields.iter().try_for_each(|field| write!(f, "\n{field}"))
+    }
+}
+
+/// Renders a whole plan as text: the changes, what a human must know or do, and how each control stands.
+#[must_use]
+pub fn text(plan: &MonitoringPlan) -> String {
+    let changes = plan.changes.iter().map(|change| diff(change).to_string());
+    let findings = plan
+        .findings
+        .iter()
+        .map(|finding| format!("! {} ({})\n    {}\n    {}", finding.subject, finding.severity.caption(), finding.sentence, finding.fix));
+    let controls = plan.controls.iter().map(|control| {
+        let state = if control.holds() { "holds" } else { "gap" };
+        let gaps = control.gaps.iter().map(|gap| format!("\n    {gap}")).collect::<Vec<_>>().concat();
+        format!("{state:<5}  {}  {}{gaps}", control.id, control.title)
+    });
+    let parts = [changes.collect::<Vec<_>>(), findings.collect(), controls.collect(), vec![plan.summary()]];
+    parts.iter().filter(|part| !part.is_empty()).map(|part| part.join("\n")).collect::<Vec<_>>().join("\n\n")
+}
+
+/// Renders one change.
+#[must_use]
+pub fn diff(change: &Change) -> ChangeDiff {
+    match change {
+        Change::CreateLogGroup { log_group } => made(format!("log group `{log_group}`"), &[]),
+        Change::PutRetentionPolicy { log_group, days, was_days } => {
+            let kept = |days: &u32| vec![("keeps events for", format!("{days} days"))];
+            compared(format!("retention of log group `{log_group}`"), &kept(days), was_days.as_ref().map(kept))
+        }
+        Change::CreateTrail { name, bucket, log_group_arn, log_role_arn } => {
+            let fields = [
+                ("bucket", bucket.as_str()),
+                ("records", "every Region, global services"),
+                ("log file validation", "on"),
+                ("feeds", log_group_arn),
+                ("by the role", log_role_arn),
+            ];
+            made(format!("trail `{name}`"), &fields)
+        }
+        Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds } => {
+            let switches = [
+                multi_region.then(|| field("records", "one Region", "every Region")),
+                global_services.then(|| field("global services", "left out", "recorded")),
+                log_file_validation.then(|| field("log file validation", "off", "on")),
+            ];
+            changed(format!("trail `{trail}`"), switches.into_iter().flatten().chain(feeds.iter().flat_map(fields_of_feed)).collect())
+        }
+        Change::PutEventSelectors { trail, selectors, was } => {
+            let events = Field { name: "events", was: was.as_ref().map(selectors_in_words), becomes: selectors_in_words(selectors) };
+            changed(format!("what trail `{trail}` records"), vec![events])
+        }
+        Change::StartLogging { trail } => changed(format!("trail `{trail}`"), vec![field("recording", "stopped", "started")]),
+        Change::CreateTopic { topic } => made(format!("topic `{topic}`"), &[]),
+        Change::SetTopicPolicy { topic, policy } => {
+            changed(format!("policy of topic `{topic}`"), vec![Field { name: "statements", was: None, becomes: statements(policy) }])
+        }
+        Change::RemoveTopicKey { topic, was } => {
+            changed(format!("encryption of topic `{topic}`"), vec![field("key", was, "SNS's own, at rest")])
+        }
+        Change::Subscribe { topic, subscriber } => {
+            made(format!("subscription of `{}` ({}) to `{topic}`", subscriber.endpoint, subscriber.protocol), &[])
+        }
+        Change::PutMetricFilter { log_group, filter, was } => {
+            let what = format!("metric filter `{}` of `{log_group}`", filter.name);
+            compared(what, &fields_of_filter(filter), was.as_deref().map(fields_of_filter))
+        }
+        Change::PutMetricAlarm { alarm, was } => {
+            compared(format!("alarm `{}`", alarm.name), &fields_of_alarm(alarm), was.as_deref().map(fields_of_alarm))
+        }
+        Change::PutRule { rule, pattern, was } => {
+            let fields = |pattern: &String| vec![("pattern", pattern.clone())];
+            compared(format!("event rule `{rule}`"), &fields(pattern), was.as_ref().map(fields))
+        }
+        Change::EnableRule { rule } => changed(format!("event rule `{rule}`"), vec![field("state", "disabled", "enabled")]),
+        Change::PutTargets { rule, target_arn, dead_letter_arn } => {
+            made(format!("target of event rule `{rule}`"), &[("feeds", target_arn), ("what cannot be handed over", dead_letter_arn)])
+        }
+    }
+}
+
+fn made(what: String, fields: &[(&'static str, &str)]) -> ChangeDiff {
+    let fields = fields.iter().map(|(name, value)| Field { name, was: None, becomes: (*value).to_owned() });
+    ChangeDiff { mark: Mark::Created, what, fields: fields.collect() }
+}
+
+const fn changed(what: String, fields: Vec<Field>) -> ChangeDiff {
+    ChangeDiff { mark: Mark::Changed, what, fields }
+}
+
+fn field(name: &'static str, was: &str, becomes: &str) -> Field {
+    Field { name, was: Some(was.to_owned()), becomes: becomes.to_owned() }
+}
+
+/// Shows all that is made, or of what is replaced the fields that differ. Both lists hold the same fields in the same order.
+fn compared(what: String, fields: &[(&'static str, String)], was: Option<Vec<(&'static str, String)>>) -> ChangeDiff {
+    let Some(was) = was else {
+        let fields = fields.iter().filter(|(_, value)| !value.is_empty());
+        return made(what, &fields.map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>());
+    };
+    let differing = fields.iter().zip(&was).filter(|(new, old)| new.1 != old.1);
+    changed(what, differing.map(|((name, becomes), (_, was))| field(name, was, becomes)).collect())
+}
+
+fn fields_of_feed(feed: &Feed) -> [Field; 2] {
+    let becomes = |name, value: &String| Field { name, was: None, becomes: value.clone() };
+    [becomes("feeds", &feed.log_group_arn), becomes("by the role", &feed.log_role_arn)]
+}
+
+fn fields_of_filter(filter: &MetricFilter) -> Vec<(&'static str, String)> {
+    vec![
+        ("pattern", filter.pattern.clone()),
+        ("metric", format!("{} / {}", filter.namespace, filter.metric)),
+        ("counts", filter.value.clone()),
+        ("otherwise", filter.default_value.map(|number| number.value().to_string()).unwrap_or_default()),
+        ("dimensions", pairs(&filter.dimensions)),
+    ]
+}
+
+fn fields_of_alarm(alarm: &Alarm) -> Vec<(&'static str, String)> {
+    let of = alarm.datapoints_to_alarm.unwrap_or(alarm.evaluation_periods);
+    vec![
+        ("description", alarm.description.clone()),
+        ("metric", format!("{} / {}", alarm.namespace, alarm.metric)),
+        ("dimensions", pairs(&alarm.dimensions)),
+        ("statistic", alarm.statistic.clone()),
+        ("period", format!("{} seconds", alarm.period_seconds)),
+        ("goes off after", format!("{of} of {} periods", alarm.evaluation_periods)),
+        ("threshold", format!("{} {}", alarm.comparison, alarm.threshold.value())),
+        ("missing data", alarm.missing_data.clone()),
+        ("actions", if alarm.actions_enabled { "enabled" } else { "disabled" }.to_owned()),
+        ("tells", alarm.alarm_actions.join("\n")),
+        ("tag", if alarm.is_ours { format!("{MANAGED_BY_TAG}={MANAGED_BY}") } else { String::new() }),
+    ]
+}
+
+fn pairs(pairs: &BTreeMap<String, String>) -> String {
+    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
+}
+
+fn selectors_in_words(selectors: &Selectors) -> String {
+    let lines: Vec<String> = match selectors {
+        Selectors::Basic(selectors) => selectors.iter().map(basic_in_words).collect(),
+        Selectors::Advanced(selectors) => selectors.iter().map(advanced_in_words).collect(),
+    };
+    if lines.is_empty() { "none".to_owned() } else { lines.join("\n") }
+}
+
+fn basic_in_words(selector: &BasicSelector) -> String {
+    let management = if selector.includes_management_events { "management events" } else { "no management events" };
+    let excluded = match selector.excluded_sources.as_slice() {
+        [] => String::new(),
+        sources => format!(", without {}", sources.join(", ")),
+    };
+    let data: Vec<String> = selector.data_resources.iter().map(|(kind, values)| format!("; {kind}: {}", values.join(", "))).collect();
+    format!("{management}, {}{excluded}{}", selector.read_write_type, data.concat())
+}
+
+fn advanced_in_words(selector: &AdvancedSelector) -> String {
+    let fields = selector.fields.iter().flat_map(field_in_words).collect::<Vec<_>>().join("; ");
+    selector.name.as_ref().map_or_else(|| fields.clone(), |name| format!("{name}: {fields}"))
+}
+
+fn field_in_words(selector: &FieldSelector) -> Vec<String> {
+    let operators = [
+        ("is", &selector.equals),
+        ("starts with", &selector.starts_with),
+        ("ends with", &selector.ends_with),
+        ("is not", &selector.not_equals),
+        ("does not start with", &selector.not_starts_with),
+        ("does not end with", &selector.not_ends_with),
+    ];
+    let used = operators.into_iter().filter(|(_, values)| !values.is_empty());
+    used.map(|(operator, values)| format!("{} {operator} {}", selector.field, values.join(" or "))).collect()
+}
+
+/// The statements of a policy, one a line; the policy as it is where it is none.
+fn statements(policy: &str) -> String {
+    let parsed = serde_json::from_str::<Value>(policy).ok();
+    match parsed.as_ref().and_then(|policy| policy.get("Statement")) {
+        Some(Value::Array(statements)) => statements.iter().map(Value::to_string).collect::<Vec<_>>().join("\n"),
+        Some(statement) => statement.to_string(),
+        None => policy.to_owned(),
+    }
+}
