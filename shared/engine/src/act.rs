@@ -38,7 +38,7 @@ async fn try_until(step: &Step, keys: &impl KeyControl, clock: &impl Clock, unti
 }
 
 /// Waits for an answer until then; asks nothing when the time is over already.
-async fn answered_by<F: Future + Send>(until: Timestamp, clock: &impl Clock, answer: F) -> Option<F::Output> {
+pub(crate) async fn answered_by<F: Future + Send>(until: Timestamp, clock: &impl Clock, answer: F) -> Option<F::Output> {
     let left = Duration::try_from(until.duration_since(clock.now())).ok()?;
     clock.within(left, answer).await
 }
@@ -50,16 +50,20 @@ pub fn not_carried_out(plan: &Plan) -> Vec<StepOutcome> {
 }
 
 async fn try_once(step: &Step, keys: &impl KeyControl) -> StepResult {
-    let answer = match step {
-        Step::CancelKeyDeletion { key } => keys.cancel_deletion(key).await,
-        Step::EnableKey { key } => keys.enable(key).await,
-        Step::EnableKeyRotation { key, period_days } => keys.enable_rotation(key, *period_days).await,
+    let (key, answer) = match step {
+        Step::CancelKeyDeletion { key } => (key, keys.cancel_deletion(key).await),
+        Step::EnableKey { key } => (key, keys.enable(key).await),
+        Step::EnableKeyRotation { key, period_days } => (key, keys.enable_rotation(key, *period_days).await),
+        Step::Monitoring(change) => {
+            let error = format!("{} changes the monitoring: only the function that provisions it can", change.name());
+            return StepResult::Unsupported { error };
+        }
     };
     match answer {
         Ok(()) => StepResult::Done,
         Err(error) => match error.disposition() {
             Disposition::Retryable => StepResult::FailedForNow { error: error.to_string() },
-            Disposition::LookAgain => match keys.describe(step.key()).await {
+            Disposition::LookAgain => match keys.describe(key).await {
                 Ok(description) => by_state(step, &description, &error),
                 Err(unseen) => failure(&unseen),
             },
@@ -68,7 +72,7 @@ async fn try_once(step: &Step, keys: &impl KeyControl) -> StepResult {
     }
 }
 
-fn failure(error: &CallError) -> StepResult {
+pub(crate) fn failure(error: &CallError) -> StepResult {
     match error {
         CallError::NotFound { .. } => StepResult::DoesNotExist,
         CallError::Unsupported { .. } => StepResult::Unsupported { error: error.to_string() },
@@ -92,7 +96,7 @@ fn by_state(step: &Step, description: &KeyDescription, error: &CallError) -> Ste
             StepResult::Unsupported { error: "the key's custom key store is not connected: connect it first".to_owned() }
         }
         // A key that has just left its waiting period can still answer as if it were pending; so can a stale look.
-        (Step::CancelKeyDeletion { .. } | Step::EnableKey { .. } | Step::EnableKeyRotation { .. }, _) => for_now(),
+        (Step::CancelKeyDeletion { .. } | Step::EnableKey { .. } | Step::EnableKeyRotation { .. } | Step::Monitoring(_), _) => for_now(),
     }
 }
 
@@ -123,6 +127,6 @@ pub fn is_target(plan: &Plan, state: &KeyState) -> bool {
     match plan.steps.last() {
         Some(Step::EnableKey { .. }) => *state == KeyState::Enabled || *state == KeyState::Unavailable,
         Some(Step::CancelKeyDeletion { .. }) => !matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion),
-        Some(Step::EnableKeyRotation { .. }) | None => true,
+        Some(Step::EnableKeyRotation { .. } | Step::Monitoring(_)) | None => true,
     }
 }

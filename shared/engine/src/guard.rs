@@ -82,7 +82,7 @@ const OUTCOME_TAKES: SignedDuration = SignedDuration::from_secs(3);
 
 impl Delivery {
     /// Returns the time by which the last call of a plan must have been answered.
-    fn act_until(&self) -> Timestamp {
+    pub(crate) fn act_until(&self) -> Timestamp {
         self.stopped_at.checked_sub(OUTCOME_TAKES).unwrap_or(Timestamp::MIN)
     }
 }

@@ -1,16 +1,22 @@
 //! The loop: observe -> decide -> act -> record, over one small port trait per capability.
 //!
-//! The same loop serves an event and the scheduled sweep. It decides nothing itself: `reprieve_core::decide` does.
+//! The same loop serves an event and the scheduled sweep; `provision` is its shape for the monitoring. It decides nothing itself: `reprieve_core::decide` does.
 //! *Architecture invariant:* nothing here knows a provider, an SDK or a JSON shape.
 
 pub mod act;
 pub mod guard;
 pub mod observe;
 pub mod port;
+pub mod provision;
+pub mod rehearse;
 pub mod sweep;
 
 pub use guard::{Delivery, Guard, Handled, Ports, Settings};
 pub use port::{
     AuditSink, CallError, Circumstances, Claim, Clock, Disposition, Intent, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource,
+};
+pub use provision::{MonitoringControl, MonitoringMeter, MonitoringPorts, MonitoringSettings, Occasion, Provisioned, Provisioner};
+pub use rehearse::{
+    DrillInventory, DrillKey, DrillMeter, DrillWatch, Note, Rehearsal, RehearsalPorts, RehearsalSettings, Rehearsed, Remembered, Turn,
 };
 pub use sweep::SweepReport;
