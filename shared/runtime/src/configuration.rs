@@ -1,19 +1,26 @@
 //! Configuration: parsed once at start into types that cannot be wrong. Every wrong variable is named at once.
 
-use std::collections::BTreeSet;
+mod basics;
+mod drill;
+mod monitoring;
+mod reader;
+
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use reprieve_core::{AccountId, ApprovalKeys, ApprovalRules, Domain, Mode, Region, RoleArn};
+use reprieve_core::{AccountId, ApprovalKeys, ApprovalRules, Domain, Mode, Region};
 use tracing_subscriber::filter::Targets;
 
+pub use basics::Basics;
+pub use drill::DrillConfiguration;
+pub use monitoring::MonitoringConfiguration;
+
 use crate::environment::{
-    APPROVAL_KEYS, APPROVER_ROLES, AUDIT_BUCKET, AUDIT_RETENTION_DAYS, AWS_ENDPOINT_URL, AWS_REGION, BREAK_GLASS_HOURS, BREAK_GLASS_ROLES,
-    CHANGE_CALENDARS, KMS_CALLS_PER_SECOND, LEDGER_TABLE, LOG, METRICS_NAMESPACE, MINIMUM_WAITING_DAYS, MODE, NOTICE_TOPIC_ARN, OWNER_TAG,
-    POLICY_FOLDER, POLICY_PARAMETER, REMEDIATOR_ROLE_ARN, SANDBOX_ACCOUNTS, Variable, WEBHOOK_PARAMETER,
+    APPROVAL_KEYS, APPROVER_ROLES, BREAK_GLASS_HOURS, BREAK_GLASS_ROLES, CHANGE_CALENDARS, KMS_CALLS_PER_SECOND, LEDGER_TABLE,
+    MINIMUM_WAITING_DAYS, OWNER_TAG, POLICY_FOLDER, POLICY_PARAMETER, REMEDIATOR_ROLE_ARN, SANDBOX_ACCOUNTS,
 };
-use crate::telemetry;
+use reader::{Reader, items, number_in, parameter_name, role, roles, text_of};
 
 /// What a guard function is configured with.
 #[derive(Debug, Clone)]
@@ -77,73 +84,42 @@ impl Configuration {
     /// # Errors
     /// Names every wrong variable at once.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigurationError> {
-        let mut reader = Reader { lookup, wrong: Vec::new() };
-        let mode = reader.read(MODE, |text| Mode::parse(text).ok_or_else(|| "is neither".to_owned()));
+        let mut reader = Reader::new(lookup);
+        let basics = Basics::read(&mut reader);
         let ledger_table = reader.read(LEDGER_TABLE, text_of(3..=255));
-        let audit_bucket = reader.read(AUDIT_BUCKET, text_of(3..=63));
-        let audit_retention_days = reader.read(AUDIT_RETENTION_DAYS, number_in(1..=36_500));
-        let notice_topic_arn = reader.read(NOTICE_TOPIC_ARN, |text| {
-            let is_topic = text.split(':').count() == 6 && text.starts_with("arn:") && text.split(':').nth(2) == Some("sns");
-            if is_topic { Ok(text.to_owned()) } else { Err("is not one".to_owned()) }
-        });
-        let remediator = reader.read(REMEDIATOR_ROLE_ARN, |text| RoleArn::parse(text).map_err(|error| error.to_string()));
+        let remediator = reader.read(REMEDIATOR_ROLE_ARN, role);
         let rules = read_rules(&mut reader);
         let change_calendars = reader.read(CHANGE_CALENDARS, |text| Ok(items(text).map(ToOwned::to_owned).collect()));
         let policy_parameter = reader.read(POLICY_PARAMETER, parameter_name);
         let policy_folder = reader.read(POLICY_FOLDER, |text| Ok(PathBuf::from(text)));
         let owner_tag = reader.read(OWNER_TAG, text_of(1..=128));
-        let webhook_parameter = reader.read(WEBHOOK_PARAMETER, parameter_name);
         let kms_calls_per_second = reader.read(KMS_CALLS_PER_SECOND, |text| {
             text.parse::<NonZeroU32>().ok().filter(|calls| calls.get() <= 5).ok_or_else(|| "is out of range".to_owned())
         });
-        let metrics_namespace = reader.read(METRICS_NAMESPACE, text_of(1..=255));
-        let log = reader.read(LOG, telemetry::parse_filter);
-        let region = reader.read(AWS_REGION, |text| Region::parse(text).map_err(|error| error.to_string()));
-        let endpoint_url = reader.read(AWS_ENDPOINT_URL, |text| {
-            let is_url = text.is_empty() || text.starts_with("http://") || text.starts_with("https://");
-            if is_url { Ok(Some(text.to_owned()).filter(|text| !text.is_empty())) } else { Err("is not one".to_owned()) }
-        });
-        let wrong = reader.wrong;
         let assembled = || {
             let remediator = remediator?;
-            let region = region?;
+            let basics = basics?;
             Some(Self {
-                mode: mode?,
+                mode: basics.mode,
                 ledger_table: ledger_table?,
-                audit_bucket: audit_bucket?,
-                audit_retention_days: audit_retention_days?,
-                notice_topic_arn: notice_topic_arn?,
-                domain: Domain { account: Some(remediator.account()), region: Some(region.clone()), remediator: Some(remediator) },
+                audit_bucket: basics.audit_bucket,
+                audit_retention_days: basics.audit_retention_days,
+                notice_topic_arn: basics.notice_topic_arn,
+                domain: Domain { account: Some(remediator.account()), region: Some(basics.region.clone()), remediator: Some(remediator) },
                 rules: rules?,
                 change_calendars: change_calendars?,
                 policy_parameter: policy_parameter?,
                 policy_folder: policy_folder?,
                 owner_tag: owner_tag?,
-                webhook_parameter: webhook_parameter?,
+                webhook_parameter: basics.webhook_parameter,
                 kms_calls_per_second: kms_calls_per_second?,
-                metrics_namespace: metrics_namespace?,
-                log: log?,
-                region,
-                endpoint_url: endpoint_url?,
+                metrics_namespace: basics.metrics_namespace,
+                log: basics.log,
+                region: basics.region,
+                endpoint_url: basics.endpoint_url,
             })
         };
-        assembled().ok_or(ConfigurationError { wrong })
-    }
-}
-
-struct Reader<F> {
-    lookup: F,
-    wrong: Vec<(&'static str, String)>,
-}
-
-impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    fn read<T>(&mut self, variable: Variable, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let Some(value) = (self.lookup)(variable.name).or_else(|| variable.default.map(ToOwned::to_owned)) else {
-            self.wrong.push((variable.name, format!("is not set; it takes {}", variable.accepts)));
-            return None;
-        };
-        let value = value.trim();
-        parse(value).map_err(|what| self.wrong.push((variable.name, format!("`{value}` {what}; it takes {}", variable.accepts)))).ok()
+        reader.finish(assembled())
     }
 }
 
@@ -163,31 +139,6 @@ fn read_rules(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<Ap
         sandbox_accounts: sandbox_accounts?,
         minimum_waiting_days: minimum_waiting_days?,
     })
-}
-
-/// The items of a list that is separated by commas.
-fn items(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty())
-}
-
-fn roles(text: &str) -> Result<BTreeSet<RoleArn>, String> {
-    items(text).map(|arn| RoleArn::parse(arn).map_err(|error| error.to_string())).collect()
-}
-
-fn number_in(range: std::ops::RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> {
-    move |text| text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| "is out of range".to_owned())
-}
-
-fn parameter_name(text: &str) -> Result<Option<String>, String> {
-    let fits = text.len() <= 1011 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte));
-    if fits { Ok(Some(text.to_owned()).filter(|text| !text.is_empty())) } else { Err("is not one".to_owned()) }
-}
-
-fn text_of(length: std::ops::RangeInclusive<usize>) -> impl Fn(&str) -> Result<String, String> {
-    move |text| {
-        let fits = length.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if fits { Ok(text.to_owned()) } else { Err("does not fit".to_owned()) }
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,35 @@
 //! The table of environment variables: each declared once; its documentation is generated from here.
 
+/// A function that is configured by environment variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// Gives keys back.
+    CancelKeyDeletion,
+    /// Keeps the monitoring.
+    ProvisionMonitoring,
+    /// Rehearses the incident.
+    RehearseIncident,
+}
+
+impl Function {
+    /// Returns the function's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CancelKeyDeletion => "aws-cancel-key-deletion",
+            Self::ProvisionMonitoring => "aws-provision-monitoring",
+            Self::RehearseIncident => "aws-rehearse-incident",
+        }
+    }
+}
+
+const EVERY: &[Function] = &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident];
+const GUARD: &[Function] = &[Function::CancelKeyDeletion];
+const GUARD_AND_DRILL: &[Function] = &[Function::CancelKeyDeletion, Function::RehearseIncident];
+const MONITORING: &[Function] = &[Function::ProvisionMonitoring];
+const MONITORING_AND_DRILL: &[Function] = &[Function::ProvisionMonitoring, Function::RehearseIncident];
+const DRILL: &[Function] = &[Function::RehearseIncident];
+
 /// One environment variable.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
@@ -11,6 +41,8 @@ pub struct Variable {
     pub accepts: &'static str,
     /// What it means.
     pub meaning: &'static str,
+    /// Which functions read it.
+    pub read_by: &'static [Function],
 }
 
 /// Whether plans are carried out.
@@ -19,6 +51,7 @@ pub const MODE: Variable = Variable {
     default: Some("observe"),
     accepts: "`enforce` or `observe`",
     meaning: "Whether decisions are carried out, or only recorded and told.",
+    read_by: EVERY,
 };
 
 /// The ledger table.
@@ -27,6 +60,7 @@ pub const LEDGER_TABLE: Variable = Variable {
     default: None,
     accepts: "a DynamoDB table name",
     meaning: "The ledger: states to give back, open cases, claims on events, approvals given outside the keys.",
+    read_by: GUARD_AND_DRILL,
 };
 
 /// The audit bucket.
@@ -35,6 +69,7 @@ pub const AUDIT_BUCKET: Variable = Variable {
     default: None,
     accepts: "an S3 bucket name",
     meaning: "The audit store; the bucket has Object Lock on.",
+    read_by: EVERY,
 };
 
 /// How long records are kept.
@@ -43,11 +78,17 @@ pub const AUDIT_RETENTION_DAYS: Variable = Variable {
     default: Some("365"),
     accepts: "days, 1 to 36500",
     meaning: "How long each record is locked (Object Lock, COMPLIANCE).",
+    read_by: EVERY,
 };
 
 /// The notice topic.
-pub const NOTICE_TOPIC_ARN: Variable =
-    Variable { name: "REPRIEVE_NOTICE_TOPIC_ARN", default: None, accepts: "the ARN of an SNS topic", meaning: "Where people are told." };
+pub const NOTICE_TOPIC_ARN: Variable = Variable {
+    name: "REPRIEVE_NOTICE_TOPIC_ARN",
+    default: None,
+    accepts: "the ARN of an SNS topic",
+    meaning: "Where people are told.",
+    read_by: EVERY,
+};
 
 /// The function's own role.
 pub const REMEDIATOR_ROLE_ARN: Variable = Variable {
@@ -55,6 +96,7 @@ pub const REMEDIATOR_ROLE_ARN: Variable = Variable {
     default: None,
     accepts: "the ARN of an IAM role",
     meaning: "The function's own role: its restorative calls are known as our own, and its account is the one that is guarded.",
+    read_by: GUARD,
 };
 
 /// The public keys that seal approvals.
@@ -63,6 +105,7 @@ pub const APPROVAL_KEYS: Variable = Variable {
     default: Some(""),
     accepts: "`KEY-ID=BASE64[;from=TIME][;until=TIME]` entries separated by commas, as `reprieve approval-key` prints them (EC P-256)",
     meaning: "The public keys that seal approvals, and when each does. Without one, nothing can be sealed.",
+    read_by: GUARD,
 };
 
 /// The roles whose plain tags approve.
@@ -71,6 +114,7 @@ pub const APPROVER_ROLES: Variable = Variable {
     default: Some(""),
     accepts: "ARNs of IAM roles separated by commas",
     meaning: "The roles whose tags approve without a seal; who set the tags is then looked up in CloudTrail. Without one, plain tags approve nothing.",
+    read_by: GUARD,
 };
 
 /// The roles that may break the glass.
@@ -79,6 +123,7 @@ pub const BREAK_GLASS_ROLES: Variable = Variable {
     default: Some(""),
     accepts: "ARNs of IAM roles separated by commas",
     meaning: "The roles whose acts pass for a limited time without an approval, and always wake a human.",
+    read_by: GUARD,
 };
 
 /// How long a broken glass lets pass.
@@ -87,6 +132,7 @@ pub const BREAK_GLASS_HOURS: Variable = Variable {
     default: Some("24"),
     accepts: "hours, 1 to 168",
     meaning: "How long an act under a broken glass passes; unless it is approved meanwhile, the next sweep takes it back.",
+    read_by: GUARD,
 };
 
 /// The accounts in which everything passes.
@@ -95,6 +141,7 @@ pub const SANDBOX_ACCOUNTS: Variable = Variable {
     default: Some(""),
     accepts: "account ids separated by commas",
     meaning: "The accounts in which everything passes.",
+    read_by: GUARD,
 };
 
 /// The shortest waiting period.
@@ -103,6 +150,7 @@ pub const MINIMUM_WAITING_DAYS: Variable = Variable {
     default: Some("7"),
     accepts: "days, 7 to 30",
     meaning: "The shortest waiting period of a deletion that is let stand, approved or not. KMS itself asks for 7.",
+    read_by: GUARD,
 };
 
 /// The change calendars.
@@ -111,6 +159,7 @@ pub const CHANGE_CALENDARS: Variable = Variable {
     default: Some(""),
     accepts: "names or ARNs of Systems Manager change calendars separated by commas",
     meaning: "The calendars that must be open for an approved change to pass. Without one, none is asked.",
+    read_by: GUARD,
 };
 
 /// Where the user's policies are.
@@ -119,6 +168,7 @@ pub const POLICY_PARAMETER: Variable = Variable {
     default: Some(""),
     accepts: "the name of a Systems Manager parameter, or a path that ends in `/`",
     meaning: "Cedar policies of your own, beside the shipped ones. They are read at the first event and every five minutes; where they cannot be used, nothing is approved.",
+    read_by: GUARD,
 };
 
 /// Where bundled policies are.
@@ -127,6 +177,7 @@ pub const POLICY_FOLDER: Variable = Variable {
     default: Some("policies"),
     accepts: "a folder, relative to the function's",
     meaning: "Cedar policies of your own that were packaged with the function (`scripts/package --policies`). A folder that does not exist holds none.",
+    read_by: GUARD,
 };
 
 /// The tag that names the owner.
@@ -135,6 +186,7 @@ pub const OWNER_TAG: Variable = Variable {
     default: Some("owner"),
     accepts: "a tag key, 1 to 128 characters",
     meaning: "The tag that names a key's owner in notices, in whatever case.",
+    read_by: GUARD,
 };
 
 /// Where webhooks are.
@@ -143,6 +195,7 @@ pub const WEBHOOK_PARAMETER: Variable = Variable {
     default: Some(""),
     accepts: "the name of a Systems Manager parameter (SecureString)",
     meaning: "Chat channels that hear notices too: one `slack URL` or `teams URL` a line.",
+    read_by: EVERY,
 };
 
 /// The pace of one process.
@@ -151,6 +204,7 @@ pub const KMS_CALLS_PER_SECOND: Variable = Variable {
     default: Some("2"),
     accepts: "calls a second, 1 to 5",
     meaning: "How often one process calls CancelKeyDeletion, and how often EnableKey. KMS takes 5 of each a second, in the whole account and Region.",
+    read_by: GUARD,
 };
 
 /// The namespace of the metrics.
@@ -159,6 +213,7 @@ pub const METRICS_NAMESPACE: Variable = Variable {
     default: Some("Reprieve"),
     accepts: "a CloudWatch namespace, 1 to 255 characters",
     meaning: "Where the metrics appear in CloudWatch.",
+    read_by: EVERY,
 };
 
 /// What is logged.
@@ -167,11 +222,17 @@ pub const LOG: Variable = Variable {
     default: Some("info"),
     accepts: "a level, or levels by module, such as `info` or `warn,reprieve_engine=debug`",
     meaning: "What is logged.",
+    read_by: EVERY,
 };
 
 /// The Region; set by Lambda.
-pub const AWS_REGION: Variable =
-    Variable { name: "AWS_REGION", default: None, accepts: "an AWS Region", meaning: "The Region that is guarded. Set by Lambda." };
+pub const AWS_REGION: Variable = Variable {
+    name: "AWS_REGION",
+    default: None,
+    accepts: "an AWS Region",
+    meaning: "The Region that is guarded. Set by Lambda.",
+    read_by: EVERY,
+};
 
 /// A local cloud's address; for tests.
 pub const AWS_ENDPOINT_URL: Variable = Variable {
@@ -179,10 +240,182 @@ pub const AWS_ENDPOINT_URL: Variable = Variable {
     default: Some(""),
     accepts: "a URL",
     meaning: "The address of a local cloud, in place of AWS. For tests and the demonstration only.",
+    read_by: EVERY,
+};
+
+/// The role of a function that is not the guard.
+pub const FUNCTION_ROLE_ARN: Variable = Variable {
+    name: "REPRIEVE_FUNCTION_ROLE_ARN",
+    default: None,
+    accepts: "the ARN of an IAM role",
+    meaning: "The function's own role: its acts are known as our own, and its account is the one that is looked after.",
+    read_by: MONITORING_AND_DRILL,
+};
+
+/// The version of the benchmark.
+pub const CIS_VERSION: Variable = Variable {
+    name: "REPRIEVE_CIS_VERSION",
+    default: Some("5.0"),
+    accepts: "`1.4`, `3.0`, `5.0` or `6.0`",
+    meaning: "The version of the CIS AWS Foundations Benchmark whose monitoring controls are asked for; `6.0` stands for v7.0.0 too.",
+    read_by: MONITORING,
+};
+
+/// When a filter serves a control.
+pub const PATTERN_MODE: Variable = Variable {
+    name: "REPRIEVE_PATTERN_MODE",
+    default: Some("by-matching"),
+    accepts: "`by-matching` or `exact`",
+    meaning: "Whether a metric filter serves a control when it matches what the benchmark's pattern matches, or only when it is that very text, as Security Hub asks.",
+    read_by: MONITORING,
+};
+
+/// Whether our own filters are asked for.
+pub const ADDITIONAL_FILTERS: Variable = Variable {
+    name: "REPRIEVE_ADDITIONAL_FILTERS",
+    default: Some("true"),
+    accepts: "`true` or `false`",
+    meaning: "Whether Reprieve's own filters are asked for beside the benchmark's: for whatever else makes a key unusable or blinds the monitoring.",
+    read_by: MONITORING,
+};
+
+/// The trail.
+pub const TRAIL_NAME: Variable = Variable {
+    name: "REPRIEVE_TRAIL_NAME",
+    default: Some("reprieve"),
+    accepts: "the name of a trail, 3 to 128 characters",
+    meaning: "The trail that is made where none satisfies. A trail of this name is kept as it must be, whoever made it.",
+    read_by: MONITORING,
+};
+
+/// Where the trail writes.
+pub const TRAIL_BUCKET: Variable = Variable {
+    name: "REPRIEVE_TRAIL_BUCKET",
+    default: Some(""),
+    accepts: "an S3 bucket name",
+    meaning: "The bucket that the trail writes to. Without one, no trail can be made.",
+    read_by: MONITORING,
+};
+
+/// How the trail feeds its log group.
+pub const TRAIL_LOG_ROLE_ARN: Variable = Variable {
+    name: "REPRIEVE_TRAIL_LOG_ROLE_ARN",
+    default: Some(""),
+    accepts: "the ARN of an IAM role",
+    meaning: "The role by which the trail feeds its log group. Without one, none can be fed.",
+    read_by: MONITORING,
+};
+
+/// What the trail feeds.
+pub const TRAIL_LOG_GROUP: Variable = Variable {
+    name: "REPRIEVE_TRAIL_LOG_GROUP",
+    default: Some("/reprieve/cloudtrail"),
+    accepts: "the name of a log group, 1 to 512 characters",
+    meaning: "The log group that our own trail feeds.",
+    read_by: MONITORING,
+};
+
+/// How long log events are kept.
+pub const TRAIL_RETENTION_DAYS: Variable = Variable {
+    name: "REPRIEVE_TRAIL_RETENTION_DAYS",
+    default: Some("365"),
+    accepts: "days that CloudWatch Logs offers: 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653",
+    meaning: "How long log events are kept at least. A longer retention is never shortened.",
+    read_by: MONITORING,
+};
+
+/// The namespace of what the filters count.
+pub const FILTER_NAMESPACE: Variable = Variable {
+    name: "REPRIEVE_FILTER_NAMESPACE",
+    default: Some("ReprieveMonitoring"),
+    accepts: "a CloudWatch namespace, 1 to 255 characters, not beginning with `AWS/`",
+    meaning: "Where the metric filters count.",
+    read_by: MONITORING,
+};
+
+/// Who hears of alarms.
+pub const SUBSCRIBERS: Variable = Variable {
+    name: "REPRIEVE_SUBSCRIBERS",
+    default: Some(""),
+    accepts: "`PROTOCOL=ENDPOINT` entries separated by commas; PROTOCOL is `email`, `email-json`, `https`, `sqs`, `lambda`, `sms` or `firehose`",
+    meaning: "Who is subscribed to the notice topic, beside those who are. People must confirm.",
+    read_by: MONITORING,
+};
+
+/// The guard's event rules.
+pub const GUARD_RULES: Variable = Variable {
+    name: "REPRIEVE_GUARD_RULES",
+    default: Some(""),
+    accepts: "`KIND=NAME` entries separated by commas; KIND is `key-api-calls`, `key-service-events`, `key-native-events` or `region-opt-out`",
+    meaning: "The event rules that feed the guard, which are kept as they must be. Without one, none is looked at.",
+    read_by: MONITORING,
+};
+
+/// The guard's queue.
+pub const GUARD_QUEUE_ARN: Variable = Variable {
+    name: "REPRIEVE_GUARD_QUEUE_ARN",
+    default: Some(""),
+    accepts: "the ARN of an SQS queue",
+    meaning: "What these rules feed. Needed where there is one.",
+    read_by: MONITORING,
+};
+
+/// Where undeliverable events go.
+pub const GUARD_DEAD_LETTER_ARN: Variable = Variable {
+    name: "REPRIEVE_GUARD_DEAD_LETTER_ARN",
+    default: Some(""),
+    accepts: "the ARN of an SQS queue",
+    meaning: "Where events go that these rules cannot hand over. Needed where there is one.",
+    read_by: MONITORING,
+};
+
+/// The sacrificial key's alias.
+pub const DRILL_ALIAS: Variable = Variable {
+    name: "REPRIEVE_DRILL_ALIAS",
+    default: Some("alias/reprieve-drill"),
+    accepts: "an alias, `alias/NAME`",
+    meaning: "The alias of the key that is sacrificed in the drill.",
+    read_by: DRILL,
+};
+
+/// Where the drill listens.
+pub const DRILL_QUEUE_URL: Variable = Variable {
+    name: "REPRIEVE_DRILL_QUEUE_URL",
+    default: None,
+    accepts: "the URL of an SQS queue",
+    meaning: "The queue that is subscribed to the notice topic, so that notice and alarm are seen to arrive.",
+    read_by: DRILL,
+};
+
+/// What must go off.
+pub const DRILL_ALARM: Variable = Variable {
+    name: "REPRIEVE_DRILL_ALARM",
+    default: None,
+    accepts: "the name of a CloudWatch alarm",
+    meaning: "The alarm that must go off when the key is scheduled for deletion.",
+    read_by: DRILL,
+};
+
+/// How long the guard may take.
+pub const DRILL_GUARD_DEADLINE_SECONDS: Variable = Variable {
+    name: "REPRIEVE_DRILL_GUARD_DEADLINE_SECONDS",
+    default: Some("120"),
+    accepts: "seconds, 10 to 900",
+    meaning: "How long the guard may take until the key is back and people are told.",
+    read_by: DRILL,
+};
+
+/// How long the alarm may take.
+pub const DRILL_ALARM_DEADLINE_SECONDS: Variable = Variable {
+    name: "REPRIEVE_DRILL_ALARM_DEADLINE_SECONDS",
+    default: Some("720"),
+    accepts: "seconds, 60 to 840",
+    meaning: "How long the alarm may take until it goes off and arrives. A function of Lambda runs for 900 at most.",
+    read_by: DRILL,
 };
 
 /// All variables, in the order in which they are documented.
-pub const ALL: [Variable; 22] = [
+pub const ALL: [Variable; 41] = [
     MODE,
     LEDGER_TABLE,
     AUDIT_BUCKET,
@@ -201,6 +434,25 @@ pub const ALL: [Variable; 22] = [
     OWNER_TAG,
     WEBHOOK_PARAMETER,
     KMS_CALLS_PER_SECOND,
+    FUNCTION_ROLE_ARN,
+    CIS_VERSION,
+    PATTERN_MODE,
+    ADDITIONAL_FILTERS,
+    TRAIL_NAME,
+    TRAIL_BUCKET,
+    TRAIL_LOG_ROLE_ARN,
+    TRAIL_LOG_GROUP,
+    TRAIL_RETENTION_DAYS,
+    FILTER_NAMESPACE,
+    SUBSCRIBERS,
+    GUARD_RULES,
+    GUARD_QUEUE_ARN,
+    GUARD_DEAD_LETTER_ARN,
+    DRILL_ALIAS,
+    DRILL_QUEUE_URL,
+    DRILL_ALARM,
+    DRILL_GUARD_DEADLINE_SECONDS,
+    DRILL_ALARM_DEADLINE_SECONDS,
     METRICS_NAMESPACE,
     LOG,
     AWS_REGION,
@@ -216,7 +468,14 @@ pub fn markdown() -> String {
             Some("") => "empty".to_owned(),
             Some(value) => format!("`{value}`"),
         };
-        format!("| `{}` | {} | {default} | {} |\n", variable.name, variable.accepts, variable.meaning)
+        format!("| `{}` | {} | {default} | {} | {} |\n", variable.name, variable.accepts, variable.meaning, readers(variable))
     });
-    format!("| variable | accepts | default | meaning |\n| --- | --- | --- | --- |\n{}", rows.collect::<String>())
+    format!("| variable | accepts | default | meaning | read by |\n| --- | --- | --- | --- | --- |\n{}", rows.collect::<String>())
+}
+
+fn readers(variable: &Variable) -> String {
+    if variable.read_by == EVERY {
+        return "all".to_owned();
+    }
+    variable.read_by.iter().map(|function| format!("`{}`", function.name())).collect::<Vec<_>>().join(", ")
 }

@@ -7,5 +7,5 @@ pub mod environment;
 pub mod metrics;
 pub mod telemetry;
 
-pub use configuration::{Configuration, ConfigurationError};
+pub use configuration::{Basics, Configuration, ConfigurationError, DrillConfiguration, MonitoringConfiguration};
 pub use metrics::EmfMeter;

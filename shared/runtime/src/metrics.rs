@@ -5,8 +5,10 @@
 use std::io::Write as _;
 
 use jiff::Timestamp;
-use reprieve_core::{Decision, Record, Status};
-use reprieve_engine::{Meter, SweepReport};
+use reprieve_core::drill::{DrillReport, Path};
+use reprieve_core::monitoring::{ControlStatus, MonitoringPlan};
+use reprieve_core::{Decision, EventForm, Record, Status, StepResult};
+use reprieve_engine::{DrillMeter, Meter, MonitoringMeter, SweepReport};
 use serde_json::{Map, Value, json};
 
 /// One metric.
@@ -41,6 +43,18 @@ metrics! {
     OPEN_CASES = "OpenCases", "Count", "Endangered keys that a sweep could not give back.";
     NOT_REACHED_KEYS = "NotReachedKeys", "Count", "Keys that a sweep left to the next, because its time was used up.";
     POLICY_UNUSABLE = "PolicyUnusable", "Count", "Decisions made while the policies could not be used, so that nothing was approved.";
+    MONITORING_CHANGES = "MonitoringChanges", "Count", "Changes of the monitoring that were made.";
+    MONITORING_FAILED = "MonitoringFailed", "Count", "Changes of the monitoring that failed, or were not tried because one before them had; a human must look.";
+    MONITORING_CONTROLS = "MonitoringControls", "Count", "Monitoring controls that are asked for.";
+    MONITORING_GAPS = "MonitoringGaps", "Count", "Monitoring controls that did not reach a confirmed subscriber when they were looked at.";
+    MONITORING_FINDINGS = "MonitoringFindings", "Count", "What a human must look at in the monitoring.";
+    MONITORING_DRIFT = "MonitoringDrift", "Count", "Looks at the monitoring after which something was to be mended or told because of an event.";
+    DRILLS_RUN = "DrillsRun", "Count", "Drills in which a deletion was scheduled and watched to the end.";
+    DRILLS_MISSED = "DrillsMissed", "Count", "Paths of a drill that were not proven in time, or 1 where a drill could not be held; a human must look.";
+    DRILL_TIME_TO_DETECT = "DrillTimeToDetect", "Milliseconds", "Drill: the guard's receipt of the event minus its time.";
+    DRILL_TIME_TO_REMEDIATE = "DrillTimeToRemediate", "Milliseconds", "Drill: the key seen usable again minus the time of the call that endangered it.";
+    DRILL_TIME_TO_NOTICE = "DrillTimeToNotice", "Milliseconds", "Drill: the arrival of the notice minus the time of the call.";
+    DRILL_TIME_TO_ALARM = "DrillTimeToAlarm", "Milliseconds", "Drill: the arrival of the alarm minus the time of the call.";
 }
 
 /// Writes the table as Markdown.
@@ -90,6 +104,54 @@ impl Meter for EmfMeter {
     fn policy_unusable(&self, at: Timestamp) {
         self.write(at.as_millisecond(), &[(POLICY_UNUSABLE, 1.0)], Map::new());
     }
+}
+
+impl MonitoringMeter for EmfMeter {
+    fn provisioned(&self, record: &Record, plan: &MonitoringPlan) {
+        self.write(record.recorded_at.as_millisecond(), &monitoring_values(record, plan), properties_of(record));
+    }
+}
+
+impl DrillMeter for EmfMeter {
+    fn drilled(&self, record: &Record, report: Option<&DrillReport>) {
+        self.write(record.recorded_at.as_millisecond(), &drill_values(record, report), properties_of(record));
+    }
+}
+
+/// In mode `observe` no drill is held, and none is missed.
+fn drill_values(record: &Record, report: Option<&DrillReport>) -> Vec<(Metric, f64)> {
+    let Some(report) = report else {
+        let missed = u8::from(record.status != Status::Observed);
+        return vec![(DRILLS_RUN, 0.0), (DRILLS_MISSED, f64::from(missed))];
+    };
+    let bad = report.paths.iter().filter(|(_, verdict)| !verdict.is_good()).count();
+    let missed = if report.has_passed() { 0 } else { bad.max(1) };
+    let measured = [
+        (DRILL_TIME_TO_DETECT, Path::Detection),
+        (DRILL_TIME_TO_REMEDIATE, Path::Enablement),
+        (DRILL_TIME_TO_NOTICE, Path::Notice),
+        (DRILL_TIME_TO_ALARM, Path::Alarm),
+    ];
+    let measured = measured.into_iter().filter_map(|(metric, path)| Some((metric, milliseconds(report.measured_ms(path)?))));
+    [(DRILLS_RUN, 1.0), (DRILLS_MISSED, count(missed))].into_iter().chain(measured).collect()
+}
+
+fn monitoring_values(record: &Record, plan: &MonitoringPlan) -> [(Metric, f64); 6] {
+    let made = record.steps.iter().filter(|step| step.result.is_success()).count();
+    let observed = record.steps.iter().filter(|step| step.result == StepResult::NotCarriedOut).count();
+    let gaps = plan.controls.iter().filter(|control| !ControlStatus::holds(control)).count();
+    let is_drift = match &record.decision {
+        Some(Decision::Remedy { .. } | Decision::Escalate { .. }) => record.event.form != EventForm::Sweep,
+        Some(Decision::Stand { .. }) | None => false,
+    };
+    [
+        (MONITORING_CHANGES, count(made)),
+        (MONITORING_FAILED, count(record.steps.len() - made - observed)),
+        (MONITORING_CONTROLS, count(plan.controls.len())),
+        (MONITORING_GAPS, count(gaps)),
+        (MONITORING_FINDINGS, count(plan.findings.len())),
+        (MONITORING_DRIFT, f64::from(u8::from(is_drift))),
+    ]
 }
 
 fn values_of(record: &Record) -> Vec<(Metric, f64)> {

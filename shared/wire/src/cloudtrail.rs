@@ -77,6 +77,7 @@ pub(crate) fn parse_record_within(
     let account = account(&record, &mut odd).or_else(|| actor.account.clone()).or_else(|| surroundings.account.clone());
     let call = target::Call {
         record: &record,
+        source: &source,
         name: &name,
         request: &request,
         response: &response,

@@ -95,6 +95,20 @@ impl<'a> Fields<'a> {
         (!joined.is_empty()).then_some(joined)
     }
 
+    /// Returns the texts of a list that is not empty; one text is taken as a list of it, with a note.
+    pub(crate) fn texts(&self, name: &str, odd: &mut Oddities) -> Option<Vec<String>> {
+        let Some(Value::Array(items)) = self.value(name, odd) else {
+            let text = self.text(name, odd)?;
+            odd.note(self.path(name), "is a string where a list is expected");
+            return Some(vec![text]);
+        };
+        let texts: Vec<String> = items.iter().filter_map(Value::as_str).filter(|text| !text.is_empty()).map(ToOwned::to_owned).collect();
+        if texts.len() < items.len() {
+            odd.note(self.path(name), "holds what is no text; it is left out");
+        }
+        (!texts.is_empty()).then_some(texts)
+    }
+
     /// Returns an object: one that is missing, null or of another type has no fields; one written as a JSON string is read.
     pub(crate) fn object(&self, name: &str, odd: &mut Oddities) -> Fields<'_> {
         let path = self.path(name);

@@ -5,9 +5,11 @@
 
 pub mod chat;
 pub mod cloudtrail;
+pub mod custom_resource;
 pub mod error;
 pub mod eventbridge;
 mod fields;
+pub mod monitoring;
 pub mod ocsf;
 pub mod sqs;
 pub mod text;
@@ -16,8 +18,12 @@ use jiff::Timestamp;
 use reprieve_core::{Event, EventId};
 
 pub use cloudtrail::parse_record;
+pub use custom_resource::{
+    AnswerStatus, CustomResourceAnswer, CustomResourceRequest, ReplyTo, RequestType, ResponseUrl, UnreadableRequest,
+};
 pub use error::WireError;
 pub use eventbridge::parse_envelope;
+pub use monitoring::{MonitoringInvocation, MonitoringTask, parse_monitoring_invocation};
 pub use sqs::parse_invocation;
 pub use text::parse_text;
 

@@ -1,11 +1,36 @@
 //! Every fixture is understood as it should be. The snapshots are read by people: a change in one is a change of behaviour.
 
 use crate::support::{describe, fixture};
-use reprieve_wire::{Invocation, parse_invocation, parse_text};
+use reprieve_core::monitoring::event;
+use reprieve_core::{CallOutcome, Event, Target};
+use reprieve_wire::{Invocation, Sighting, parse_invocation, parse_text};
 
 #[test]
 fn kms_calls() {
     insta::assert_snapshot!(describe(&parse_text(&fixture("kms-calls.jsonl"))));
+}
+
+#[test]
+fn monitoring_calls() {
+    insta::assert_snapshot!(describe(&parse_text(&fixture("monitoring-calls.jsonl"))));
+}
+
+/// Every call that can change the monitoring is in the fixtures, and names what it acted on.
+#[test]
+fn every_monitoring_call_names_its_target() {
+    let events: Vec<Event> = parse_text(&fixture("monitoring-calls.jsonl"))
+        .into_iter()
+        .filter_map(|line| match line.parsed {
+            Ok(Sighting::Event(event)) => Some(*event),
+            Ok(Sighting::Sweep(_)) | Err(_) => None,
+        })
+        .collect();
+    for (source, name) in event::calls() {
+        let is_this = |event: &&Event| event.source == source && event.name == name && event.outcome == CallOutcome::Succeeded;
+        let targets: Vec<&Target> = events.iter().filter(is_this).map(|event| &event.target).collect();
+        assert!(!targets.is_empty(), "{source} {name} is not in the fixtures");
+        assert!(targets.iter().all(|target| matches!(target, Target::Named(_))), "{source} {name}: {targets:?}");
+    }
 }
 
 #[test]

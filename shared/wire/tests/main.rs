@@ -2,7 +2,9 @@
 
 mod chat;
 mod corpus;
+mod custom_resource;
 mod fixtures;
+mod monitoring;
 mod never_panics;
 mod ocsf;
 mod shapes;

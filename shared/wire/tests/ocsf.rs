@@ -1,6 +1,10 @@
 //! Records as OCSF events: the class and the numbers of each kind of record, and whole events as people read them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use reprieve_core::monitoring::Change;
+use reprieve_core::monitoring::world::MetricFilter;
 use reprieve_core::{
     Decision, Event, KeyArn, Mode, Phase, Plan, Record, Severity, Status, Step, StepOutcome, StepResult, Threat, decision::Why,
 };
@@ -191,4 +195,46 @@ fn whole_events() {
     insta::assert_json_snapshot!("escalation", without_version(record_json(&escalation)));
     let stand = record(Some(Decision::Stand { why: why(Severity::Informational) }), Status::NothingToDo, vec![]);
     insta::assert_json_snapshot!("stand", without_version(record_json(&stand)));
+}
+
+/// The record of a metric filter that was deleted and put back.
+fn mended() -> Record {
+    let event = event(&json!({
+        "eventSource": "logs.amazonaws.com", "eventName": "DeleteMetricFilter", "responseElements": null,
+        "requestParameters": {"filterName": "Reprieve-CIS-7", "logGroupName": "/reprieve/cloudtrail"},
+    }));
+    let filter = MetricFilter {
+        name: "Reprieve-CIS-7".to_owned(),
+        pattern: "{ $.eventName = DisableKey }".to_owned(),
+        namespace: "ReprieveMonitoring".to_owned(),
+        metric: "Reprieve-CIS-7".to_owned(),
+        value: "1".to_owned(),
+        default_value: None,
+        dimensions: BTreeMap::new(),
+    };
+    let put = Change::PutMetricFilter { log_group: "/reprieve/cloudtrail".to_owned(), filter, was: None };
+    let plan = Plan::new(vec![Step::Monitoring(put)]);
+    let steps = plan.steps.iter().map(|step| StepOutcome { step: step.clone(), result: StepResult::Done, at: None }).collect();
+    let decision = Decision::Remedy { plan: plan.clone(), why: Why::new(Severity::High, "alice deleted a metric filter") };
+    Record { event, threat: None, considering: plan, ..record(Some(decision), Status::Success, steps) }
+}
+
+#[test]
+fn a_record_of_the_monitoring_is_a_remediation_and_comes_back_whole() {
+    let record = mended();
+    let mut event = record_json(&record);
+    assert_eq!(serde_json::from_value::<Record>(event["unmapped"]["reprieve"].clone()).unwrap(), record);
+    event["metadata"]["product"]["version"] = json!("VERSION");
+    event["unmapped"] = json!("...");
+    insta::assert_json_snapshot!("monitoring_remedy", event);
+}
+
+#[test]
+fn a_finding_about_the_monitoring_names_what_was_acted_on() {
+    let mut record = mended();
+    let why = Why::new(Severity::High, "for a time nothing was seen");
+    (record.decision, record.status, record.steps) = (Some(Decision::Escalate { why }), Status::Escalated, Vec::new());
+    let event = record_json(&record);
+    assert_eq!(event["resources"], json!([{ "name": "Reprieve-CIS-7" }]));
+    assert_eq!((&event["finding_info"]["title"], &event["type_uid"]), (&json!("DeleteMetricFilter"), &json!(200_401)));
 }

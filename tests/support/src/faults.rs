@@ -6,11 +6,12 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use reprieve_core::approval::{Revocation, SealedApproval};
-use reprieve_core::facts::{Recollection, Rotation, Tags};
+use reprieve_core::facts::{Known, Recollection, Rotation, Tags};
 use reprieve_core::lesson::Lesson;
+use reprieve_core::monitoring::{Change, Desired, World};
 use reprieve_core::notice::Notice;
 use reprieve_core::{CalendarState, Case, Event, EventId, KeyArn, KeyDescription, Record, Status};
-use reprieve_engine::{AuditSink, CallError, Circumstances, Claim, Intent, KeyControl, Ledger, NoticeSink, PastCall};
+use reprieve_engine::{AuditSink, CallError, Circumstances, Claim, Intent, KeyControl, Ledger, MonitoringControl, NoticeSink, PastCall};
 
 use crate::journal::{Call, Journal};
 use crate::{let_others_go, locked};
@@ -204,6 +205,29 @@ impl<P: Circumstances> Circumstances for FailOnCall<P> {
 
     async fn change_calendar(&self, at: jiff::Timestamp) -> Result<Option<CalendarState>, CallError> {
         self.faults.through(Call::ChangeCalendar, self.inner.change_calendar(at)).await
+    }
+}
+
+impl<P: MonitoringControl> MonitoringControl for FailOnCall<P> {
+    /// A look that fails finds that nothing can be read.
+    async fn observe(&self, desired: &Desired) -> World {
+        let look = async { Ok(self.inner.observe(desired).await) };
+        self.faults.through(Call::Observe, look).await.unwrap_or_else(|error| unreadable(desired, &error.to_string()))
+    }
+
+    async fn apply(&self, change: &Change) -> Result<(), CallError> {
+        self.faults.through(Call::Apply(Box::new(change.clone())), self.inner.apply(change)).await
+    }
+}
+
+fn unreadable(desired: &Desired, why: &str) -> World {
+    World {
+        place: desired.place.clone(),
+        trails: Known::Unreadable(why.to_owned()),
+        log_groups: [(desired.log_group.clone(), Known::Unreadable(why.to_owned()))].into(),
+        alarms: Known::Unreadable(why.to_owned()),
+        topics: [(desired.topic.arn.clone(), Known::Unreadable(why.to_owned()))].into(),
+        rules: desired.rules.iter().map(|wish| (wish.name.clone(), Known::Unreadable(why.to_owned()))).collect(),
     }
 }
 

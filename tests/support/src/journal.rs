@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use reprieve_core::monitoring::Change;
 use reprieve_core::{EventId, KeyArn};
 use reprieve_engine::CallError;
 
@@ -48,6 +49,10 @@ pub enum Call {
     LatestCall(KeyArn, &'static str),
     /// `Circumstances::change_calendar`.
     ChangeCalendar,
+    /// `MonitoringControl::observe`.
+    Observe,
+    /// `MonitoringControl::apply`.
+    Apply(Box<Change>),
     /// `AuditSink::append`, with the record's id.
     Append(String),
     /// `NoticeSink::tell`, with the subject.
@@ -55,7 +60,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// Returns the call's name, as faults select by it.
+    /// Returns the call's name, as faults select by it. A change of the monitoring has its own: `PutMetricFilter`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -78,6 +83,8 @@ impl Call {
             Self::Revoke(_) => "revoke",
             Self::LatestCall(..) => "latest_call",
             Self::ChangeCalendar => "change_calendar",
+            Self::Observe => "observe",
+            Self::Apply(change) => change.name(),
             Self::Append(_) => "append",
             Self::Tell(_) => "tell",
         }
@@ -104,9 +111,17 @@ impl Call {
             | Self::Revoke(_)
             | Self::LatestCall(..)
             | Self::ChangeCalendar
+            | Self::Observe
+            | Self::Apply(_)
             | Self::Append(_)
             | Self::Tell(_) => None,
         }
+    }
+
+    /// Says whether the call was meant to change the monitoring.
+    #[must_use]
+    pub const fn changes_monitoring(&self) -> bool {
+        matches!(self, Self::Apply(_))
     }
 }
 

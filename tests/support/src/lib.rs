@@ -8,11 +8,14 @@
 pub mod approval;
 pub mod circumstances;
 pub mod clock;
+pub mod drill;
 pub mod event;
 pub mod faults;
 pub mod journal;
 pub mod keys;
 pub mod ledger;
+pub mod monitoring;
+pub mod provisioner;
 pub mod sinks;
 pub mod world;
 
@@ -29,6 +32,8 @@ pub use faults::{Effect, FailOnCall, Faults};
 pub use journal::{Call, Entry, Journal};
 pub use keys::{FakeKey, FakeKeyControl};
 pub use ledger::FakeLedger;
+pub use monitoring::{FakeMonitoring, FakeMonitoringMeter, bare_world, monitoring_desired, monitoring_world};
+pub use provisioner::{MonitoringWorld, TestProvisioner, healthy_monitoring, monitoring_over};
 pub use sinks::{FakeAuditSink, FakeMeter, FakeNoticeSink};
 pub use world::{GuardBuilder, TestGuard, World, guard, world_with_key};
 

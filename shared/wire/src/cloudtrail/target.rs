@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use reprieve_core::monitoring::event;
 use reprieve_core::{AccountId, Actor, CallOutcome, KeyArn, Partition, Region, Target, id};
 use serde_json::Value;
 
@@ -81,6 +82,7 @@ impl Resources {
 /// The parts of a record from which a target is told.
 pub(super) struct Call<'a> {
     pub(super) record: &'a Fields<'a>,
+    pub(super) source: &'a str,
     pub(super) name: &'a str,
     pub(super) request: &'a Fields<'a>,
     pub(super) response: &'a Fields<'a>,
@@ -124,10 +126,43 @@ pub(super) fn of_kms_call(call: &Call<'_>, odd: &mut Oddities) -> Target {
     named.map_or(Target::Unnamed, Target::Named)
 }
 
+/// Where the calls that can change the monitoring name what they act on, by service, the most telling first.
+const MONITORING_PARAMETERS: [(&str, &[&str]); 5] = [
+    ("cloudtrail.amazonaws.com", &["name", "trailName", "resourceId"]),
+    ("logs.amazonaws.com", &["filterName", "logGroupName", "resourceArn"]),
+    ("monitoring.amazonaws.com", &["alarmName", "alarmNames", "resourceARN"]),
+    ("sns.amazonaws.com", &["topicArn", "subscriptionArn", "resourceArn"]),
+    ("events.amazonaws.com", &["name", "rule", "resourceARN"]),
+];
+
 /// Tells the target of a call to another service: the first thing named, never a key to act on.
 pub(super) fn of_other_call(call: &Call<'_>, odd: &mut Oddities) -> Target {
+    if event::calls().any(|known| known == (call.source, call.name))
+        && let Some(named) = named_by_monitoring_call(call, odd)
+    {
+        return Target::Named(named);
+    }
     let region_name = || if call.name.ends_with("Region") { call.request.text("RegionName", odd) } else { None };
     call.resources.arns.first().cloned().or_else(region_name).map_or(Target::Unnamed, Target::Named)
+}
+
+/// Returns the name or ARN that the request of such a call gives; several alarms are separated by `, `. A subscription is named by its
+/// topic, which is what has lost it.
+fn named_by_monitoring_call(call: &Call<'_>, odd: &mut Oddities) -> Option<String> {
+    let (_, parameters) = MONITORING_PARAMETERS.iter().find(|(source, _)| *source == call.source)?;
+    parameters.iter().find_map(|parameter| match *parameter {
+        "alarmNames" => call.request.texts(parameter, odd).map(|names| names.join(", ")),
+        "subscriptionArn" => call.request.text(parameter, odd).map(|arn| topic_of_subscription(&arn).to_owned()),
+        _ => call.request.text(parameter, odd),
+    })
+}
+
+/// A subscription's ARN is its topic's with an id behind it: `arn:aws:sns:REGION:ACCOUNT:TOPIC:ID`.
+fn topic_of_subscription(arn: &str) -> &str {
+    match arn.rsplit_once(':') {
+        Some((topic, _)) if arn.split(':').count() == 7 => topic,
+        Some(_) | None => arn,
+    }
 }
 
 fn key_store(call: &Call<'_>, odd: &mut Oddities) -> Target {
