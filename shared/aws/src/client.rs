@@ -61,6 +61,7 @@ pub enum ConnectError {
 /// milliseconds of a cold start.
 #[derive(Debug, Clone)]
 pub struct Clients {
+    config: SdkConfig,
     pub(crate) kms: KmsClients,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) s3: aws_sdk_s3::Client,
@@ -97,25 +98,44 @@ pub struct AwsPorts {
 /// # Errors
 /// When TLS cannot be set up, or the endpoint is no URL.
 pub fn connect(settings: &AwsSettings) -> Result<Clients, ConnectError> {
-    let schemes = if settings.endpoint_url.is_some() { Schemes::HttpToo } else { Schemes::HttpsOnly };
-    if let Some(url) = settings.endpoint_url.as_ref().filter(|url| !is_url(url)) {
-        return Err(ConnectError::Endpoint { url: url.clone() });
-    }
-    let http = Http::new(crate::tls::config()?, Waits { connect: CONNECT_WAIT, answer: ANSWER_WAIT }, schemes);
-    let config = sdk_config(settings, &http);
-    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(settings.endpoint_url.is_some()).build();
+    let http = http_client(settings.endpoint_url.as_deref())?;
+    let config = sdk_config(&settings.region, &settings.credentials, settings.endpoint_url.as_deref(), &http);
     Ok(Clients {
         kms: KmsClients::new(&config),
         dynamodb: aws_sdk_dynamodb::Client::new(&config),
-        s3: aws_sdk_s3::Client::from_conf(s3),
+        s3: s3_client(&config, settings.endpoint_url.is_some()),
         sns: lazily_sns(&config),
         cloudtrail: lazily_cloudtrail(&config),
         ssm: lazily_ssm(&config),
         http,
+        config,
     })
 }
 
+/// Makes the HTTP client: plain HTTP is spoken with a local cloud alone.
+///
+/// # Errors
+/// When TLS cannot be set up, or the endpoint is no URL.
+pub(crate) fn http_client(endpoint_url: Option<&str>) -> Result<Http, ConnectError> {
+    if let Some(url) = endpoint_url.filter(|url| !is_url(url)) {
+        return Err(ConnectError::Endpoint { url: url.to_owned() });
+    }
+    let schemes = if endpoint_url.is_some() { Schemes::HttpToo } else { Schemes::HttpsOnly };
+    Ok(Http::new(crate::tls::config()?, Waits { connect: CONNECT_WAIT, answer: ANSWER_WAIT }, schemes))
+}
+
+/// A local cloud has no host name for each bucket.
+pub(crate) fn s3_client(config: &SdkConfig, is_local: bool) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(is_local).build())
+}
+
 impl Clients {
+    /// Returns what every client is made from, for adapters of further services: they share its connections, waits and retries.
+    #[must_use]
+    pub const fn sdk_config(&self) -> &SdkConfig {
+        &self.config
+    }
+
     /// Makes the engine's ports over these clients.
     #[must_use]
     pub fn ports(&self, settings: &AwsSettings) -> AwsPorts {
@@ -142,12 +162,12 @@ fn lazily_cloudtrail(config: &SdkConfig) -> Lazily<aws_sdk_cloudtrail::Client> {
     lazily(move || Client::from_conf(Builder::from(&config).retry_config(RetryConfig::disabled()).build()))
 }
 
-fn lazily_sns(config: &SdkConfig) -> Lazily<aws_sdk_sns::Client> {
+pub(crate) fn lazily_sns(config: &SdkConfig) -> Lazily<aws_sdk_sns::Client> {
     let config = config.clone();
     lazily(move || aws_sdk_sns::Client::new(&config))
 }
 
-fn lazily_ssm(config: &SdkConfig) -> Lazily<aws_sdk_ssm::Client> {
+pub(crate) fn lazily_ssm(config: &SdkConfig) -> Lazily<aws_sdk_ssm::Client> {
     let config = config.clone();
     lazily(move || aws_sdk_ssm::Client::new(&config))
 }
@@ -156,7 +176,13 @@ fn is_url(text: &str) -> bool {
     text.parse::<http::Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
 }
 
-fn sdk_config(settings: &AwsSettings, http: &Http) -> SdkConfig {
+/// Makes what every SDK client is configured with.
+pub(crate) fn sdk_config(
+    region: &reprieve_core::Region,
+    credentials: &aws_credential_types::Credentials,
+    endpoint_url: Option<&str>,
+    http: &Http,
+) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_WAIT)
         .read_timeout(ANSWER_WAIT)
@@ -170,14 +196,14 @@ fn sdk_config(settings: &AwsSettings, http: &Http) -> SdkConfig {
         .with_max_backoff(Duration::from_secs(2));
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(settings.region.to_string()))
-        .credentials_provider(SharedCredentialsProvider::new(settings.credentials.clone()))
+        .region(Region::new(region.to_string()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
         .http_client(http.for_sdk())
         .retry_config(retries)
         .timeout_config(timeouts)
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SharedTimeSource::new(SystemTimeSource::new()));
-    config.set_endpoint_url(settings.endpoint_url.clone());
+    config.set_endpoint_url(endpoint_url.map(ToOwned::to_owned));
     config.set_app_name(AppName::new(APP_NAME).ok());
     config.build()
 }

@@ -11,20 +11,27 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use reprieve_engine::CallError;
 
-/// What an answer means to the engine.
+/// What an answer means to the engine: a [`CallError`] without its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// [`CallError::NotFound`].
     NotFound,
+    /// [`CallError::InvalidState`].
     InvalidState,
+    /// [`CallError::Unsupported`].
     Unsupported,
+    /// [`CallError::AccessDenied`].
     AccessDenied,
+    /// [`CallError::Throttled`].
     Throttled,
+    /// [`CallError::Unavailable`].
     Unavailable,
+    /// [`CallError::Rejected`].
     Rejected,
 }
 
 /// Sorts an SDK error. `own` knows the codes that mean something else, or something more, in the one service.
-pub(crate) fn call_error<E>(call: &'static str, error: &SdkError<E, HttpResponse>, own: fn(&str) -> Option<Kind>) -> CallError
+pub fn call_error<E>(call: &'static str, error: &SdkError<E, HttpResponse>, own: fn(&str) -> Option<Kind>) -> CallError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {

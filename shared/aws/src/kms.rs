@@ -79,6 +79,12 @@ pub struct KmsKeyControl {
 }
 
 impl KmsKeyControl {
+    /// Makes it over an SDK configuration, for a function that needs nothing else of the guard.
+    #[must_use]
+    pub fn over(config: &SdkConfig, quotas: Quotas) -> Self {
+        Self::new(KmsClients::new(config), quotas)
+    }
+
     /// Makes it, with its own paces.
     pub(crate) fn new(clients: KmsClients, quotas: Quotas) -> Self {
         Self { clients, cancel_pace: Pace::per_second(quotas.cancel_per_second), enable_pace: Pace::per_second(quotas.enable_per_second) }
