@@ -1,14 +1,21 @@
 //! The command line: verbs, options, and their help. Values are parsed here, so that a verb meets none that is wrong.
 
+pub(crate) mod cost;
+pub(crate) mod coverage;
 pub(crate) mod desk;
 pub(crate) mod explain;
 pub(crate) mod itself;
+pub(crate) mod monitoring;
 
 use clap::{Parser, Subcommand};
 
+use self::cost::CostArguments;
+use self::coverage::CoverageArguments;
 use self::desk::{ApprovalKeyArguments, ApprovalsArguments, ApproveArguments, RevokeArguments};
 use self::explain::ExplainArguments;
 use self::itself::{CompletionsArguments, ManArguments};
+use self::monitoring::MonitoringArguments;
+use crate::filter::FilterArguments;
 use crate::policy::PolicyArguments;
 
 /// Brings cryptographic keys back before data is lost.
@@ -35,9 +42,19 @@ pub(crate) enum Verb {
     ApprovalKey(ApprovalKeyArguments),
     /// Checks policies, and tests them against cases
     Policy(PolicyArguments),
+    /// Judges metric filters of CloudWatch Logs by what they match. Nothing is changed.
+    Filter(FilterArguments),
+    /// Shows what the monitoring of an account lacks. Nothing is changed.
+    Monitoring(MonitoringArguments),
+    /// Says which keys are monitored, and for each gap why and what to do. Nothing is changed.
+    #[command(after_long_help = coverage::COVERAGE_HELP)]
+    Coverage(CoverageArguments),
     /// Says what Reprieve would decide on events, and why. Nothing is called or changed.
     #[command(after_long_help = explain::EXPLAIN_HELP)]
     Explain(ExplainArguments),
+    /// Estimates what Reprieve costs a month, line by line. Nothing is called.
+    #[command(after_long_help = cost::COST_HELP)]
+    Cost(CostArguments),
     /// Prints the completions of a shell
     #[command(after_long_help = itself::COMPLETIONS_HELP)]
     Completions(CompletionsArguments),

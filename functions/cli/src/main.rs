@@ -4,9 +4,14 @@ mod approval_key;
 mod approvals;
 mod approve;
 mod args;
+mod cost;
+mod coverage;
 mod desk;
 mod explain;
+mod filter;
+mod filter_verify;
 mod itself;
+mod monitoring;
 mod policies;
 mod policy;
 mod revoke;
@@ -46,11 +51,15 @@ fn run(verb: &Verb, now: Timestamp) -> anyhow::Result<ExitCode> {
         Verb::Approvals(arguments) => wait_for(approvals::run(arguments, now))?,
         Verb::ApprovalKey(arguments) => wait_for(approval_key::run(arguments))?,
         Verb::Policy(arguments) => return policy::run(arguments),
+        Verb::Coverage(arguments) => return wait_for(coverage::run(arguments, now)),
+        Verb::Monitoring(arguments) => return wait_for(monitoring::run(arguments)),
+        Verb::Filter(arguments) => return filter::run(arguments),
         Verb::Explain(arguments) => {
             if explain::run(arguments, now)? == explain::Understood::NotAll {
                 return Ok(ExitCode::from(BAD_INPUT));
             }
         }
+        Verb::Cost(arguments) => cost::run(arguments)?,
         Verb::Completions(arguments) => itself::completions(arguments)?,
         Verb::Man(arguments) => itself::man(arguments)?,
     }
@@ -58,7 +67,7 @@ fn run(verb: &Verb, now: Timestamp) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs a verb that calls the cloud.
-fn wait_for(verb: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn wait_for<T>(verb: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(verb)
 }
 

@@ -112,6 +112,7 @@ fn step_text(step: &Step) -> String {
         Step::EnableKey { .. } => "EnableKey: it serves again".to_owned(),
         Step::EnableKeyRotation { period_days: Some(days), .. } => format!("EnableKeyRotation: every {days} days"),
         Step::EnableKeyRotation { period_days: None, .. } => "EnableKeyRotation: with the default period".to_owned(),
+        Step::Monitoring(change) => format!("{}: {change}", change.name()),
     }
 }
 

@@ -1,0 +1,214 @@
+//! One invocation: a batch of drift events from the queue, one event, the daily check, a dry run, or a request of CloudFormation.
+//!
+//! A batch is answered with one look, and message by message: what cannot be understood, and what is still open, is delivered again
+//! and, in the end, set aside in the dead-letter queue. Nothing is dropped silently.
+
+use jiff::Timestamp;
+use reprieve_core::monitoring::{Finding, MonitoringPlan, diff};
+use reprieve_core::{Event, EventForm, EventId, Status};
+use reprieve_engine::{
+    AuditSink, CallError, Clock, Delivery, Handled, MonitoringControl, MonitoringMeter, NoticeSink, Occasion, Provisioned, Provisioner,
+};
+use reprieve_wire::{Message, MonitoringInvocation, MonitoringTask, Sighting, parse_monitoring_invocation};
+use serde_json::{Value, json};
+
+use crate::responses::Responses;
+
+/// What goes wrong with a whole invocation.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What Lambda says of an invocation.
+#[derive(Debug, Clone)]
+pub(crate) struct Invoked {
+    /// The request id; a repeated invocation carries the same one.
+    pub(crate) request_id: String,
+    /// When Lambda will stop it.
+    pub(crate) stopped_at: Timestamp,
+}
+
+/// The loop, and where answers to CloudFormation go.
+#[derive(Debug)]
+pub(crate) struct Service<W, A, N, C, M, R> {
+    /// The loop.
+    pub(crate) provisioner: Provisioner<W, A, N, C, M>,
+    /// Where answers to CloudFormation go.
+    pub(crate) responses: R,
+}
+
+impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringMeter, R: Responses> Service<W, A, N, C, M, R> {
+    /// Answers one invocation.
+    ///
+    /// # Errors
+    /// When the payload is of no known form, when what was asked for is still open, or when CloudFormation cannot be answered: Lambda
+    /// then tries again, and sets it aside in the dead-letter queue in the end.
+    pub(crate) async fn answer(&self, payload: &Value, invoked: &Invoked) -> Result<Value, Failure> {
+        match parse_monitoring_invocation(payload)? {
+            MonitoringInvocation::Batch(messages) => Ok(self.answer_batch(messages, invoked).await),
+            MonitoringInvocation::Event(event) => {
+                let delivery = Delivery { received_at: self.clock().now(), count: 1, stopped_at: invoked.stopped_at };
+                let id = event.id.clone();
+                match self.answer_events(&[(*event, delivery)]).await.pop().flatten() {
+                    None => Ok(json!({ "event_id": id })),
+                    Some(reason) => Err(format!("event `{id}` is still open: {reason}").into()),
+                }
+            }
+            MonitoringInvocation::Task(MonitoringTask::Check) => self.answer_check(invoked).await,
+            MonitoringInvocation::Task(MonitoringTask::Plan) => Ok(dry_run(&self.provisioner.look().await)),
+            MonitoringInvocation::CustomResource(request) => self.answer_custom_resource(*request, invoked).await,
+        }
+    }
+
+    pub(crate) const fn clock(&self) -> &C {
+        &self.provisioner.ports.clock
+    }
+
+    /// Looks without an event, until this time. A repeated invocation may find something else, so each look has an id of its own.
+    pub(crate) async fn provision(&self, occasion: Occasion, request_id: &str, until: Timestamp) -> Result<Provisioned, Failure> {
+        let now = self.clock().now().as_millisecond();
+        let id = EventId::parse(&format!("{}.{request_id}.{now}", occasion.name()))?;
+        let done = self.provisioner.provision(occasion, id, until).await.map_err(not_written_down)?;
+        log(occasion, &done);
+        Ok(done)
+    }
+
+    async fn answer_check(&self, invoked: &Invoked) -> Result<Value, Failure> {
+        let done = self.provision(Occasion::DailyCheck, &invoked.request_id, invoked.stopped_at).await?;
+        if Status::is_open(&done.record.steps) {
+            return Err(format!("the check is still open: {}", crate::custom_resource::what_failed(&done.record)).into());
+        }
+        Ok(report(&done))
+    }
+
+    /// Works on a batch and says which messages must be delivered again.
+    async fn answer_batch(&self, messages: Vec<Message>, invoked: &Invoked) -> Value {
+        let now = self.clock().now();
+        let mut failed: Vec<String> = Vec::new();
+        let mut ids: Vec<String> = Vec::new();
+        let mut events: Vec<(Event, Delivery)> = Vec::new();
+        for message in messages {
+            let delivery = delivery(&message, now, invoked);
+            match message.sighting {
+                Ok(Sighting::Event(event)) if !is_schedule(&event) => {
+                    ids.push(message.id);
+                    events.push((*event, delivery));
+                }
+                Ok(Sighting::Event(_) | Sighting::Sweep(_)) => {
+                    if let Err(error) = self.answer_check(invoked).await {
+                        tracing::error!(error, "the check failed");
+                        failed.push(message.id);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, message_id = %message.id, "a message could not be understood; it goes to the dead-letter queue");
+                    failed.push(message.id);
+                }
+            }
+        }
+        let open = self.answer_events(&events).await;
+        failed.extend(ids.into_iter().zip(open).filter_map(|(id, reason)| reason.map(|_| id)));
+        let failures: Vec<Value> = failed.into_iter().map(|id| json!({ "itemIdentifier": id })).collect();
+        json!({ "batchItemFailures": failures })
+    }
+
+    /// Answers events with one look. Returns for each why it must come again, if it must.
+    async fn answer_events(&self, events: &[(Event, Delivery)]) -> Vec<Option<String>> {
+        let answers = self.provisioner.handle_batch(events).await;
+        events.iter().zip(answers).map(|((event, _), handled)| log_event(event, handled)).collect()
+    }
+}
+
+/// A schedule's own event, where it does not say `check` in a way that is known: it can only mean that.
+fn is_schedule(event: &Event) -> bool {
+    event.form == EventForm::Native && event.name == "Scheduled Event"
+}
+
+fn delivery(message: &Message, now: Timestamp, invoked: &Invoked) -> Delivery {
+    Delivery {
+        received_at: message.first_received_at.unwrap_or(now),
+        count: message.receive_count.unwrap_or(1),
+        stopped_at: invoked.stopped_at,
+    }
+}
+
+fn not_written_down(error: CallError) -> Failure {
+    format!(
+        "the audit store could not be written, and nothing is changed without evidence: {error}. Check the bucket that \
+         `REPRIEVE_AUDIT_BUCKET` names, and that the function's role may write to it."
+    )
+    .into()
+}
+
+/// What a dry run answers: the plan as data, and as text for people.
+fn dry_run(plan: &MonitoringPlan) -> Value {
+    json!({ "task": "plan", "summary": plan.summary(), "diff": diff::text(plan), "plan": plan })
+}
+
+/// What a check answers.
+fn report(done: &Provisioned) -> Value {
+    json!({
+        "task": "check",
+        "status": done.record.status,
+        "planned": done.plan.changes.len(),
+        "made": made(done),
+        "findings": done.plan.findings.iter().map(Finding::to_string).collect::<Vec<_>>(),
+        "summary": done.plan.summary(),
+    })
+}
+
+/// Counts the changes that were made.
+pub(crate) fn made(done: &Provisioned) -> usize {
+    done.record.steps.iter().filter(|step| step.result.is_success()).count()
+}
+
+fn log(occasion: Occasion, done: &Provisioned) {
+    tracing::info!(
+        event_id = %done.record.event.id,
+        occasion = occasion.name(),
+        status = ?done.record.status,
+        planned = done.plan.changes.len(),
+        made = made(done),
+        findings = done.plan.findings.len(),
+        "looked at the monitoring"
+    );
+    for complaint in &done.complaints {
+        tracing::error!(event_id = %done.record.event.id, error = %complaint, "the monitoring was looked at, but not everybody could be told");
+    }
+}
+
+/// Logs what became of an event; returns why it must come again, if it must.
+fn log_event(event: &Event, handled: Handled) -> Option<String> {
+    let target = event.target.display_name();
+    match handled {
+        Handled::Done { record, complaints } => {
+            let decision = record.decision.as_ref();
+            tracing::info!(
+                event_id = %event.id,
+                event = %event.name,
+                target,
+                decision = decision.map(reprieve_core::Decision::name),
+                why = decision.map(|decision| decision.why().sentence.as_str()),
+                status = ?record.status,
+                remediate_ms = record.remediate_ms,
+                "event answered"
+            );
+            for complaint in complaints {
+                tracing::error!(event_id = %event.id, target, error = %complaint, "the event was answered, but not everybody could be told");
+            }
+            None
+        }
+        Handled::Duplicate => {
+            tracing::info!(event_id = %event.id, event = %event.name, target, "event was answered before");
+            None
+        }
+        Handled::Retry { reason, record } => {
+            // Where the audit store could not be written, this line is what tells what was done.
+            let done = record.as_ref().map(|record| (record.status, &record.steps));
+            tracing::warn!(event_id = %event.id, event = %event.name, target, reason, ?done, "event is still open and will be tried again");
+            Some(reason)
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "handler_tests.rs"]
+mod tests;

@@ -1,0 +1,82 @@
+//! The Lambda function that provisions the monitoring and heals it on drift. Invoked by CloudFormation at deployment, by EventBridge
+//! through SQS when somebody changes what it watches over, and by a schedule.
+//!
+//! Telemetry, configuration, clients, run: nothing is decided here.
+
+mod custom_resource;
+mod handler;
+mod responses;
+
+use std::time::Duration;
+
+use handler::{Invoked, Service};
+use jiff::Timestamp;
+use lambda_runtime::{LambdaEvent, service_fn};
+use reprieve_aws::{AwsNoticeSink, S3AuditSink, SinkSettings, SystemClock, connect_sinks, credentials};
+use reprieve_aws_monitoring::AwsMonitoringControl;
+use reprieve_engine::{MonitoringPorts, MonitoringSettings, Provisioner};
+use reprieve_runtime::{EmfMeter, MonitoringConfiguration, telemetry};
+use responses::AwsResponses;
+use serde_json::Value;
+
+/// The service on AWS.
+type AwsService = Service<AwsMonitoringControl, S3AuditSink, AwsNoticeSink, SystemClock, EmfMeter, AwsResponses>;
+
+/// How long one change is tried again inside one invocation.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let service = match start(lookup) {
+        Ok(service) => service,
+        Err(error) => {
+            telemetry::start(telemetry::default_filter());
+            tracing::error!(error, "the function cannot start");
+            return Err(error);
+        }
+    };
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let service = &service;
+        async move {
+            let LambdaEvent { payload, context, .. } = event;
+            let invoked = Invoked { request_id: context.request_id.clone(), stopped_at: stopped_at(context.deadline) };
+            Box::pin(service.answer(&payload, &invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
+        }
+    }))
+    .await
+}
+
+/// Lambda tells the deadline in milliseconds since 1970.
+fn stopped_at(deadline_ms: u64) -> Timestamp {
+    i64::try_from(deadline_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// Reads the configuration and makes the clients.
+fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsService, lambda_runtime::Error> {
+    let MonitoringConfiguration { basics, function_role, desired } = MonitoringConfiguration::parse(&lookup)?;
+    telemetry::start(basics.log);
+    let is_local = basics.endpoint_url.is_some();
+    let sinks = connect_sinks(&SinkSettings {
+        region: basics.region,
+        credentials: credentials(&lookup)?,
+        endpoint_url: basics.endpoint_url,
+        audit_bucket: basics.audit_bucket,
+        retention_days: basics.audit_retention_days,
+        topic_arn: basics.notice_topic_arn,
+        webhook_parameter: basics.webhook_parameter,
+    })?;
+    Ok(Service {
+        responses: AwsResponses::new(sinks.responses, desired.place.partition.clone(), is_local),
+        provisioner: Provisioner {
+            ports: MonitoringPorts {
+                control: AwsMonitoringControl::new(&sinks.config, desired.place.clone()),
+                audit: sinks.audit,
+                notices: sinks.notices,
+                clock: sinks.clock,
+                meter: EmfMeter::new(basics.metrics_namespace),
+            },
+            settings: MonitoringSettings { mode: basics.mode, desired, own_role: Some(function_role), patience: PATIENCE },
+        },
+    })
+}

@@ -1,0 +1,93 @@
+//! The Lambda function that rehearses the loss of a key on a key of its own, and measures what follows. Invoked by EventBridge Scheduler.
+//!
+//! Telemetry, configuration, clients, run: nothing is decided here.
+
+mod handler;
+
+use std::time::Duration;
+
+use handler::{Answer as _, Invoked};
+use jiff::Timestamp;
+use lambda_runtime::{LambdaEvent, service_fn};
+use reprieve_aws::{AwsNoticeSink, KmsKeyControl, Quotas, S3AuditSink, SinkSettings, SystemClock, connect_sinks, credentials};
+use reprieve_aws_drill::{DynamoDrillInventory, KmsDrillKey, SqsDrillWatch};
+use reprieve_core::drill::{DrillAlias, DrillPlace, Terms};
+use reprieve_engine::{Rehearsal, RehearsalPorts, RehearsalSettings};
+use reprieve_runtime::{DrillConfiguration, EmfMeter, telemetry};
+use serde_json::Value;
+
+/// The drill on AWS.
+type AwsRehearsal =
+    Rehearsal<KmsKeyControl, KmsDrillKey, DynamoDrillInventory, SqsDrillWatch, S3AuditSink, AwsNoticeSink, SystemClock, EmfMeter>;
+
+/// How long one step of giving the key back is tried again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let rehearsal = match start(lookup) {
+        Ok(rehearsal) => rehearsal,
+        Err(error) => {
+            telemetry::start(telemetry::default_filter());
+            tracing::error!(error, "the function cannot start");
+            return Err(error);
+        }
+    };
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let rehearsal = &rehearsal;
+        async move {
+            let LambdaEvent { context, .. } = event;
+            let invoked = Invoked { request_id: context.request_id.clone(), stopped_at: stopped_at(context.deadline) };
+            Box::pin(rehearsal.answer(&invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
+        }
+    }))
+    .await
+}
+
+/// Lambda tells the deadline in milliseconds since 1970.
+fn stopped_at(deadline_ms: u64) -> Timestamp {
+    i64::try_from(deadline_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// Reads the configuration and makes the clients.
+fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsRehearsal, lambda_runtime::Error> {
+    let configuration = DrillConfiguration::parse(&lookup)?;
+    let basics = configuration.basics;
+    telemetry::start(basics.log);
+    let alias = DrillAlias::parse(&configuration.alias)?;
+    let place = DrillPlace { account: configuration.function_role.account(), region: basics.region.clone() };
+    let sinks = connect_sinks(&SinkSettings {
+        region: basics.region,
+        credentials: credentials(&lookup)?,
+        endpoint_url: basics.endpoint_url,
+        audit_bucket: basics.audit_bucket,
+        retention_days: basics.audit_retention_days,
+        topic_arn: basics.notice_topic_arn,
+        webhook_parameter: basics.webhook_parameter,
+    })?;
+    let terms = Terms {
+        guard_deadline_ms: milliseconds(configuration.guard_deadline),
+        alarm_deadline_ms: milliseconds(configuration.alarm_deadline),
+        hears_people: true,
+        alarm: Some(configuration.alarm),
+    };
+    Ok(Rehearsal {
+        ports: RehearsalPorts {
+            keys: KmsKeyControl::over(&sinks.config, Quotas::default()),
+            drill_key: KmsDrillKey::new(&sinks.config),
+            inventory: DynamoDrillInventory::new(&sinks.config, configuration.ledger_table, &alias),
+            watch: SqsDrillWatch::new(&sinks.config, configuration.queue_url),
+            audit: sinks.audit,
+            notices: sinks.notices,
+            clock: sinks.clock,
+            meter: EmfMeter::new(basics.metrics_namespace),
+        },
+        settings: RehearsalSettings { mode: basics.mode, alias, place, terms, patience: PATIENCE },
+    })
+}
+
+/// A deadline is minutes.
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

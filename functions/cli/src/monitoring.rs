@@ -1,0 +1,122 @@
+//! `reprieve monitoring plan`: what the function that keeps the monitoring would change, seen with the caller's own credentials.
+//!
+//! The plan is the function's own, by the same adapters and the same planner. Nothing is changed here.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use owo_colors::{OwoColorize as _, Style};
+use reprieve_aws_desk::DeskError;
+use reprieve_aws_monitoring::AwsMonitoringControl;
+use reprieve_core::monitoring::diff::{ChangeDiff, Mark, diff};
+use reprieve_core::monitoring::world::Place;
+use reprieve_core::monitoring::{Baseline, ControlStatus, Desired, MonitoringPlan, RuleWish, TopicWish, TrailWish, plan};
+use reprieve_core::{Region, RoleArn, Severity};
+use reprieve_engine::MonitoringControl as _;
+
+use crate::args::monitoring::{MonitoringArguments, MonitoringVerb, PlanArguments, WishArguments};
+use crate::style::{WIDTH, highlight, wrap};
+use crate::table::{self, Cell, Row};
+
+/// Changes are missing.
+const CHANGES_ARE_MISSING: u8 = 3;
+
+/// Runs a verb of the monitoring.
+///
+/// # Errors
+/// When the account cannot be told, what is asked for cannot be, or the output cannot be written.
+pub(crate) async fn run(arguments: &MonitoringArguments) -> anyhow::Result<ExitCode> {
+    match &arguments.verb {
+        MonitoringVerb::Plan(arguments) => show_plan(arguments).await,
+    }
+}
+
+async fn show_plan(arguments: &PlanArguments) -> anyhow::Result<ExitCode> {
+    let desk = crate::desk::open(&arguments.cloud).await?;
+    let region = desk.region().map(|region| Region::parse(&region)).transpose()?.ok_or(DeskError::NoRegion)?;
+    let place = Place { partition: region.partition(), account: desk.caller().await?.account, region };
+    let desired = desired(&arguments.wishes, place.clone())?;
+    let control = AwsMonitoringControl::new(&desk.config_in(None)?, place);
+    let plan = plan(&desired, &control.observe(&desired).await);
+    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut out, &plan)?;
+        writeln!(out)?;
+    } else {
+        print(&plan, &mut out)?;
+    }
+    out.flush()?;
+    Ok(if plan.changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CHANGES_ARE_MISSING) })
+}
+
+fn desired(wishes: &WishArguments, place: Place) -> anyhow::Result<Desired> {
+    let region = wishes.topic.split(':').nth(3).unwrap_or_default();
+    anyhow::ensure!(
+        region == place.region.as_str(),
+        "the topic `{}` is not in {}, where the alarms are: an alarm publishes within its Region alone",
+        wishes.topic,
+        place.region
+    );
+    let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let (target_arn, dead_letter_arn) = (set(&wishes.guard_queue).unwrap_or_default(), set(&wishes.guard_dead_letters).unwrap_or_default());
+    let rule = |(rule, name): &(reprieve_core::monitoring::GuardRule, String)| RuleWish {
+        name: name.clone(),
+        pattern: rule.pattern().to_owned(),
+        target_arn: target_arn.clone(),
+        dead_letter_arn: dead_letter_arn.clone(),
+    };
+    Ok(Desired {
+        place,
+        baseline: Baseline::of(wishes.cis_version, wishes.pattern_mode, wishes.additional_filters),
+        trail: TrailWish {
+            name: wishes.trail_name.clone(),
+            bucket: set(&wishes.trail_bucket),
+            log_role_arn: wishes.trail_log_role.as_ref().and_then(|role| role.0.as_ref()).map(RoleArn::to_string),
+        },
+        log_group: wishes.log_group.clone(),
+        retention_days: wishes.retention_days,
+        topic: TopicWish { arn: wishes.topic.clone(), subscribers: wishes.subscribers.clone() },
+        namespace: wishes.filter_namespace.clone(),
+        rules: wishes.guard_rules.iter().map(rule).collect(),
+    })
+}
+
+fn print(plan: &MonitoringPlan, out: &mut impl Write) -> std::io::Result<()> {
+    for change in &plan.changes {
+        print_change(&diff(change), out)?;
+    }
+    for finding in &plan.findings {
+        let style = if finding.severity >= Severity::High { Style::new().red() } else { Style::new().yellow() };
+        writeln!(out, "{} {} ({})", "!".style(style), highlight(&finding.subject.to_string()), finding.severity.caption())?;
+        for line in [&finding.sentence, &finding.fix].into_iter().flat_map(|text| wrap(text, WIDTH - 4)) {
+            writeln!(out, "    {}", highlight(&line))?;
+        }
+    }
+    if !(plan.changes.is_empty() && plan.findings.is_empty()) {
+        writeln!(out)?;
+    }
+    let rows: Vec<Row<3>> = plan.controls.iter().map(row).collect();
+    table::print(["CONTROL", "STATE", "WHAT IS WATCHED"], &rows, out)?;
+    writeln!(out, "\n{}", plan.summary())
+}
+
+fn print_change(change: &ChangeDiff, out: &mut impl Write) -> std::io::Result<()> {
+    let style = match change.mark {
+        Mark::Created => Style::new().green(),
+        Mark::Changed => Style::new().yellow(),
+    };
+    writeln!(out, "{} {}", change.mark.style(style), highlight(&change.what))?;
+    change.fields.iter().try_for_each(|field| writeln!(out, "{field}"))
+}
+
+fn row(control: &ControlStatus) -> Row<3> {
+    let state = match (control.holds(), control.is_adopted) {
+        (true, false) => Cell::styled("holds", Style::new().green()),
+        (true, true) => Cell::styled("holds, adopted", Style::new().green()),
+        (false, _) => Cell::styled("gap", Style::new().red()),
+    };
+    Row {
+        cells: [Cell::plain(&control.id), state, Cell::plain(&control.title)],
+        below: control.gaps.iter().map(|gap| Cell::styled(gap, Style::new().dimmed())).collect(),
+    }
+}
