@@ -11,6 +11,8 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.services import dynamodb, iam, kms
 
+import resources
+
 original_condition_key = iam_evaluator._resolve_condition_key
 original_dynamodb_context = iam_actions.dynamodb_service_context
 original_enforce = iam_evaluator.enforce
@@ -20,11 +22,14 @@ original_tag_context = iam_actions.request_tag_context
 
 
 class Resources(str):
-    """Several resources that a call needs permission on, all of them; stands for the first where one is asked for."""
+    """Several resources that a call needs permission on, all of them; stands for the first where one is asked for.
 
-    def __new__(cls, arns):
+    `further` are permissions that the call needs besides: action, service, resource and condition keys.
+    """
+
+    def __new__(cls, arns, further=()):
         text = super().__new__(cls, arns[0])
-        text.arns = arns
+        text.arns, text.further = arns, further
         return text
 
 
@@ -48,7 +53,16 @@ def members_of(body):
 
 
 def resource_arn(service, method, path, headers, body, query_params, region, account_id):
-    """Names the resource of a call as the service authorization reference does."""
+    """Names the resources of a call as the service authorization reference does, and what else it takes."""
+    operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1] or path.rsplit("/", 1)[-1]
+    arns = resources.resources(service, operation, body, query_params, region, account_id)
+    found = Resources(arns) if arns else resource_of(service, method, path, headers, body, query_params, region, account_id)
+    further = resources.further(service, operation, body, query_params, found)
+    return Resources(getattr(found, "arns", [found]), further) if further else found
+
+
+def resource_of(service, method, path, headers, body, query_params, region, account_id):
+    """Names the resource of a call on KMS or Systems Manager; of other services as the emulator does."""
     operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
     members = members_of(body) if service in ("kms", "ssm") else {}
     given = lambda name: members.get(name) if isinstance(members.get(name), str) else ""  # noqa: E731
@@ -73,7 +87,8 @@ def resource_arn(service, method, path, headers, body, query_params, region, acc
 
 def request_context(service, iam_action, body, params):
     """Adds condition keys of KMS that describe the request."""
-    context = original_tag_context(service, iam_action, body, params)
+    context = {**original_tag_context(service, iam_action, body, params),
+               **resources.condition_keys(iam_action, body, params)}
     if service != "kms":
         return context
     members, operation = members_of(body), iam_action.split(":", 1)[-1]
@@ -113,6 +128,11 @@ def enforce(access_key_id, iam_action, service, region, resource_arn="*", servic
                                   service_context=service_context)
         if denied is None and service == "kms" and iam_evaluator.is_root_access_key(access_key_id or ""):
             denied = root_denied(iam_action, region, arn, service_context)
+        if denied is not None:
+            return denied
+    for action, of_service, arn, keys in getattr(resource_arn, "further", ()):
+        denied = original_enforce(access_key_id, action, of_service, region, resource_arn=arn,
+                                  service_context={**(service_context or {}), **keys})
         if denied is not None:
             return denied
     return None

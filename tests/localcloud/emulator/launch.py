@@ -30,7 +30,13 @@ from ministack.core import iam_evaluator, lambda_runtime  # noqa: E402
 from ministack.core.responses import request_scope  # noqa: E402
 from ministack.services import eventbridge, iam, kms, lambda_svc, scheduler, sqs, sts  # noqa: E402
 
+import alarms  # noqa: E402
 import authorization  # noqa: E402
+import metrics  # noqa: E402
+import resources  # noqa: E402
+import simulation  # noqa: E402
+import topics  # noqa: E402
+import trails  # noqa: E402
 
 LOG_FOLDER = os.environ["REPRIEVE_LAMBDA_LOGS"]
 
@@ -60,15 +66,18 @@ def execution_credentials(config):
 class Tee:
     """A function's output stream that is also written, line by line, to a file named after the function."""
 
-    def __init__(self, stream, function_name):
+    def __init__(self, stream, function_name, function_arn):
         self._stream = stream
         self._path = os.path.join(LOG_FOLDER, f"{function_name}.log")
+        self._function_arn = function_arn
 
     def readline(self):
         line = self._stream.readline()
         if line:
+            written = line if isinstance(line, bytes) else line.encode()
             with open(self._path, "ab") as log:
-                log.write(line if isinstance(line, bytes) else line.encode())
+                log.write(written)
+            metrics.take(written, self._function_arn)
         return line
 
     def close(self):
@@ -79,7 +88,7 @@ original_pump = lambda_runtime.ProvidedWorker._pump_output
 
 
 def pump_output(worker, stream, log_queue):
-    original_pump(worker, Tee(stream, worker.func_name), log_queue)
+    original_pump(worker, Tee(stream, worker.func_name, worker.config.get("FunctionArn")), log_queue)
 
 
 original_invoke_target = eventbridge._invoke_target
@@ -125,7 +134,8 @@ def may_reach(target, event, rule):
     return iam_evaluator.evaluate(context, policies).decision == "Allow"
 
 
-authorization.install()
+for module in (authorization, resources, trails, alarms, topics, simulation):
+    module.install()
 eventbridge._invoke_target = invoke_target
 lambda_runtime.execution_credentials = execution_credentials
 lambda_svc.execution_credentials = execution_credentials
@@ -237,11 +247,14 @@ def schedule(request):
 
 ROUTES = {"schedules": schedule, "events": publish, "caller": caller, "principals": principal, "keys": keys,
           "function-sessions": function_session}
+# What these read and change, calls read and change too: they take turns with calls instead of running beside them.
+IN_TURN = {**trails.ROUTES, **alarms.ROUTES, **topics.ROUTES, **metrics.ROUTES}
 
 
 async def application(scope, receive, send):
     """Answers the proxy's own calls and hands everything else to the emulator."""
     prefix = "/_reprieve/"
+    metrics.keep_loop()
     if scope["type"] != "http" or not scope["path"].startswith(prefix):
         await emulator.app(scope, receive, send)
         return
@@ -250,8 +263,10 @@ async def application(scope, receive, send):
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
+    route, request = scope["path"][len(prefix):], json.loads(body)
     try:
-        answer, status = await asyncio.to_thread(ROUTES[scope["path"][len(prefix):]], json.loads(body)), 200
+        answer = IN_TURN[route](request) if route in IN_TURN else await asyncio.to_thread(ROUTES[route], request)
+        status = 200
     except Exception as error:  # the caller is told, whatever it was
         answer, status = {"error": f"{type(error).__name__}: {error}"}, 500
     payload = json.dumps(answer).encode()

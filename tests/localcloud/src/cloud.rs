@@ -21,6 +21,7 @@ use crate::proxy::events::Event;
 use crate::proxy::faults::{CallFault, EventFault};
 use crate::proxy::kms::KeyState;
 use crate::proxy::lookup::LookupWindow;
+use crate::proxy::monitoring::Mail;
 use crate::proxy::timeline::{Activity, CallEntry, EventEntry};
 use crate::venv::{self, Progress};
 
@@ -262,6 +263,59 @@ impl LocalCloud {
     /// Says which records `LookupEvents` finds; by default those of the last 90 days, at once.
     pub fn set_lookup_window(&self, window: LookupWindow) {
         self.proxy.set_lookup_window(window);
+    }
+
+    /// Says whether EventBridge gets API calls and service events only while a trail records them, as on AWS.
+    ///
+    /// By default it gets them without any trail, so that a scenario need not make one.
+    pub fn let_events_need_a_trail(&self, needed: bool) {
+        self.proxy.let_events_need_a_trail(needed);
+    }
+
+    /// Says how long records are on their way to the log groups of trails from now on; no time by default.
+    pub fn set_log_delivery_delay(&self, delay: Duration) {
+        self.proxy.set_log_delivery_delay(delay);
+    }
+
+    /// Confirms the subscription of an email address, as its owner does by the link in the mail, and returns its ARN.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the address is not subscribed to the topic.
+    pub async fn confirm_subscription(&self, topic_arn: &str, endpoint: &str) -> Result<String, LocalCloudError> {
+        let (proxy, topic_arn, endpoint) = (Arc::clone(&self.proxy), topic_arn.to_owned(), endpoint.to_owned());
+        self.inside(async move { proxy.confirm_subscription(&topic_arn, &endpoint).await }).await
+    }
+
+    /// Returns the mail that SNS sent to confirmed addresses, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the emulator cannot be reached.
+    pub async fn mail(&self) -> Result<Vec<Mail>, LocalCloudError> {
+        let proxy = Arc::clone(&self.proxy);
+        self.inside(async move { proxy.mail().await }).await
+    }
+
+    /// Ends the time that alarms look at, in one Region of the cloud's account or in its default one: data that was put no
+    /// longer counts, and each alarm goes where missing data leads it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the emulator cannot be reached.
+    pub async fn settle_alarms(&self, region: Option<&str>) -> Result<(), LocalCloudError> {
+        let (proxy, region) = (Arc::clone(&self.proxy), region.map(str::to_owned));
+        self.inside(async move { proxy.settle_alarms(region.as_deref()).await }).await
+    }
+
+    /// Says whether metrics in the embedded format are read from what functions log, so that alarms see them; not by default.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the emulator cannot be reached.
+    pub async fn read_embedded_metrics(&self, on: bool) -> Result<(), LocalCloudError> {
+        let proxy = Arc::clone(&self.proxy);
+        self.inside(async move { proxy.read_embedded_metrics(on).await }).await
     }
 
     /// Switches the request quotas of KMS and CloudTrail on or off.

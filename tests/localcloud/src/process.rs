@@ -14,8 +14,16 @@ use serde_json::Value;
 use crate::error::LocalCloudError;
 
 /// The launcher and the modules that it imports, by file name.
-const SCRIPTS: [(&str, &str); 2] =
-    [("launch.py", include_str!("../emulator/launch.py")), ("authorization.py", include_str!("../emulator/authorization.py"))];
+const SCRIPTS: [(&str, &str); 8] = [
+    ("launch.py", include_str!("../emulator/launch.py")),
+    ("alarms.py", include_str!("../emulator/alarms.py")),
+    ("authorization.py", include_str!("../emulator/authorization.py")),
+    ("metrics.py", include_str!("../emulator/metrics.py")),
+    ("resources.py", include_str!("../emulator/resources.py")),
+    ("simulation.py", include_str!("../emulator/simulation.py")),
+    ("topics.py", include_str!("../emulator/topics.py")),
+    ("trails.py", include_str!("../emulator/trails.py")),
+];
 
 /// How long a child may take to end by itself before it is killed.
 const GRACE: Duration = Duration::from_millis(1_500);

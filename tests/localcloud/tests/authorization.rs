@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why and stops")]
 
+#[path = "http/cbor.rs"]
+mod cbor;
 #[path = "http/signed.rs"]
 mod signed;
 
@@ -66,6 +68,8 @@ async fn policies_decide_who_may_do_what() {
     parameters_are_read_by_path(&cloud).await;
     calendars_are_asked_by_their_arn(&cloud).await;
     records_are_looked_up_by_those_who_may(&cloud).await;
+    monitoring_calls_are_judged_by_what_they_name(&cloud).await;
+    simulation_decides_as_the_policies_do(&cloud).await;
     cloud.stop();
 }
 
@@ -183,4 +187,64 @@ async fn records_are_looked_up_by_those_who_may(cloud: &LocalCloud) {
     let users: Vec<_> = events.iter().filter_map(|event| event.get("Username")).collect();
     assert!(users.contains(&&json!("session")) && users.contains(&&json!("root")), "{users:?}");
     assert_eq!(error(&call(cloud, &other, "CloudTrail_20131101.LookupEvents", input).await), "AccessDeniedException");
+}
+
+async fn monitoring_calls_are_judged_by_what_they_name(cloud: &LocalCloud) {
+    let arn = |rest: &str| format!("arn:aws:{rest}").replace('@', "us-east-1:111122223333");
+    let resources = [arn("cloudtrail:@:trail/reprieve"), arn("logs:@:log-group:/reprieve/*"), arn("cloudwatch:@:alarm:Reprieve-*")];
+    let resources: Vec<&str> = resources.iter().map(String::as_str).collect();
+    let keeper = role(cloud, "/", "keeper", allow(&["cloudtrail:*", "logs:*", "cloudwatch:*"], &resources)).await;
+    let table = [
+        ("CloudTrail_20131101.GetTrail", json!({"Name": "reprieve"}), "TrailNotFoundException"),
+        ("CloudTrail_20131101.GetTrail", json!({"Name": "other"}), "AccessDeniedException"),
+        ("Logs_20140328.CreateLogGroup", json!({"logGroupName": "/reprieve/a"}), ""),
+        ("Logs_20140328.CreateLogGroup", json!({"logGroupName": "/other"}), "AccessDeniedException"),
+        ("Logs_20140328.TagResource", json!({"resourceArn": arn("logs:@:log-group:/reprieve/a"), "tags": {"a": "b"}}), ""),
+        ("Logs_20140328.DescribeLogGroups", json!({}), "AccessDeniedException"),
+    ];
+    for (target, input, expected) in table {
+        assert_eq!(error(&call(cloud, &keeper, target, input.clone()).await), expected, "{target} {input}");
+    }
+    let group_only = role(cloud, "/", "group-only", allow(&["logs:*"], &[&arn("logs:@:log-group:/reprieve/a")])).await;
+    let input = json!({"logGroupName": "/reprieve/a", "retentionInDays": 365});
+    assert_eq!(error(&call(cloud, &group_only, "Logs_20140328.PutRetentionPolicy", input).await), "AccessDeniedException");
+    let tagged = json!({"logGroupName": "/reprieve/tagged", "tags": {"a": "b"}});
+    let maker = role(cloud, "/", "maker", allow(&["logs:CreateLogGroup"], &["*"])).await;
+    assert_eq!(error(&call(cloud, &maker, "Logs_20140328.CreateLogGroup", tagged).await), "AccessDeniedException", "it tags as well");
+    let trail = json!({"Name": "reprieve", "S3BucketName": "none", "CloudWatchLogsRoleArn": "arn:aws:iam::111122223333:role/x"});
+    assert_eq!(error(&call(cloud, &keeper, "CloudTrail_20131101.CreateTrail", trail).await), "AccessDeniedException", "it passes a role");
+    for (name, expected) in [("Reprieve-a", 200), ("other", 403)] {
+        let alarm = json!({
+            "AlarmName": name, "MetricName": "m", "Namespace": "n", "Statistic": "Sum", "Period": 300, "EvaluationPeriods": 1,
+            "Threshold": 1.0, "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        });
+        let (path, body) = (cbor::path("PutMetricAlarm"), cbor::encode(&alarm));
+        let (status, answer) = signed::send(cloud, &keeper, "monitoring", &path, &cbor::HEADERS, &body).await;
+        assert_eq!(status, expected, "{name}: {}", cbor::decode(&answer));
+    }
+}
+
+async fn simulation_decides_as_the_policies_do(cloud: &LocalCloud) {
+    let statements = json!([
+        {"Effect": "Allow", "Action": "kms:EnableKey", "Resource": "arn:aws:kms:us-east-1:111122223333:key/*"},
+        {"Effect": "Deny", "Action": "kms:ScheduleKeyDeletion", "Resource": "*"},
+    ]);
+    role(cloud, "/team/", "simulated", statements).await;
+    let (here, elsewhere) = ("arn:aws:kms:us-east-1:111122223333:key/a", "arn:aws:kms:eu-west-1:111122223333:key/a");
+    let table = [
+        ("kms:EnableKey", here, "allowed"),
+        ("kms:EnableKey", elsewhere, "implicitDeny"),
+        ("kms:ScheduleKeyDeletion", here, "explicitDeny"),
+        ("kms:DisableKey", here, "implicitDeny"),
+    ];
+    for (action, resource, expected) in table {
+        let members = [
+            ("Action", "SimulatePrincipalPolicy"),
+            ("PolicySourceArn", "arn:aws:iam::111122223333:role/team/simulated"),
+            ("ActionNames.member.1", action),
+            ("ResourceArns.member.1", resource),
+        ];
+        let answer = form(cloud, "iam", "2010-05-08", &members).await;
+        assert_eq!(element(&answer, "EvalDecision"), expected, "{action} on {resource}");
+    }
 }

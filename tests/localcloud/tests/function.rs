@@ -5,6 +5,8 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on says why and stops")]
 
+#[path = "http/cbor.rs"]
+mod cbor;
 mod http;
 
 use std::process::Command;
@@ -12,7 +14,7 @@ use std::process::Command;
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{call_as, eventually, send};
+use http::{call_as, eventually, send, send_bytes};
 use reprieve_localcloud::{LocalCloud, Options};
 use serde_json::{Value, json};
 
@@ -25,6 +27,9 @@ while True:
         request_id, event = answer.headers["Lambda-Runtime-Aws-Request-Id"], json.load(answer)
     if "Records" not in event:
         print("fired", json.dumps(event), flush=True)
+        print(json.dumps({"_aws": {"Timestamp": 1, "CloudWatchMetrics": [{
+            "Namespace": "Tagger", "Dimensions": [["Kind"]], "Metrics": [{"Name": "Fired", "Unit": "Count"}]}]},
+            "Kind": "schedule", "Fired": 1}), flush=True)
     for record in event.get("Records", []):
         detail = json.loads(record["body"])["detail"]
         print("saw", detail["eventName"], flush=True)
@@ -115,6 +120,7 @@ async fn a_function_is_known_by_its_execution_role() {
     assert!(printed.contains("saw DisableKey"), "{printed}");
 
     a_schedule_fires_at_once(&cloud).await;
+    what_a_function_logs_becomes_a_metric(&cloud).await;
     cloud.stop();
 }
 
@@ -137,4 +143,22 @@ async fn a_schedule_fires_at_once(cloud: &LocalCloud) {
     .await;
     assert!(printed.contains(r#""resources": ["arn:aws:scheduler:us-east-1:111122223333:schedule/default/sweep"]"#), "{printed}");
     assert!(!printed.contains("<aws.scheduler"), "{printed}");
+}
+
+async fn what_a_function_logs_becomes_a_metric(cloud: &LocalCloud) {
+    let ask = async |operation: &str, input: Value| {
+        let (signer, path, body) = (("test", "us-east-1", "monitoring"), cbor::path(operation), cbor::encode(&input));
+        let (status, answer) = send_bytes(cloud, signer, Method::POST, &path, &cbor::HEADERS, body).await;
+        let answer = cbor::decode(&answer);
+        assert_eq!(status, 200, "{operation}: {answer}");
+        answer
+    };
+    let metrics = json!({"Namespace": "Tagger"});
+    let listed = ask("ListMetrics", metrics.clone()).await;
+    assert_eq!(listed.get("Metrics"), Some(&json!([])), "the function ran before, but nobody asked for its metrics");
+    cloud.read_embedded_metrics(true).await.expect("the switch");
+    cloud.fire_schedule("sweep").await.expect("the schedule fires");
+    let found = eventually("the metric", async || ask("ListMetrics", metrics.clone()).await.pointer("/Metrics/0").cloned()).await;
+    assert_eq!(found.get("MetricName"), Some(&json!("Fired")));
+    assert_eq!(found.get("Dimensions"), Some(&json!([{"Name": "Kind", "Value": "schedule"}])));
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,6 +21,7 @@ use super::events::Event;
 use super::faults::{CallFault, EventFault};
 use super::kms::KeyState;
 use super::lookup::LookupWindow;
+use super::monitoring::Mail;
 use super::timeline::Activity;
 use crate::error::LocalCloudError;
 
@@ -57,6 +59,11 @@ pub(crate) fn routes() -> Router<Arc<Proxy>> {
         .route("/schedules/fire", post(fire_schedule))
         .route("/calendars", get(calendars).post(set_calendar).delete(clear_calendars))
         .route("/lookup", post(lookup_window))
+        .route("/trails", post(trail_settings))
+        .route("/subscriptions/confirm", post(confirm_subscription))
+        .route("/mail", get(mail))
+        .route("/alarms/settle", post(settle_alarms))
+        .route("/embedded-metrics", post(embedded_metrics))
         .route("/reset", post(reset))
 }
 
@@ -197,6 +204,56 @@ async fn clear_calendars(State(proxy): Shared) -> StatusCode {
 async fn lookup_window(State(proxy): Shared, Json(window): Json<LookupWindow>) -> StatusCode {
     proxy.set_lookup_window(window);
     StatusCode::NO_CONTENT
+}
+
+/// What a scenario says about trails; what is left out stays as it is.
+#[derive(Deserialize)]
+struct TrailSettings {
+    #[serde(default)]
+    events_need_a_trail: Option<bool>,
+    #[serde(default)]
+    log_delivery_delay_ms: Option<u64>,
+}
+
+async fn trail_settings(State(proxy): Shared, Json(settings): Json<TrailSettings>) -> StatusCode {
+    if let Some(needed) = settings.events_need_a_trail {
+        proxy.let_events_need_a_trail(needed);
+    }
+    if let Some(delay_ms) = settings.log_delivery_delay_ms {
+        proxy.set_log_delivery_delay(Duration::from_millis(delay_ms));
+    }
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+struct Subscription {
+    topic_arn: String,
+    endpoint: String,
+}
+
+async fn confirm_subscription(State(proxy): Shared, Json(given): Json<Subscription>) -> Result<Json<Value>, LocalCloudError> {
+    let subscription_arn = proxy.confirm_subscription(&given.topic_arn, &given.endpoint).await?;
+    Ok(Json(json!({"subscription_arn": subscription_arn})))
+}
+
+async fn mail(State(proxy): Shared) -> Result<Json<Vec<Mail>>, LocalCloudError> {
+    Ok(Json(proxy.mail().await?))
+}
+
+#[derive(Deserialize)]
+struct AlarmRegion {
+    #[serde(default)]
+    region: Option<String>,
+}
+
+async fn settle_alarms(State(proxy): Shared, Json(given): Json<AlarmRegion>) -> Result<StatusCode, LocalCloudError> {
+    proxy.settle_alarms(given.region.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn embedded_metrics(State(proxy): Shared, Json(switch): Json<Switch>) -> Result<StatusCode, LocalCloudError> {
+    proxy.read_embedded_metrics(switch.on).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn reset(State(proxy): Shared) -> Result<StatusCode, LocalCloudError> {

@@ -9,15 +9,19 @@ mod call;
 pub(crate) mod caller;
 mod cloudtrail;
 mod control;
+mod delivery;
 pub(crate) mod events;
 pub(crate) mod faults;
 mod input;
 mod keys;
 pub(crate) mod kms;
 pub(crate) mod lookup;
+mod metric_filters;
+pub(crate) mod monitoring;
 mod parameters;
 pub(crate) mod quota;
 pub(crate) mod timeline;
+mod trails;
 mod upstream;
 
 use std::collections::HashMap;
@@ -39,11 +43,13 @@ use self::calendars::{Calendar, Calendars};
 use self::call::Call;
 use self::caller::{Caller, Principal, SessionCredentials};
 use self::cloudtrail::Recorded;
+use self::delivery::LogDelivery;
 use self::events::{Event, EventBus};
 use self::faults::{CallFaults, Hit, Phase, Target};
 use self::lookup::LookupWindow;
 use self::quota::Quotas;
 use self::timeline::{Activity, CallEntry, Timeline};
+use self::trails::Trail;
 use self::upstream::{BODY_LIMIT_BYTES, Incoming, Upstream};
 use crate::error::LocalCloudError;
 
@@ -64,6 +70,9 @@ pub(crate) struct Proxy {
     call_faults: Mutex<CallFaults>,
     calendars: Mutex<Calendars>,
     lookup_window: Mutex<LookupWindow>,
+    trails: Mutex<Vec<Trail>>,
+    delivery: Arc<LogDelivery>,
+    events_need_a_trail: Mutex<bool>,
     kms_turn: tokio::sync::Mutex<()>,
 }
 
@@ -78,6 +87,7 @@ impl Proxy {
         let timeline = Arc::new(Timeline::new());
         Arc::new(Self {
             bus: EventBus::start(Arc::clone(&upstream), Arc::clone(&timeline)),
+            delivery: LogDelivery::start(Arc::clone(&upstream)),
             upstream,
             timeline,
             account: account.to_owned(),
@@ -88,6 +98,8 @@ impl Proxy {
             call_faults: Mutex::default(),
             calendars: Mutex::default(),
             lookup_window: Mutex::default(),
+            trails: Mutex::default(),
+            events_need_a_trail: Mutex::default(),
             kms_turn: tokio::sync::Mutex::default(),
         })
     }
@@ -147,6 +159,7 @@ impl Proxy {
         self.quotas().switch(true);
         self.calendars().clear();
         self.set_lookup_window(LookupWindow::default());
+        self.reset_monitoring().await?;
         self.timeline.clear();
         locked(&self.callers).clear();
         let registered = locked(&self.registered).clone();
@@ -217,11 +230,12 @@ impl Proxy {
         let before = hit.filter(|hit| hit.phase == Phase::Before);
         let after = hit.filter(|hit| hit.phase == Phase::After);
         wait(before).await;
+        let trails = locked(&self.trails).clone();
         if let Some(refusal) = before.and_then(|hit| hit.refusal.as_ref()) {
             let answer = Answer::refused(call, refusal);
             // A server error stands for a service that was never reached, which records nothing.
             if refusal.status < 500 {
-                self.record(call, caller, &answer, None, time);
+                self.record(call, caller, &answer, None, time, &trails);
             }
             return Ok((answer, None));
         }
@@ -230,12 +244,16 @@ impl Proxy {
             (done.answer, done.key_arn)
         } else if call.service == "cloudtrail" && call.operation == "LookupEvents" {
             (self.look_up(call, caller, incoming).await?, None)
+        } else if call.service == "cloudtrail" {
+            (self.answer_trail_call(call, incoming).await?, None)
+        } else if call.service == "logs" {
+            (self.answer_logs(call, caller, incoming).await?, None)
         } else if call.service == "ssm" {
             (self.answer_ssm(call, caller, incoming).await?, None)
         } else {
             (self.upstream.forward(incoming).await?, None)
         };
-        self.record(call, caller, &answer, key_arn.as_deref(), time);
+        self.record(call, caller, &answer, key_arn.as_deref(), time, &trails);
         wait(after).await;
         let answer = match after.and_then(|hit| hit.refusal.as_ref()) {
             Some(refusal) => Answer::refused(call, refusal),
@@ -263,41 +281,22 @@ impl Proxy {
         })
     }
 
-    /// Writes the CloudTrail record of a call and puts it on the bus as an event.
-    fn record(&self, call: &Call, caller: &Caller, answer: &Answer, key_arn: Option<&str>, at: Timestamp) {
+    /// Writes the CloudTrail record of a call and lets it reach what it reaches.
+    fn record(&self, call: &Call, caller: &Caller, answer: &Answer, key_arn: Option<&str>, at: Timestamp, trails: &[Trail]) {
         let Some(source) = cloudtrail::recorded_source(call) else { return };
         let event_id = Uuid::new_v4().to_string();
         let recorded = Recorded { call, caller, answer, key_arn, at, event_id, source_ip: SOURCE_IP.to_owned() };
         let record = cloudtrail::record(source, &recorded);
-        self.timeline.add_record(record.clone());
         // A rule gets reads only if it asks for them, which no rule here does.
-        if cloudtrail::is_read(&call.operation) {
-            return;
-        }
-        self.bus.publish(Event {
+        let event = (!cloudtrail::is_read(&call.operation)).then(|| Event {
             account: caller.account.clone(),
             region: call.region.clone(),
             source: format!("aws.{}", source.trim_end_matches(".amazonaws.com")),
             detail_type: "AWS API Call via CloudTrail".to_owned(),
-            detail: record,
+            detail: record.clone(),
             resources: Vec::new(),
         });
-    }
-
-    /// Publishes something that KMS did on its own, and records it.
-    pub(crate) fn publish_service_event(&self, event_name: &str, key_arn: &str) -> Result<(), LocalCloudError> {
-        let (account, region, _) = keys::split_arn(key_arn)?;
-        let record = cloudtrail::service_event(event_name, key_arn, Timestamp::now(), &Uuid::new_v4().to_string());
-        self.timeline.add_record(record.clone());
-        self.bus.publish(Event {
-            account: account.to_owned(),
-            region: region.to_owned(),
-            source: "aws.kms".to_owned(),
-            detail_type: "AWS Service Event via CloudTrail".to_owned(),
-            detail: record,
-            resources: Vec::new(),
-        });
-        Ok(())
+        self.spread(record, event, trails);
     }
 
     /// Publishes an event of KMS itself, such as `KMS CMK Deletion`.

@@ -19,6 +19,7 @@ pub(crate) async fn call_as(cloud: &LocalCloud, access_key: &str, region: &str, 
         "AmazonSSM" => "ssm",
         "AWSEvents" => "events",
         "CloudTrail_20131101" => "cloudtrail",
+        "Logs_20140328" => "logs",
         other => panic!("no service for `{other}`"),
     };
     let content_type = if service == "sqs" { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
@@ -26,15 +27,28 @@ pub(crate) async fn call_as(cloud: &LocalCloud, access_key: &str, region: &str, 
     send(cloud, (access_key, region, service), Method::POST, "/", &headers, input.to_string()).await
 }
 
-/// Sends one call; the signer is an access key, a Region and a service.
+/// Sends one call and reads its answer as JSON; the signer is an access key, a Region and a service.
 pub(crate) async fn send(
     cloud: &LocalCloud,
-    (access_key, region, service): (&str, &str, &str),
+    signer: (&str, &str, &str),
     method: Method,
     path: &str,
     headers: &[(&str, &str)],
     body: String,
 ) -> (u16, Value) {
+    let (status, body) = send_bytes(cloud, signer, method, path, headers, body.into_bytes()).await;
+    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
+/// Sends one call; the signer is an access key, a Region and a service.
+pub(crate) async fn send_bytes(
+    cloud: &LocalCloud,
+    (access_key, region, service): (&str, &str, &str),
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> (u16, Vec<u8>) {
     let credential = format!("{access_key}/20261120/{region}/{service}/aws4_request");
     let mut request = Request::builder()
         .method(method)
@@ -48,8 +62,7 @@ pub(crate) async fn send(
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let response = client.request(request).await.expect("an answer");
     let status = response.status().as_u16();
-    let body = to_bytes(Body::new(response.into_body()), 1 << 24).await.expect("a body");
-    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    (status, to_bytes(Body::new(response.into_body()), 1 << 24).await.expect("a body").to_vec())
 }
 
 /// Waits, for a bounded time, until something is so.

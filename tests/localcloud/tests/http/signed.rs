@@ -54,7 +54,8 @@ pub(crate) async fn role(cloud: &LocalCloud, path: &str, name: &str, statements:
 /// Makes a call of AWS Query as the root user and returns the XML of its answer.
 pub(crate) async fn form(cloud: &LocalCloud, service: &str, version: &str, members: &[(&str, &str)]) -> String {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(members).append_pair("Version", version).finish();
-    let (status, answer) = send(cloud, &root(), service, &[("content-type", "application/x-www-form-urlencoded")], &body).await;
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let (status, answer) = send(cloud, &root(), service, "/", &headers, body.as_bytes()).await;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     assert_eq!(status, 200, "{members:?}: {answer}");
     answer
@@ -72,14 +73,23 @@ pub(crate) async fn call(cloud: &LocalCloud, by: &Credentials, target: &str, inp
         "TrentService" => "kms",
         "AmazonSSM" => "ssm",
         "CloudTrail_20131101" => "cloudtrail",
+        "Logs_20140328" => "logs",
         other => panic!("no service for `{other}`"),
     };
     let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
-    let (status, answer) = send(cloud, by, service, &headers, &input.to_string()).await;
+    let (status, answer) = send(cloud, by, service, "/", &headers, input.to_string().as_bytes()).await;
     (status, serde_json::from_slice(&answer).unwrap_or(Value::Null))
 }
 
-async fn send(cloud: &LocalCloud, by: &Credentials, service: &str, headers: &[(&str, &str)], body: &str) -> (u16, Vec<u8>) {
+/// Sends one call and returns status and body of its answer.
+pub(crate) async fn send(
+    cloud: &LocalCloud,
+    by: &Credentials,
+    service: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> (u16, Vec<u8>) {
     let now = Timestamp::now();
     let (date, time) = (now.strftime("%Y%m%d").to_string(), now.strftime("%Y%m%dT%H%M%SZ").to_string());
     let host = cloud.endpoint_url().trim_start_matches("http://").to_owned();
@@ -89,7 +99,7 @@ async fn send(cloud: &LocalCloud, by: &Credentials, service: &str, headers: &[(&
     signed.sort_unstable();
     let names: Vec<&str> = signed.iter().map(|(name, _)| *name).collect();
     let lines: Vec<String> = signed.iter().map(|(name, value)| format!("{name}:{value}")).collect();
-    let canonical = format!("POST\n/\n\n{}\n\n{}\n{}", lines.join("\n"), names.join(";"), hex(&Sha256::digest(body)));
+    let canonical = format!("POST\n{path}\n\n{}\n\n{}\n{}", lines.join("\n"), names.join(";"), hex(&Sha256::digest(body)));
     let scope = format!("{date}/{REGION}/{service}/aws4_request");
     let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
     let start = format!("AWS4{}", by.secret).into_bytes();
@@ -100,11 +110,11 @@ async fn send(cloud: &LocalCloud, by: &Credentials, service: &str, headers: &[(&
         names.join(";"),
         hex(&hmac(&key, to_sign.as_bytes()))
     );
-    let mut request = Request::builder().method(Method::POST).uri(format!("{}/", cloud.endpoint_url()));
+    let mut request = Request::builder().method(Method::POST).uri(format!("{}{path}", cloud.endpoint_url()));
     for (name, value) in signed {
         request = request.header(name, value);
     }
-    let request = request.header("authorization", authorization).body(Body::from(body.to_owned())).expect("a request");
+    let request = request.header("authorization", authorization).body(Body::from(body.to_vec())).expect("a request");
     let response = Client::builder(TokioExecutor::new()).build_http::<Body>().request(request).await.expect("an answer");
     let status = response.status().as_u16();
     (status, to_bytes(Body::new(response.into_body()), 1 << 24).await.expect("a body").to_vec())
