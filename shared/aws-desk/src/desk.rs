@@ -80,6 +80,15 @@ impl Desk {
         self.config.region().map(ToString::to_string)
     }
 
+    /// Returns the desk in a Region, where no other is known.
+    #[must_use]
+    pub fn or_in(&self, region: &Region) -> Self {
+        match self.config.region() {
+            Some(_) => self.clone(),
+            None => Self { config: self.config.to_builder().region(SdkRegion::new(region.to_string())).build() },
+        }
+    }
+
     /// Returns the desk with the Region that the name says, where no other is known.
     #[must_use]
     pub fn or_at(self, name: &KeyName) -> Self {
@@ -91,7 +100,11 @@ impl Desk {
         }
     }
 
-    pub(crate) fn config_in(&self, region: Option<&Region>) -> Result<SdkConfig, DeskError> {
+    /// Returns what clients in a Region are made from, or in the desk's own.
+    ///
+    /// # Errors
+    /// When no Region is known.
+    pub fn config_in(&self, region: Option<&Region>) -> Result<SdkConfig, DeskError> {
         match region {
             Some(region) => Ok(self.config.to_builder().region(SdkRegion::new(region.to_string())).build()),
             None if self.config.region().is_some() => Ok(self.config.clone()),

@@ -4,6 +4,7 @@ mod afterwards;
 mod approval;
 mod delivery;
 mod everyday;
+mod monitoring;
 mod policies;
 mod privilege;
 mod proof;
@@ -235,6 +236,98 @@ pub const ALL: [Scenario; 23] = [
         expected: "50 of 50 Enabled",
         is_crowded: true,
         play: |stage| Box::pin(delivery::burst(stage)),
+    },
+];
+
+/// The second line, in the order in which it is shown: provisioned, attacked, mended, rehearsed.
+pub const MONITORING: [Scenario; 11] = [
+    Scenario {
+        name: "bare-account",
+        title: "bare account, provisioned",
+        story: "Nobody watches this account. The monitoring is deployed, and somebody on call confirms the subscription.",
+        expected: "every control holds",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::provisioned(stage)),
+    },
+    Scenario {
+        name: "alarm-reaches-a-human",
+        title: "the alarm reaches a human",
+        story: "Mallory disables a key. The guard is quicker; the second line must be heard of all the same.",
+        expected: "e-mail received",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::alarm_reaches_a_human(stage)),
+    },
+    Scenario {
+        name: "trail-torn-down",
+        title: "trail stopped, then deleted",
+        story: "Mallory, with an administrator's stolen credentials, stops the trail. Mended, she deletes it.",
+        expected: "mended, twice",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::trail_torn_down(stage)),
+    },
+    Scenario {
+        name: "filter-torn-down",
+        title: "filter made impossible, deleted",
+        story: "Mallory replaces a filter by one that holds the right words and can never match; then she deletes it.",
+        expected: "mended, twice",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::filter_torn_down(stage)),
+    },
+    Scenario {
+        name: "alarm-torn-down",
+        title: "alarm muted, then deleted",
+        story: "Mallory disables the actions of an alarm, then deletes it.",
+        expected: "mended, twice",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::alarm_torn_down(stage)),
+    },
+    Scenario {
+        name: "log-group-torn-down",
+        title: "retention cut, log group deleted",
+        story: "Mallory lets the logs expire after a day, then deletes the log group.",
+        expected: "mended, twice",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::log_group_torn_down(stage)),
+    },
+    Scenario {
+        name: "nobody-is-told",
+        title: "subscriber removed",
+        story: "Mallory unsubscribes whoever is on call. Nobody can confirm for them.",
+        expected: "mended",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::nobody_is_told(stage)),
+    },
+    Scenario {
+        name: "guard-made-deaf",
+        title: "guard made deaf, three ways",
+        story: "Mallory disables the rule that feeds the guard, takes its target away, deletes it; then she deletes a key.",
+        expected: "mended, three times",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::guard_made_deaf(stage)),
+    },
+    Scenario {
+        name: "alarm-silenced",
+        title: "alarm set to OK by hand",
+        story: "Mallory sets the state of an alarm. It would be right again by itself; what did she hide?",
+        expected: "told",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::alarm_silenced(stage)),
+    },
+    Scenario {
+        name: "torn-down-in-one-go",
+        title: "everything, in one go",
+        story: "Rule, alarms, log group and trail: Mallory takes away all of it within a second.",
+        expected: "mended",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::torn_down_in_one_go(stage)),
+    },
+    Scenario {
+        name: "drill",
+        title: "the weekly drill",
+        story: "A sacrificial key is scheduled for deletion, by nobody but the drill, and every path to a human is timed.",
+        expected: "every path proven",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::rehearsed(stage)),
     },
 ];
 

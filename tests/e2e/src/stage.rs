@@ -5,6 +5,7 @@
 
 pub mod approval_keys;
 pub mod desk;
+pub mod monitoring;
 pub mod package;
 pub mod people;
 pub mod sdk;
@@ -22,10 +23,12 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_ssm::types::ParameterType;
 use aws_types::SdkConfig;
 use reprieve_localcloud::{CallEntry, LocalCloud, Progress};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 use self::approval_keys::ApprovalKeys;
 use self::desk::Desk;
+use self::monitoring::Monitoring;
 use self::people::People;
 use self::sdk::Endpoint;
 use self::stack::{Choices, Outputs};
@@ -113,8 +116,11 @@ pub struct Stage {
     pub kms: aws_sdk_kms::Client,
     /// KMS in the Region that nobody guards, likewise.
     pub kms_elsewhere: aws_sdk_kms::Client,
+    s3: aws_sdk_s3::Client,
     sqs: aws_sdk_sqs::Client,
     lambda: aws_sdk_lambda::Client,
+    monitoring: OnceCell<Monitoring>,
+    drill: OnceCell<Outputs>,
 }
 
 impl Stage {
@@ -167,7 +173,7 @@ impl Stage {
         let sqs = aws_sdk_sqs::Client::new(&root);
         let inbox = Inbox::subscribe(&sqs, &aws_sdk_sns::Client::new(&root), outputs.named("NoticeTopicArn")?).await?;
         Ok(Self {
-            audit: AuditBucket::new(s3, outputs.named("AuditBucketName")?),
+            audit: AuditBucket::new(s3.clone(), outputs.named("AuditBucketName")?),
             kms_elsewhere: aws_sdk_kms::Client::new(&endpoint.config_elsewhere()),
             lambda: aws_sdk_lambda::Client::new(&root),
             cloud,
@@ -178,7 +184,10 @@ impl Stage {
             outputs,
             inbox,
             kms,
+            s3,
             sqs,
+            monitoring: OnceCell::new(),
+            drill: OnceCell::new(),
         })
     }
 

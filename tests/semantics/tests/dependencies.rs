@@ -48,6 +48,8 @@ fn rooms_know_each_other_one_way() {
         ("reprieve-runtime", &["reprieve-core", "reprieve-engine"]),
         ("reprieve-aws", &["reprieve-core", "reprieve-engine", "reprieve-wire"]),
         ("reprieve-aws-desk", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
+        ("reprieve-aws-drill", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
+        ("reprieve-aws-monitoring", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
     ]);
     let metadata = metadata();
     for (name, may_know) in &allowed {
@@ -59,7 +61,16 @@ fn rooms_know_each_other_one_way() {
 
 #[test]
 fn functions_know_rooms_and_never_tests() {
-    let rooms = ["reprieve-aws", "reprieve-aws-desk", "reprieve-core", "reprieve-engine", "reprieve-runtime", "reprieve-wire"];
+    let rooms = [
+        "reprieve-aws",
+        "reprieve-aws-desk",
+        "reprieve-aws-drill",
+        "reprieve-aws-monitoring",
+        "reprieve-core",
+        "reprieve-engine",
+        "reprieve-runtime",
+        "reprieve-wire",
+    ];
     for package in metadata().workspace_packages() {
         if package.manifest_path.as_str().contains("/functions/") {
             let unexpected: Vec<String> = ours(package).into_iter().filter(|known| !rooms.contains(&known.as_str())).collect();
@@ -70,7 +81,7 @@ fn functions_know_rooms_and_never_tests() {
 
 #[test]
 fn only_the_aws_adapters_know_the_sdk() {
-    let may_know = ["reprieve-aws", "reprieve-aws-desk", "reprieve-e2e"];
+    let may_know = ["reprieve-aws", "reprieve-aws-desk", "reprieve-aws-drill", "reprieve-aws-monitoring", "reprieve-e2e"];
     for package in metadata().workspace_packages() {
         let all = package.dependencies.iter().map(|dependency| dependency.name.as_str());
         let sdks: Vec<&str> = all.filter(|name| name.starts_with("aws-sdk-") || *name == "aws-config").collect();
@@ -79,14 +90,12 @@ fn only_the_aws_adapters_know_the_sdk() {
 }
 
 #[test]
-fn the_core_knows_no_json_no_runtime_and_no_cloud() {
+fn the_core_knows_no_runtime_and_no_cloud() {
     let metadata = metadata();
     let core = metadata.workspace_packages().into_iter().find(|package| package.name.as_str() == "reprieve-core").unwrap();
     let barred: Vec<String> = direct(core)
         .into_iter()
-        .filter(|name| {
-            ["serde_json", "futures-util", "tracing"].contains(&name.as_str()) || name.starts_with("tokio") || name.starts_with("aws-")
-        })
+        .filter(|name| ["futures-util", "tracing"].contains(&name.as_str()) || name.starts_with("tokio") || name.starts_with("aws-"))
         .collect();
     assert!(barred.is_empty(), "reprieve-core must not know {barred:?}");
     let known = tree("reprieve-core");
@@ -96,18 +105,38 @@ fn the_core_knows_no_json_no_runtime_and_no_cloud() {
     );
 }
 
+/// The functions of Lambda, each by its crate.
+const FUNCTIONS: [&str; 3] = ["aws-cancel-key-deletion", "aws-provision-monitoring", "aws-rehearse-incident"];
+
 /// Signing and tagging are for people: a function that cannot seal cannot be made to.
 #[test]
 fn no_function_of_lambda_is_built_with_the_desk() {
-    assert!(!tree("aws-cancel-key-deletion").contains("reprieve-aws-desk"));
+    for function in FUNCTIONS {
+        assert!(!tree(function).contains("reprieve-aws-desk"), "{function}");
+    }
     assert!(tree("reprieve-cli").contains("reprieve-aws-desk"), "the tree is that of the command");
+}
+
+/// P58. What schedules a deletion is in the drill's function and nowhere else.
+#[test]
+fn only_the_drill_is_built_with_what_schedules_a_deletion() {
+    assert!(tree("aws-rehearse-incident").contains("reprieve-aws-drill"), "the tree is that of the drill");
+    for other in ["aws-cancel-key-deletion", "aws-provision-monitoring", "reprieve-cli"] {
+        assert!(!tree(other).contains("reprieve-aws-drill"), "{other}");
+    }
+}
+
+/// What a cold start of the guard need not carry.
+#[test]
+fn the_guard_is_not_built_with_the_monitoring() {
+    assert!(!tree("aws-cancel-key-deletion").contains("reprieve-aws-monitoring"));
 }
 
 /// One TLS provider, no seeding of aws-lc at start, no native roots: what a cold start costs.
 #[test]
-fn the_function_has_one_tls_provider_and_no_native_roots() {
-    let known = tree("aws-cancel-key-deletion");
-    assert!(known.contains("reprieve-engine"), "the tree is that of the function");
+fn the_functions_have_one_tls_provider_and_no_native_roots() {
+    let trees = FUNCTIONS.map(|function| (function, tree(function)));
+    assert!(trees.iter().all(|(_, known)| known.contains("reprieve-engine")), "the trees are those of the functions");
     for barred in [
         "aws-lc-rs",
         "aws-lc-sys",
@@ -118,14 +147,15 @@ fn the_function_has_one_tls_provider_and_no_native_roots() {
         "reprieve-test-support",
         "reprieve-localcloud",
     ] {
-        assert!(
-            !known.contains(barred),
-            "`{barred}` is in the function: see `cargo tree -p aws-cancel-key-deletion -e normal -i {barred}`"
-        );
+        for (function, known) in &trees {
+            assert!(!known.contains(barred), "`{barred}` is in the function: see `cargo tree -p {function} -e normal -i {barred}`");
+        }
     }
 }
 
 #[test]
 fn no_aws_function_compiles_azure_code() {
-    assert!(!tree("aws-cancel-key-deletion").iter().any(|name| name.starts_with("azure")));
+    for function in FUNCTIONS {
+        assert!(!tree(function).iter().any(|name| name.starts_with("azure")), "{function}");
+    }
 }

@@ -7,9 +7,9 @@ const PATH: &str = "shared/docs/configuration.md";
 fn generated() -> String {
     format!(
         "# Configuration and metrics\n\n\
-         The function is configured by environment variables, which the stack sets. A wrong value stops it at start, and every wrong\n\
-         variable is named at once. This page is generated from the tables in `shared/runtime/src`; `UPDATE_DOCS=1 cargo test -p\n\
-         reprieve-semantics --test documentation` writes it anew.\n\n\
+         The functions are configured by environment variables, which the stack sets. A wrong value stops a function at start, and every\n\
+         wrong variable is named at once. The last column says which functions read a variable. This page is generated from the tables in\n\
+         `shared/runtime/src`; `UPDATE_DOCS=1 cargo test -p reprieve-semantics --test documentation` writes it anew.\n\n\
          ## Environment variables\n\n{}\n\
          ## Metrics\n\n\
          Metrics are written to standard output in CloudWatch's Embedded Metric Format, without dimensions.\n\n{}",

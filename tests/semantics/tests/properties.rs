@@ -208,7 +208,7 @@ proptest! {
         let decision = decided(&event, &facts, &approval_keys());
         let plan = decision.plan().cloned().unwrap_or_default();
         prop_assert!(plan.is_within(&considering), "{} is not within {}", plan, considering);
-        prop_assert!(plan.steps.iter().all(|step| step.key() == &the_key()));
+        prop_assert!(plan.steps.iter().all(|step| step.target() == the_key().as_str()));
     }
 
     /// P3: making facts unreadable never turns a remedy into a stand.

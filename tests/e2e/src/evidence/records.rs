@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::ObjectLockMode;
 use jiff::Timestamp;
+use reprieve_core::monitoring::event::is_about_monitoring;
 use reprieve_core::{Phase, Record};
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -60,6 +61,15 @@ impl AuditBucket {
     /// Fails when the bucket cannot be read, or an object in it is no audit record.
     pub async fn of_event(&self, event_id: &str) -> Result<Vec<StoredRecord>> {
         self.chosen(|record| record.event.id.as_str() == event_id).await
+    }
+
+    /// Returns the records about the monitoring, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the bucket cannot be read, or an object in it is no audit record.
+    pub async fn about_monitoring(&self) -> Result<Vec<StoredRecord>> {
+        self.chosen(|record| is_about_monitoring(&record.event)).await
     }
 
     async fn chosen(&self, is_chosen: impl Fn(&Record) -> bool) -> Result<Vec<StoredRecord>> {

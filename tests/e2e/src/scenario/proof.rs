@@ -43,6 +43,15 @@ impl Observation {
         }
     }
 
+    /// Puts an observation of the same kind behind this one: it ends as both do, and took as long as the slower.
+    pub(crate) fn joined(self, other: Self) -> Self {
+        let observed = match self.observed.split_once(", ") {
+            None => format!("{}, twice", self.observed),
+            Some((once, _)) => format!("{once}, three times"),
+        };
+        Self { observed, decision: other.decision.clone(), ..self.and(other) }
+    }
+
     /// Puts the sentence, the times and the problems of another observation behind those of this one.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.observed = format!("{}, {}", self.observed, other.observed);

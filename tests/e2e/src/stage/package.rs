@@ -34,6 +34,20 @@ pub fn find_command() -> Result<PathBuf> {
     find("reprieve", "reprieve-cli", COMMAND_VARIABLE)
 }
 
+/// Finds a program beside this one in the target folder.
+///
+/// # Errors
+///
+/// Fails when there is none, and says how to build it.
+pub fn find_beside(binary: &str, package: &str) -> Result<PathBuf> {
+    let this = std::env::current_exe().context("cannot tell where this program is, to find the others beside it")?;
+    let beside = this.ancestors().skip(1).take(2).map(|folder| folder.join(binary)).find(|path| path.is_file());
+    beside.with_context(|| {
+        let folder = this.parent().unwrap_or(&this).display();
+        format!("there is no `{binary}` in `{folder}`: run `cargo build -p {package}`")
+    })
+}
+
 fn find(binary: &str, package: &str, variable: &str) -> Result<PathBuf> {
     if let Some(given) = std::env::var_os(variable).filter(|given| !given.is_empty()) {
         let given = PathBuf::from(given);
@@ -42,12 +56,7 @@ fn find(binary: &str, package: &str, variable: &str) -> Result<PathBuf> {
         }
         bail!("`{variable}` points to `{}`, which is no file: unset it or build `{binary}` there", given.display());
     }
-    let this = std::env::current_exe().context("cannot tell where this program is, to find the others beside it")?;
-    let beside = this.ancestors().skip(1).take(2).map(|folder| folder.join(binary)).find(|path| path.is_file());
-    beside.with_context(|| {
-        let folder = this.parent().unwrap_or(&this).display();
-        format!("there is no `{binary}` in `{folder}`: run `cargo build -p {package}`, or set `{variable}`")
-    })
+    find_beside(binary, package).with_context(|| format!("`{variable}` may point to it instead"))
 }
 
 /// Packs the binary as `bootstrap`, as Lambda's `provided.al2023` wants it.

@@ -31,6 +31,8 @@ pub struct People {
     pub mallory: Person,
     /// The same Mallory, signed in with a role that may only look at keys.
     pub mallory_as_auditor: Person,
+    /// The same Mallory, with the credentials of whoever runs the account's logging and alarms.
+    pub mallory_as_administrator: Person,
     /// Approves changes; her role alone may sign with the approvers' key.
     pub alice: Person,
     /// The same Alice, signed in as a platform engineer.
@@ -76,6 +78,7 @@ impl People {
             pat: sign_in("PlatformEngineer", "pat").await?,
             mallory: sign_in("Developer", ATTACKER).await?,
             mallory_as_auditor: sign_in("Auditor", ATTACKER).await?,
+            mallory_as_administrator: sign_in("CloudAdministrator", ATTACKER).await?,
             alice: sign_in(APPROVER_ROLE, "alice").await?,
             alice_as_engineer: sign_in("PlatformEngineer", "alice").await?,
             sam: sign_in(SECURITY_ROLE, "sam").await?,

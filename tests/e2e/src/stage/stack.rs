@@ -22,6 +22,15 @@ const GUARD_TEMPLATE: &str = include_str!("../../../../infra/aws/guard.yaml");
 /// The template of an approval key, as it is shipped.
 const APPROVAL_KEY_TEMPLATE: &str = include_str!("../../../../infra/aws/approval-key.yaml");
 
+/// The template of the monitoring, as it is shipped.
+const MONITORING_TEMPLATE: &str = include_str!("../../../../infra/aws/monitoring.yaml");
+
+/// The template of the drill, as it is shipped.
+const DRILL_TEMPLATE: &str = include_str!("../../../../infra/aws/drill.yaml");
+
+/// The processor that the programs here were built for, in Lambda's word.
+pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+
 const PEOPLE_TEMPLATE: &str = include_str!("people.yaml");
 
 /// How long a stack may take.
@@ -97,7 +106,7 @@ pub async fn deploy_guard(config: &SdkConfig, choices: &Choices<'_>) -> Result<O
         ("CodeBucket", choices.code.0),
         ("CodeKey", choices.code.1),
         ("Mode", choices.mode),
-        ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }),
+        ("Architecture", ARCHITECTURE),
         ("ApprovalKeys", choices.approval_keys),
         ("ApproverRoles", &approver),
         ("BreakGlassRoles", &break_glass),
@@ -109,6 +118,24 @@ pub async fn deploy_guard(config: &SdkConfig, choices: &Choices<'_>) -> Result<O
     let outputs = deploy(config, "reprieve", GUARD_TEMPLATE, &parameters).await?;
     set_what_was_dropped(config, &outputs).await?;
     Ok(outputs)
+}
+
+/// Deploys the monitoring, which provisions what it watches with before the stack is complete.
+///
+/// # Errors
+///
+/// Fails when the stack does.
+pub async fn deploy_monitoring(config: &SdkConfig, parameters: &[(&str, &str)]) -> Result<Outputs> {
+    deploy(config, "reprieve-monitoring", MONITORING_TEMPLATE, parameters).await
+}
+
+/// Deploys the drill.
+///
+/// # Errors
+///
+/// Fails when the stack does.
+pub async fn deploy_drill(config: &SdkConfig, parameters: &[(&str, &str)]) -> Result<Outputs> {
+    deploy(config, "reprieve-drill", DRILL_TEMPLATE, parameters).await
 }
 
 async fn deploy(config: &SdkConfig, name: &str, template: &str, parameters: &[(&str, &str)]) -> Result<Outputs> {

@@ -5,6 +5,7 @@
 mod acting;
 mod approving;
 mod deciding;
+mod monitoring;
 mod recording;
 mod sweeping;
 
