@@ -66,7 +66,7 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
     pub(crate) async fn provision(&self, occasion: Occasion, request_id: &str, until: Timestamp) -> Result<Provisioned, Failure> {
         let now = self.clock().now().as_millisecond();
         let id = EventId::parse(&format!("{}.{request_id}.{now}", occasion.name()))?;
-        let done = self.provisioner.provision(occasion, id, until).await.map_err(not_written_down)?;
+        let done = self.provisioner.provision(occasion, id, until).await.map_err(|error| not_written_down(&error))?;
         log(occasion, &done);
         Ok(done)
     }
@@ -130,7 +130,7 @@ fn delivery(message: &Message, now: Timestamp, invoked: &Invoked) -> Delivery {
     }
 }
 
-fn not_written_down(error: CallError) -> Failure {
+fn not_written_down(error: &CallError) -> Failure {
     format!(
         "the audit store could not be written, and nothing is changed without evidence: {error}. Check the bucket that \
          `REPRIEVE_AUDIT_BUCKET` names, and that the function's role may write to it."

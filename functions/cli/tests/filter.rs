@@ -1,5 +1,5 @@
 //! `reprieve filter` as its users run it: the built command, real files, its output and exit code.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot be set up must stop, and says where")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must stop, and says where")]
 
 use std::io::Write as _;
 use std::path::Path;

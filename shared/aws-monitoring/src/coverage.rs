@@ -3,6 +3,7 @@
 //!
 //! Every page is read; what cannot be read says so in its place and hides nothing else.
 
+mod expectation;
 mod functions;
 mod keys;
 mod permissions;
@@ -14,10 +15,11 @@ use aws_types::SdkConfig;
 use futures_util::{StreamExt as _, join, stream};
 use reprieve_core::Known;
 use reprieve_core::coverage::{Guard, Monitoring, Observation};
+use reprieve_core::monitoring::plan;
 use reprieve_core::monitoring::world::Place;
-use reprieve_core::monitoring::{Baseline, CisVersion, Desired, PatternMode, TopicWish, TrailWish, plan};
 use reprieve_engine::MonitoringControl as _;
 
+pub use self::expectation::Expectation;
 use self::functions::Functions;
 use self::keys::Keys;
 use self::permissions::Simulator;
@@ -36,34 +38,8 @@ pub struct Site {
     pub config: SdkConfig,
 }
 
-/// What is taken for granted of the account's monitoring where nothing else is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expectation {
-    /// The version of the benchmark that names the controls.
-    pub version: CisVersion,
-    /// When a filter serves a control.
-    pub mode: PatternMode,
-    /// The name of the trail that may be mended.
-    pub trail: String,
-    /// The log group that it feeds.
-    pub log_group: String,
-    /// The namespace of the filters' metrics.
-    pub namespace: String,
-}
-
-impl Default for Expectation {
-    fn default() -> Self {
-        Self {
-            version: CisVersion::V5_0,
-            mode: PatternMode::ByMatching,
-            trail: "reprieve".to_owned(),
-            log_group: "/reprieve/cloudtrail".to_owned(),
-            namespace: "ReprieveMonitoring".to_owned(),
-        }
-    }
-}
-
-/// Looks at all sites. `home` is where the account's monitoring stands; it need not be one of them.
+/// Looks at all sites. `home` is where the account's monitoring stands; it need not be one of them. What the functions that are
+/// deployed there say goes before `expectation`.
 pub async fn observe(sites: &[Site], home: &Site, expectation: &Expectation) -> Vec<Observation> {
     let looks = stream::iter(sites).map(observe_site).buffered(REGIONS_AT_ONCE).collect::<Vec<_>>();
     let (found, monitoring) = join!(looks, observe_monitoring(home, expectation));
@@ -88,24 +64,11 @@ async fn observe_site(site: &Site) -> Observation {
 
 /// Looks at the account's monitoring where it stands, and plans over it without carrying anything out.
 async fn observe_monitoring(home: &Site, expectation: &Expectation) -> Monitoring {
-    let topic = Functions::new(&home.config).notice_topic().await;
-    let desired = desired(&home.place, expectation, topic);
+    let deployed = Functions::new(&home.config).environments().await;
+    let desired = expectation.clone().deployed(&deployed).desired(&home.place);
     let world = AwsMonitoringControl::new(&home.config, home.place.clone()).observe(&desired).await;
     let plan = plan(&desired, &world);
     Monitoring { world, plan }
-}
-
-fn desired(place: &Place, expectation: &Expectation, topic: Option<String>) -> Desired {
-    Desired {
-        place: place.clone(),
-        baseline: Baseline::of(expectation.version, expectation.mode, false),
-        trail: TrailWish { name: expectation.trail.clone(), bucket: None, log_role_arn: None },
-        log_group: expectation.log_group.clone(),
-        retention_days: reprieve_core::monitoring::desired::MINIMUM_RETENTION_DAYS,
-        topic: TopicWish { arn: topic.unwrap_or_else(|| place.arn("sns", "reprieve")), subscribers: Vec::new() },
-        namespace: expectation.namespace.clone(),
-        rules: Vec::new(),
-    }
 }
 
 /// Looks at many things of one kind, a few at once.

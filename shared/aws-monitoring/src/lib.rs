@@ -20,6 +20,8 @@ mod topics;
 mod trails;
 
 #[cfg(test)]
+mod coverage_localcloud_tests;
+#[cfg(test)]
 mod localcloud_tests;
 #[cfg(test)]
 mod scripted;

@@ -22,12 +22,12 @@ const NAME: &str = "Reprieve-CIS-7-KmsKeyDisabledOrDeletionScheduled";
 const RULE: &str = "reprieve-key-api-calls";
 const PATTERN: &str = "{ ($.eventSource = kms.amazonaws.com) && (($.eventName = DisableKey) || ($.eventName = ScheduleKeyDeletion)) }";
 
-fn place(cloud: &LocalCloud) -> Place {
+pub(crate) fn place(cloud: &LocalCloud) -> Place {
     let region = Region::parse("eu-central-1").unwrap();
     Place { partition: region.partition(), account: AccountId::parse(cloud.account()).unwrap(), region }
 }
 
-fn config(cloud: &LocalCloud) -> SdkConfig {
+pub(crate) fn config(cloud: &LocalCloud) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(SdkRegion::new("eu-central-1"))
@@ -114,7 +114,7 @@ fn alarm(topic: String) -> Alarm {
 }
 
 /// Makes what a trail needs and the monitoring does not make: a bucket that takes its files, and a role that may write to the log group.
-async fn prepare(config: &SdkConfig) {
+pub(crate) async fn prepare(config: &SdkConfig) {
     let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(true).build());
     let place = CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::EuCentral1).build();
     s3.create_bucket().bucket("trails").create_bucket_configuration(place).send().await.unwrap();

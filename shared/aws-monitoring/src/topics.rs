@@ -93,7 +93,6 @@ impl Topics {
             endpoint: listed.endpoint.unwrap_or_default(),
             arn: None,
             filter_policy: Known::Absent,
-            filters_body: false,
         };
         if arn.is_empty() || arn == PENDING {
             return Some(subscription);
@@ -112,7 +111,6 @@ impl Topics {
         if let Some(policy) = attributes.get("FilterPolicy").filter(|policy| !policy.is_empty()) {
             subscription.filter_policy = Known::Is(policy.clone());
         }
-        subscription.filters_body = attributes.get("FilterPolicyScope").is_some_and(|scope| scope == "MessageBody");
         Some(subscription)
     }
 

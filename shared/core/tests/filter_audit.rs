@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use reprieve_core::filter::{AuditPlace, Caller, Effect, FilterPattern, Outcome, Probe, audit, covers, probes, probes_at};
-use reprieve_core::{AccountId, Partition, Region};
+use reprieve_core::filter::{Caller, Effect, FilterPattern, Outcome, Probe, audit, covers, probes, probes_at};
+use reprieve_core::{AccountId, Partition, Place, Region};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ fn names(effect: impl Fn(Effect) -> bool) -> BTreeSet<&'static str> {
 #[test]
 fn each_filter_is_judged_by_what_it_matches() {
     for row in rows() {
-        let audit = audit(&pattern(&row.pattern), &AuditPlace::documentation());
+        let audit = audit(&pattern(&row.pattern), &Place::documentation());
         let caught = (audit.catches("DisableKey"), audit.catches("ScheduleKeyDeletion"));
         assert_eq!(caught, (row.disable_key, row.schedule_key_deletion), "{}: {}", row.name, audit.why);
         assert!(audit.why.contains(&row.why), "{}: {}", row.name, audit.why);
@@ -66,7 +66,7 @@ fn each_filter_is_compared_with_the_benchmarks_own() {
 #[test]
 fn every_miss_has_a_reason_and_every_event_is_caught_or_missed() {
     for row in rows() {
-        let audit = audit(&pattern(&row.pattern), &AuditPlace::documentation());
+        let audit = audit(&pattern(&row.pattern), &Place::documentation());
         let missed: BTreeSet<&str> = audit.misses.iter().map(|miss| miss.event.as_str()).collect();
         let not_caught: BTreeSet<&str> = audit.catches.iter().filter(|(_, caught)| !**caught).map(|(name, _)| name.as_str()).collect();
         assert_eq!(missed, not_caught, "{}", row.name);
@@ -76,7 +76,7 @@ fn every_miss_has_a_reason_and_every_event_is_caught_or_missed() {
 
 #[test]
 fn what_a_filter_does_not_name_is_said_so() {
-    let audit = audit(&pattern(CANONICAL), &AuditPlace::documentation());
+    let audit = audit(&pattern(CANONICAL), &Place::documentation());
     let stop = audit.misses.iter().find(|miss| miss.event == "StopLogging").unwrap();
     assert_eq!(stop.why, "the filter does not name it");
     assert!(audit.other_accounts && audit.also_catches.is_empty(), "{audit:?}");
@@ -84,10 +84,10 @@ fn what_a_filter_does_not_name_is_said_so() {
 
 #[test]
 fn a_name_that_several_services_use_is_told_apart() {
-    let loose = audit(&pattern("{ $.eventName = DeleteRule }"), &AuditPlace::documentation());
+    let loose = audit(&pattern("{ $.eventName = DeleteRule }"), &Place::documentation());
     assert!(loose.catches("DeleteRule"));
     assert_eq!(loose.also_catches, ["DeleteRule (elasticloadbalancing.amazonaws.com)"]);
-    let strict = audit(&pattern("{ $.eventSource = events.amazonaws.com && $.eventName = DeleteRule }"), &AuditPlace::documentation());
+    let strict = audit(&pattern("{ $.eventSource = events.amazonaws.com && $.eventName = DeleteRule }"), &Place::documentation());
     assert!(strict.catches("DeleteRule") && strict.also_catches.is_empty(), "{strict:?}");
 }
 
@@ -95,14 +95,14 @@ fn a_name_that_several_services_use_is_told_apart() {
 fn a_filter_on_one_account_is_judged_at_that_account() {
     let own = "{ ($.recipientAccountId = 999988887777) && (($.eventName=DisableKey)||($.eventName=ScheduleKeyDeletion)) }";
     let (account, region, partition) = (AccountId::parse("999988887777"), Region::parse("us-gov-west-1"), Partition::parse("aws-us-gov"));
-    let place = AuditPlace { account: account.unwrap(), region: region.unwrap(), partition: partition.unwrap() };
+    let place = Place { account: account.unwrap(), region: region.unwrap(), partition: partition.unwrap() };
     let there = audit(&pattern(own), &place);
     assert!(there.catches_key_events() && !there.other_accounts, "{}", there.why);
 }
 
 #[test]
 fn an_audit_is_printed_with_the_keys_that_scripts_read() {
-    let json = serde_json::to_value(audit(&pattern(CANONICAL), &AuditPlace::documentation())).unwrap();
+    let json = serde_json::to_value(audit(&pattern(CANONICAL), &Place::documentation())).unwrap();
     let catches = json.get("catches").and_then(Value::as_object).unwrap();
     assert_eq!(catches.get("DisableKey"), Some(&Value::Bool(true)));
     assert!(json.get("misses").is_some_and(Value::is_array) && json.get("why").is_some_and(Value::is_string), "{json}");
@@ -136,7 +136,7 @@ fn harmful_calls_are_tried_by_every_caller_with_every_outcome() {
 #[test]
 fn a_probe_is_a_record_of_its_place() {
     let (account, region, partition) = (AccountId::parse("123456789012"), Region::parse("cn-north-1"), Partition::parse("aws-cn"));
-    let place = AuditPlace { account: account.unwrap(), region: region.unwrap(), partition: partition.unwrap() };
+    let place = Place { account: account.unwrap(), region: region.unwrap(), partition: partition.unwrap() };
     for Probe { name, source, outcome, of_other_account, event, .. } in probes_at(&place) {
         let text = event.to_string();
         assert!(!text.contains("{account}") && !text.contains("{region}") && !text.contains("{partition}"), "{text}");

@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use reprieve_core::filter::{FilterPattern, audit::AuditPlace, probes_at};
+use reprieve_core::Place;
+use reprieve_core::filter::{FilterPattern, probes_at};
 use serde_json::Value;
 
 /// Returns all records, or says why the test is skipped. What an EventBridge envelope holds is a record, too.
@@ -73,7 +74,7 @@ fn filters_match_the_published_events_that_they_must() {
 #[test]
 fn probes_have_the_fields_of_published_records() {
     let Some(records) = records() else { return };
-    let probes = probes_at(&AuditPlace::documentation());
+    let probes = probes_at(&Place::documentation());
     for name in ["ScheduleKeyDeletion", "DisableKey", "DeleteKey", "DeleteExpiredKeyMaterial"] {
         let published = records.iter().filter(|record| text(record, "/eventName") == Some(name) && text(record, "/eventType").is_some());
         let Some(published) = published.max_by_key(|record| record.to_string().len()).and_then(Value::as_object) else { continue };

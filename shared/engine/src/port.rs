@@ -16,24 +16,24 @@ use reprieve_core::{CalendarState, Case, Event, EventId, KeyArn, KeyDescription,
 /// What a provider answered instead of doing what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The key does not exist.
-    #[error("{call}: the key does not exist: {message}")]
+    /// The key, or whatever else the call is about, does not exist.
+    #[error("{call}: the {} does not exist: {message}", object(call))]
     NotFound {
         /// The call, as `service:Operation`.
         call: &'static str,
         /// The provider's message.
         message: String,
     },
-    /// The key's state does not allow the call.
-    #[error("{call}: the key's state does not allow it: {message}")]
+    /// The state of the key, or of whatever else the call is about, does not allow the call.
+    #[error("{call}: the {}'s state does not allow it: {message}", object(call))]
     InvalidState {
         /// The call.
         call: &'static str,
         /// The provider's message.
         message: String,
     },
-    /// The provider cannot do this for this kind of key.
-    #[error("{call}: not possible for this key: {message}")]
+    /// The provider cannot do this for this kind of key, or of whatever else the call is about.
+    #[error("{call}: not possible for this {}: {message}", object(call))]
     Unsupported {
         /// The call.
         call: &'static str,
@@ -72,6 +72,11 @@ pub enum CallError {
         /// The provider's message.
         message: String,
     },
+}
+
+/// What people call the object of a call.
+fn object(call: &str) -> &'static str {
+    if call.starts_with("kms:") { "key" } else { "resource" }
 }
 
 /// Whether trying again can help.
@@ -246,4 +251,20 @@ pub trait Meter: Sync {
     fn sweep(&self, report: &crate::sweep::SweepReport);
     /// Notes that the policies cannot be used, so that nothing is approved.
     fn policy_unusable(&self, at: Timestamp);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_key_only_where_the_call_is_about_one() {
+        let message = || "gone".to_owned();
+        for (call, told) in [
+            ("kms:EnableKey", "kms:EnableKey: the key does not exist: gone"),
+            ("sns:GetTopicAttributes", "sns:GetTopicAttributes: the resource does not exist: gone"),
+        ] {
+            assert_eq!(CallError::NotFound { call, message: message() }.to_string(), told);
+        }
+    }
 }

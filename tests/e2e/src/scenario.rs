@@ -331,6 +331,11 @@ pub const MONITORING: [Scenario; 11] = [
     },
 ];
 
+/// Returns everything that the demo plays, in order: keys first, then the second line.
+pub fn demonstrated() -> impl Iterator<Item = Scenario> {
+    ALL.into_iter().chain(MONITORING)
+}
+
 /// What the functions' role must not do, tried out with a function's own credentials: IAM speaks here, the guard does not, so it is
 /// no part of [`ALL`].
 pub const LEAST_PRIVILEGE: Scenario = Scenario {

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
-use reprieve_e2e::scenario::{ALL, BROKEN_RULES, LEAST_PRIVILEGE, OBSERVING, STRICT_RULES, STRICTER_RULES, Scenario, UNUSABLE_POLICIES};
+use reprieve_e2e::scenario::{
+    ALL, BROKEN_RULES, LEAST_PRIVILEGE, MONITORING, OBSERVING, STRICT_RULES, STRICTER_RULES, Scenario, UNUSABLE_POLICIES,
+};
 use reprieve_e2e::stage::{HouseRules, Setting, Stage};
 use tokio::runtime::Runtime;
 
@@ -70,11 +72,14 @@ fn main() -> ExitCode {
     let (enforcing, observing) = (Shared::new("enforce", HouseRules::NONE), Shared::new("observe", HouseRules::NONE));
     let (unruly, strict) = (Shared::new("enforce", BROKEN_RULES), Shared::new("enforce", STRICT_RULES));
     let mut trials: Vec<Trial> = ALL.into_iter().chain([LEAST_PRIVILEGE]).map(|scenario| enforcing.trial(scenario)).collect();
+    // A stage of its own: what watches the monitoring must not answer what the other scenarios do.
+    let watched = Shared::new("enforce", HouseRules::NONE);
+    trials.extend(MONITORING.into_iter().map(|scenario| watched.trial(scenario)));
     trials.push(observing.trial(OBSERVING));
     trials.push(unruly.trial(UNUSABLE_POLICIES));
     trials.push(strict.trial(STRICTER_RULES));
     let conclusion = libtest_mimic::run(&arguments, trials);
-    for shared in [enforcing, observing, unruly, strict] {
+    for shared in [enforcing, watched, observing, unruly, strict] {
         shared.strike();
     }
     conclusion.exit_code()

@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use reprieve_core::filter::{AuditPlace, FilterPattern, LONGEST_PATTERN_CHARACTERS, audit};
+use reprieve_core::Place;
+use reprieve_core::filter::{FilterPattern, LONGEST_PATTERN_CHARACTERS, audit};
 use serde_json::{Value, json};
 
 /// The pattern is what stands before this, the event what stands after.
@@ -36,7 +37,7 @@ fn judge(pattern: &FilterPattern, event: &Value, event_bytes: usize) {
     }
     // Hundreds of events: for some of the inputs only.
     if event_bytes % 64 == 2 {
-        let audited = audit(pattern, &AuditPlace::documentation());
+        let audited = audit(pattern, &Place::documentation());
         assert_eq!(audited.misses.len(), audited.catches.values().filter(|caught| !**caught).count(), "{pattern:?}");
     }
 }

@@ -36,7 +36,7 @@ def context_entries(params):
 
 
 def decide(source_arn, kind, name, action, resource, params):
-    """What the policies of a role or user decide on one action and resource."""
+    """What the policies of a role or user decide on one action and resource, and whether its boundary allows it."""
     account = get_account_id()
     store, gather = (iam._roles, iam_evaluator._gather_role_policies) if kind == "role" else (
         iam._users, iam_evaluator._gather_user_policies)
@@ -53,7 +53,9 @@ def decide(source_arn, kind, name, action, resource, params):
         by_resource = iam_evaluator.evaluate_resource_policy(policy, context)
         if by_resource.decision != "ImplicitDeny":
             result = by_resource
-    return DECISIONS[result.decision], result.matched_sid
+    # IAM tells of the boundary only where there is one.
+    within = all(iam_evaluator.evaluate(context, limit).decision == "Allow" for limit in limits) if limits else None
+    return DECISIONS[result.decision], result.matched_sid, within
 
 
 def simulate(params):
@@ -73,11 +75,14 @@ def simulate(params):
     results = ""
     for action in actions:
         for resource in listed(params, "ResourceArns") or ["*"]:
-            decision, sid = decide(source, kind, name, action, resource, params)
+            decision, sid, within = decide(source, kind, name, action, resource, params)
             matched = f"<member><SourcePolicyId>{escape(sid)}</SourcePolicyId></member>" if sid else ""
+            boundary = "" if within is None else (
+                "<PermissionsBoundaryDecisionDetail><AllowedByPermissionsBoundary>"
+                f"{str(within).lower()}</AllowedByPermissionsBoundary></PermissionsBoundaryDecisionDetail>")
             results += (f"<member><EvalActionName>{escape(action)}</EvalActionName><EvalResourceName>{escape(resource)}</EvalResourceName>"
                         f"<EvalDecision>{decision}</EvalDecision><MatchedStatements>{matched}</MatchedStatements>"
-                        "<MissingContextValues></MissingContextValues></member>")
+                        f"<MissingContextValues></MissingContextValues>{boundary}</member>")
     return iam._xml(200, "SimulatePrincipalPolicyResponse",
                     f"<SimulatePrincipalPolicyResult><EvaluationResults>{results}</EvaluationResults>"
                     "<IsTruncated>false</IsTruncated></SimulatePrincipalPolicyResult>", ns="iam")

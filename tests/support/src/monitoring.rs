@@ -185,7 +185,6 @@ pub fn healthy_topic(desired: &Desired) -> Topic {
         endpoint: subscriber.endpoint.clone(),
         arn: Some(format!("{}:{index}", desired.topic.arn)),
         filter_policy: Known::Absent,
-        filters_body: false,
     });
     Topic {
         arn: desired.topic.arn.clone(),
@@ -491,7 +490,6 @@ fn subscribe(subscriber: &Subscriber, topic: &mut Topic) {
         endpoint: subscriber.endpoint.clone(),
         arn: is_machine.then(|| format!("{arn}:{}", subscriptions.len())),
         filter_policy: Known::Absent,
-        filters_body: false,
     });
 }
 

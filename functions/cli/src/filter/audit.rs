@@ -5,7 +5,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use owo_colors::Style;
-use reprieve_core::filter::{Audit, AuditPlace, Effect, Miss, NOT_NAMED, audit, probes};
+use reprieve_core::Place;
+use reprieve_core::filter::{Audit, Effect, Miss, NOT_NAMED, audit, probes};
 
 use super::{AuditArguments, NOT_CAUGHT, read};
 use crate::style::{WIDTH, highlight, wrap};
@@ -21,7 +22,7 @@ pub(super) fn run(arguments: &AuditArguments) -> anyhow::Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let AuditArguments { account, region, partition, .. } = arguments;
-    let place = AuditPlace { account: account.clone(), region: region.clone(), partition: partition.clone() };
+    let place = Place { account: account.clone(), region: region.clone(), partition: partition.clone() };
     let audit = audit(&pattern, &place);
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());
     if arguments.json {
@@ -33,7 +34,7 @@ pub(super) fn run(arguments: &AuditArguments) -> anyhow::Result<ExitCode> {
     Ok(if audit.catches_key_events() { ExitCode::SUCCESS } else { ExitCode::from(NOT_CAUGHT) })
 }
 
-fn print(audit: &Audit, place: &AuditPlace, out: &mut impl Write) -> anyhow::Result<()> {
+fn print(audit: &Audit, place: &Place, out: &mut impl Write) -> anyhow::Result<()> {
     for line in wrap(&audit.why, WIDTH) {
         writeln!(out, "{}", highlight(&line))?;
     }

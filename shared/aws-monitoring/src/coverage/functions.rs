@@ -16,7 +16,6 @@ use crate::answer::{known, senseless, sorted};
 const MODE: &str = "REPRIEVE_MODE";
 /// The guard alone has it.
 const REMEDIATOR_ROLE: &str = "REPRIEVE_REMEDIATOR_ROLE_ARN";
-const NOTICE_TOPIC: &str = "REPRIEVE_NOTICE_TOPIC_ARN";
 
 /// The functions of a Region.
 #[derive(Debug, Clone)]
@@ -35,11 +34,10 @@ impl Functions {
         self.look(guards.filter_map(|function| function.function_arn).collect()).await
     }
 
-    /// Returns the topic that the guard's notices go to, and the alarms of its stack.
-    pub(super) async fn notice_topic(&self) -> Option<String> {
-        let functions = self.list().await.ok()?;
-        let guard = functions.iter().filter_map(variables).find(|variables| guard(Some(variables)) != Guard::Not)?;
-        guard.get(NOTICE_TOPIC).filter(|arn| !arn.is_empty()).cloned()
+    /// Returns the environment of every function; none where functions cannot be listed.
+    pub(super) async fn environments(&self) -> Vec<HashMap<String, String>> {
+        let functions = self.list().await.unwrap_or_default();
+        functions.into_iter().filter_map(|function| function.environment?.variables).collect()
     }
 
     /// Looks at each function.
@@ -102,9 +100,14 @@ fn variables(function: &FunctionConfiguration) -> Option<&HashMap<String, String
     function.environment()?.variables()
 }
 
+/// Says whether an environment is that of a guard.
+pub(super) fn is_of_guard(variables: &HashMap<String, String>) -> bool {
+    variables.contains_key(REMEDIATOR_ROLE)
+}
+
 /// Says what a function is by its environment. A mode that nobody knows gives no key back.
 fn guard(variables: Option<&HashMap<String, String>>) -> Guard {
-    let Some(variables) = variables.filter(|variables| variables.contains_key(REMEDIATOR_ROLE)) else {
+    let Some(variables) = variables.filter(|variables| is_of_guard(variables)) else {
         return Guard::Not;
     };
     match variables.get(MODE).map(String::as_str) {
@@ -112,3 +115,7 @@ fn guard(variables: Option<&HashMap<String, String>>) -> Guard {
         Some(_) | None => Guard::Observes,
     }
 }
+
+#[cfg(test)]
+#[path = "functions_tests.rs"]
+mod tests;

@@ -110,3 +110,7 @@ fn description(metadata: &KeyMetadata) -> KeyDescription {
     let deletion_date = metadata.deletion_date().and_then(|date| jiff::Timestamp::from_second(date.secs()).ok());
     KeyDescription { aws_managed: metadata.key_manager() == Some(&KeyManagerType::Aws), deletion_date, ..KeyDescription::in_state(state) }
 }
+
+#[cfg(test)]
+#[path = "keys_tests.rs"]
+mod tests;

@@ -96,3 +96,7 @@ fn answer(decision: &PolicyEvaluationDecisionType, by_organization: bool, by_bou
         IamAnswer::NotAllowed
     }
 }
+
+#[cfg(test)]
+#[path = "permissions_tests.rs"]
+mod tests;

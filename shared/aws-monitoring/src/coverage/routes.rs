@@ -100,3 +100,7 @@ pub(super) fn targets_of(rules: &Known<Vec<RuleView>>, service: &str) -> Vec<Str
     let targets = targets.filter(|arn| arn.split(':').nth(2) == Some(service));
     targets.cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
+
+#[cfg(test)]
+#[path = "routes_tests.rs"]
+mod tests;

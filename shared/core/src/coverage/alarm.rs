@@ -4,7 +4,7 @@
 use super::Monitoring;
 use super::gap::{Gap, GapKind};
 use crate::facts::Known;
-use crate::filter::{AuditPlace, FilterPattern, audit};
+use crate::filter::{FilterPattern, audit};
 use crate::id::Region;
 use crate::monitoring::change::log_group_of;
 use crate::monitoring::finding::ControlStatus;
@@ -171,8 +171,7 @@ fn is_meant_for_keys(filter: &MetricFilter) -> bool {
 /// Says whether a filter matches when keys are disabled or scheduled for deletion, by evaluation.
 fn catches(filter: &MetricFilter, place: &Place) -> Result<bool, String> {
     let pattern = FilterPattern::parse(&filter.pattern).map_err(|error| error.to_string())?;
-    let Place { account, region, partition } = place.clone();
-    Ok(audit(&pattern, &AuditPlace { account, region, partition }).catches_key_events())
+    Ok(audit(&pattern, place).catches_key_events())
 }
 
 fn from_filter(filter: &MetricFilter, world: &World) -> Link {
@@ -267,7 +266,9 @@ fn subscribers(topic: &Topic) -> Link {
     let reason = format!("The filter policy of every confirmed subscription to `{arn}` keeps alarms out.");
     at(
         14,
-        GapKind::SubscriberFiltered(arn.clone())
-            .because(reason, "Let the filter policy pass messages without attributes: {\"severity\": [{\"exists\": false}, ...]}."),
+        GapKind::SubscriberFiltered(arn.clone()).because(
+            reason,
+            "Take the filter policy off one subscription: alarms carry no attributes, so a policy on attributes lets none pass.",
+        ),
     )
 }

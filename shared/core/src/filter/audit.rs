@@ -9,34 +9,10 @@ use serde::Serialize;
 pub use self::reason::NOT_NAMED;
 use super::FilterPattern;
 use super::probe::{Effect, Probe, probes, probes_at};
-use crate::id::{AccountId, Partition, Region};
+use crate::place::Place;
 
 /// The events that control 7 of the CIS AWS Foundations Benchmark asks for.
 const KEY_EVENTS: [&str; 2] = ["DisableKey", "ScheduleKeyDeletion"];
-
-/// Where a filter is deployed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditPlace {
-    /// The account whose events must be caught.
-    pub account: AccountId,
-    /// The Region of the events.
-    pub region: Region,
-    /// The partition of the account.
-    pub partition: Partition,
-}
-
-impl AuditPlace {
-    /// Returns an account that AWS's documentation uses, where the filter's own is not known.
-    ///
-    /// # Panics
-    /// Never: the texts are constants, and a test reads them.
-    #[must_use]
-    pub fn documentation() -> Self {
-        let parsed = (AccountId::parse("111122223333"), Region::parse("eu-central-1"), Partition::parse("aws"));
-        let (Ok(account), Ok(region), Ok(partition)) = parsed else { unreachable!("constants are valid") };
-        Self { account, region, partition }
-    }
-}
 
 /// What a filter catches and misses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,9 +55,9 @@ impl Audit {
 
 /// Tries a filter on every probe, in the shapes of the place.
 #[must_use]
-pub fn audit(pattern: &FilterPattern, place: &AuditPlace) -> Audit {
+pub fn audit(pattern: &FilterPattern, place: &Place) -> Audit {
     let elsewhere;
-    let probes = if *place == AuditPlace::documentation() {
+    let probes = if *place == Place::documentation() {
         probes()
     } else {
         elsewhere = probes_at(place);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::record::Table;
-use super::AuditPlace;
+use crate::place::Place;
 
 /// An event that a filter is tried on.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +108,7 @@ impl Outcome {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(Table::read);
-static PROBES: LazyLock<Vec<Probe>> = LazyLock::new(|| probes_at(&AuditPlace::documentation()));
+static PROBES: LazyLock<Vec<Probe>> = LazyLock::new(|| probes_at(&Place::documentation()));
 
 /// Returns all probes, in the account of AWS's documentation.
 #[must_use]
@@ -118,11 +118,11 @@ pub fn probes() -> &'static [Probe] {
 
 /// Returns all probes, as the trail of a place would deliver them.
 #[must_use]
-pub fn probes_at(place: &AuditPlace) -> Vec<Probe> {
+pub fn probes_at(place: &Place) -> Vec<Probe> {
     TABLE.probes(place)
 }
 
 /// Returns the probes of one event name that would be harmful, as if they came from another account.
-pub(super) fn harmful_in(account: &str, place: &AuditPlace) -> Vec<Probe> {
+pub(super) fn harmful_in(account: &str, place: &Place) -> Vec<Probe> {
     TABLE.harmful_in(account, place)
 }

@@ -2,6 +2,8 @@
 //!
 //! The plan that is shown is the plan that is carried out: everything here is read off the [`Change`] itself.
 
+mod page;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,8 +14,8 @@ use super::plan::MonitoringPlan;
 use super::world::{AdvancedSelector, Alarm, BasicSelector, FieldSelector, MetricFilter, Selectors};
 use super::{MANAGED_BY, MANAGED_BY_TAG};
 
-/// Old and new stand in one line up to this width, in characters, and below each other beyond it.
-const WIDTH: usize = 100;
+/// The width of a line, in characters; old and new stand below each other where one line does not hold both.
+pub const WIDTH: usize = 100;
 
 /// Whether something is made or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,41 +65,36 @@ impl fmt::Display for Field {
             Some(was) => format!("{name}: {} -> {}", shown(was), shown(becomes)),
             None => format!("{name}: {becomes}"),
         };
-        let fits = was.is_none() || in_one_line.chars().count() <= WIDTH;
-        if fits && !in_one_line.contains('\n') {
+        if in_one_line.chars().count() + 4 <= WIDTH && !in_one_line.contains('\n') {
             return write!(f, "    {in_one_line}");
         }
         write!(f, "    {name}:")?;
         for line in was.iter().flat_map(|was| was.lines()) {
-            write!(f, "\n      - {line}")?;
+            write!(f, "\n{}", page::hanging("      - ", line))?;
         }
-        let sign = if was.is_some() { "+ " } else { "" };
-        becomes.lines().try_for_each(|line| write!(f, "\n      {sign}{line}"))
+        let sign = if was.is_some() { "      + " } else { "      " };
+        becomes.lines().try_for_each(|line| write!(f, "\n{}", page::hanging(sign, line)))
     }
 }
 
 impl fmt::Display for ChangeDiff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.mark, self.what)?;
+        f.write_str(&page::hanging(&format!("{} ", self.mark), &self.what))?;
         self.fields.iter().try_for_each(|field| write!(f, "\n{field}"))
     }
 }
 
-/// Renders a whole plan as text: the changes, what a human must know or do, and how each control stands.
+/// Renders a whole plan as text: the changes, what a human must know or do, how the controls stand, and the whole in a sentence.
 #[must_use]
 pub fn text(plan: &MonitoringPlan) -> String {
     let changes = plan.changes.iter().map(|change| diff(change).to_string());
-    let findings = plan
-        .findings
-        .iter()
-        .map(|finding| format!("! {} ({})\n    {}\n    {}", finding.subject, finding.severity.caption(), finding.sentence, finding.fix));
-    let controls = plan.controls.iter().map(|control| {
-        let state = if control.holds() { "holds" } else { "gap" };
-        let gaps = control.gaps.iter().map(|gap| format!("\n    {gap}")).collect::<Vec<_>>().concat();
-        format!("{state:<5}  {}  {}{gaps}", control.id, control.title)
-    });
-    let parts = [changes.collect::<Vec<_>>(), findings.collect(), controls.collect(), vec![plan.summary()]];
-    parts.iter().filter(|part| !part.is_empty()).map(|part| part.join("\n")).collect::<Vec<_>>().join("\n\n")
+    let parts = [
+        changes.collect::<Vec<_>>().join("\n"),
+        plan.findings.iter().map(page::finding).collect::<Vec<_>>().join("\n"),
+        page::controls(&plan.controls),
+        page::hanging("", &plan.summary()),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 /// Renders one change.

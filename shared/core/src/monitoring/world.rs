@@ -7,26 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Known;
-use crate::id::{AccountId, Partition, Region};
-
-/// An account, and the Region in which its monitoring stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// The partition of every ARN.
-    pub partition: Partition,
-    /// The account.
-    pub account: AccountId,
-    /// The Region.
-    pub region: Region,
-}
-
-impl Place {
-    /// Returns the ARN of something of a service here.
-    #[must_use]
-    pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
-    }
-}
+use crate::id::Region;
+pub use crate::place::Place;
 
 /// Everything that was observed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -276,8 +258,6 @@ pub struct Subscription {
     pub arn: Option<String>,
     /// The filter policy, as JSON: what it does not match is not sent.
     pub filter_policy: Known<String>,
-    /// The filter policy looks at the message's body, not at its attributes.
-    pub filters_body: bool,
 }
 
 /// An EventBridge rule on the default bus.

@@ -175,7 +175,6 @@ fn whole_topic() -> Topic {
         endpoint: "oncall@example.com".to_owned(),
         arn: Some(format!("{TOPIC}:1")),
         filter_policy: Known::Absent,
-        filters_body: false,
     };
     let policy = format!(
         r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Principal": {{"Service": "cloudwatch.amazonaws.com"}},

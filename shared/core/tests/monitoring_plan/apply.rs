@@ -71,7 +71,6 @@ pub(crate) fn apply(world: &mut World, change: &Change) -> Result<(), String> {
                 endpoint: subscriber.endpoint.clone(),
                 arn: needs_nobody.then(|| format!("{arn}:1")),
                 filter_policy: Known::Absent,
-                filters_body: false,
             };
             known(&mut topic(world, arn)?.subscriptions, "the subscriptions")?.push(subscription);
         }

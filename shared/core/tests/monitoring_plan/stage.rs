@@ -238,7 +238,6 @@ pub(crate) fn subscription(protocol: &str, endpoint: &str, is_confirmed: bool) -
         endpoint: endpoint.to_owned(),
         arn: is_confirmed.then(|| format!("{TOPIC}:{endpoint}")),
         filter_policy: Known::Absent,
-        filters_body: false,
     }
 }
 

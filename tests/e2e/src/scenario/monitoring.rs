@@ -57,9 +57,7 @@ pub(crate) async fn alarm_reaches_a_human(stage: &Stage) -> Result<Observation> 
     let mail = stage
         .wait(&what, ANSWER_WAIT, async || Ok(stage.cloud.mail().await?.into_iter().find(|mail| mail.subject.contains(KEY_CONTROL))))
         .await?;
-    let mut seen = Observation { observed: "e-mail received".to_owned(), ..Observation::default() };
-    seen.decision = Some(mail.subject);
-    Ok(seen)
+    Ok(Observation { observed: "e-mail received".to_owned(), decision: Some(mail.subject), ..Observation::default() })
 }
 
 /// The trail is stopped, then deleted.
@@ -214,7 +212,8 @@ pub(crate) async fn rehearsed(stage: &Stage) -> Result<Observation> {
     let drill = records.into_iter().map(|stored| stored.record).rev().find(|record| is_outcome(record) && record.event.name == "Drill");
     let drill = drill.with_context(|| format!("the drill left no record; it answered {answer}"))?;
     seen.decision = sentence(&drill);
-    let key = drill.key().context("the drill's record names no key")?.as_str().to_owned();
+    let named = drill.key().with_context(|| format!("the drill's record names no key: {}", sentence(&drill).unwrap_or_default()))?;
+    let key = named.as_str().to_owned();
     let state = stage.key_state(&key).await?;
     seen.demand(state == "Enabled", || format!("after the drill its key is {state}"));
     seen.demand(drill.steps.is_empty(), || "the drill had to bring its key back itself".to_owned());

@@ -90,10 +90,27 @@ impl Stage {
     ///
     /// Fails when the command does.
     pub async fn monitoring_plan(&self) -> Result<Value> {
-        let topic = self.outputs.named("NoticeTopicArn")?;
+        let named = |name: &str| self.outputs.named(name);
         let subscriber = format!("email={SUBSCRIBER}");
-        let arguments =
-            ["monitoring", "plan", "--json", "--notice-topic-arn", topic, "--subscribers", &subscriber, "--trail-bucket", "reprieve-trail"];
+        let role = format!("arn:aws:iam::{}:role/reprieve-trail-logs", self.cloud.account());
+        let rules = format!(
+            "key-api-calls={},key-service-events={},key-native-events={},region-opt-out={}",
+            named("KeyApiCallRuleName")?,
+            named("KeyServiceEventRuleName")?,
+            named("KeyNativeEventRuleName")?,
+            named("RegionOptOutRuleName")?
+        );
+        let wishes = [
+            ("--topic", named("NoticeTopicArn")?),
+            ("--subscribers", &subscriber),
+            ("--trail-bucket", "reprieve-trail"),
+            ("--trail-log-role", &role),
+            ("--guard-rules", &rules),
+            ("--guard-queue", named("QueueArn")?),
+            ("--guard-dead-letters", named("DeadLetterQueueArn")?),
+        ];
+        let arguments: Vec<&str> =
+            ["monitoring", "plan", "--json"].into_iter().chain(wishes.into_iter().flat_map(|(option, value)| [option, value])).collect();
         let said = self.desk.run(&self.people.pat, &arguments).await?;
         anyhow::ensure!(matches!(said.code, 0 | 3), "`reprieve monitoring plan` ended with {}: {}", said.code, said.errors);
         serde_json::from_str(&said.out).context("`reprieve monitoring plan --json` printed no JSON")

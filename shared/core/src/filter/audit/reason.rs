@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Audit, AuditPlace, KEY_EVENTS, Tried};
+use super::{Audit, KEY_EVENTS, Tried};
 use crate::filter::FilterPattern;
 use crate::filter::explain::{CASE_DIFFERS, Explanation, Joined};
 use crate::filter::probe::{Caller, Outcome, Probe, harmful_in};
+use crate::place::Place;
 
 /// What is said of an event that a filter is not about.
 pub const NOT_NAMED: &str = "the filter does not name it";
@@ -23,7 +24,7 @@ pub(super) struct Reasons<'a> {
 }
 
 impl<'a> Reasons<'a> {
-    pub(super) fn new(pattern: &'a FilterPattern, place: &AuditPlace) -> Self {
+    pub(super) fn new(pattern: &'a FilterPattern, place: &Place) -> Self {
         let accounts = pattern.accounts().into_iter().filter(|account| account != place.account.as_str());
         let elsewhere = accounts.map(|account| (account.clone(), harmful_in(&account, place))).collect();
         Self { pattern, contradiction: pattern.contradiction(), elsewhere }

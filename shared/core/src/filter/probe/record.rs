@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{AuditPlace, Caller, Effect, Outcome, Probe};
+use super::{Caller, Effect, Outcome, Probe};
+use crate::place::Place;
 
 /// The account that is not the audited one.
 const OTHER_ACCOUNT: &str = "444455556666";
@@ -74,7 +75,7 @@ impl Table {
         serde_json::from_str(include_str!("probes.json")).unwrap_or_default()
     }
 
-    pub(super) fn probes(&self, place: &AuditPlace) -> Vec<Probe> {
+    pub(super) fn probes(&self, place: &Place) -> Vec<Probe> {
         let home = Values::new(place, place.account.as_str());
         let other = if place.account.as_str() == OTHER_ACCOUNT { YET_ANOTHER_ACCOUNT } else { OTHER_ACCOUNT };
         let abroad = Values::new(place, other);
@@ -84,7 +85,7 @@ impl Table {
         probes
     }
 
-    pub(super) fn harmful_in(&self, account: &str, place: &AuditPlace) -> Vec<Probe> {
+    pub(super) fn harmful_in(&self, account: &str, place: &Place) -> Vec<Probe> {
         let abroad = Values::new(place, account);
         self.calls.iter().filter(|group| group.is_harmful()).flat_map(|group| group.probes(&abroad, true)).collect()
     }
@@ -219,7 +220,7 @@ struct Calling {
 }
 
 impl<'a> Values<'a> {
-    fn new(place: &'a AuditPlace, account: &'a str) -> Self {
+    fn new(place: &'a Place, account: &'a str) -> Self {
         Self { partition: place.partition.as_str(), region: place.region.as_str(), account }
     }
 

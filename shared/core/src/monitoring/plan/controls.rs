@@ -10,7 +10,7 @@ use super::topic::Hearing;
 use super::trail::Feeding;
 use crate::decision::Severity;
 use crate::facts::Known;
-use crate::filter::{AuditPlace, Effect, FilterPattern, Probe, probes_at};
+use crate::filter::{Effect, FilterPattern, Probe, probes_at};
 use crate::monitoring::FILTER_PREFIX;
 use crate::monitoring::baseline::{Control, PatternMode};
 use crate::monitoring::change::Change;
@@ -55,8 +55,7 @@ type Events<F> = LazyCell<Vec<Probe>, F>;
 
 /// An account's own events: whether those of others are caught too is for the owner of an organization's trail to say.
 fn events_of(place: &Place) -> Vec<Probe> {
-    let Place { partition, account, region } = place.clone();
-    probes_at(&AuditPlace { account, region, partition }).into_iter().filter(|probe| !probe.of_other_account).collect()
+    probes_at(place).into_iter().filter(|probe| !probe.of_other_account).collect()
 }
 
 fn unserved(control: &Control, gaps: Vec<String>) -> ControlStatus {

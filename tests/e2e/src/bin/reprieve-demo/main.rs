@@ -18,7 +18,7 @@ use indicatif::ProgressBar;
 use owo_colors::OwoColorize as _;
 use reprieve_e2e::by_hand::Handout;
 use reprieve_e2e::report::{Report, as_json};
-use reprieve_e2e::scenario::{ALL, Scenario};
+use reprieve_e2e::scenario::{Scenario, demonstrated};
 use reprieve_e2e::show::{Narrator, Ordered, shortened, table, wrapped};
 use reprieve_e2e::stage::{Setting, Stage};
 use reprieve_localcloud::{Activity, Progress, VENV_VARIABLE, default_folder, prepare_venv};
@@ -43,7 +43,7 @@ struct Arguments {
     #[arg(long)]
     keep: bool,
     /// Plays this scenario only; may be given more than once.
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(ALL.map(|scenario| scenario.name)))]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(demonstrated().map(|scenario| scenario.name)))]
     only: Vec<String>,
     /// Sets the stage and plays nothing: prints how to play by hand, and stays until Ctrl-C.
     #[arg(long, conflicts_with_all = ["json", "keep", "only"])]
@@ -87,7 +87,7 @@ async fn demo(arguments: &Arguments) -> Result<bool> {
         return Ok(true);
     }
     let chosen: Vec<Scenario> =
-        ALL.into_iter().filter(|scenario| arguments.only.is_empty() || arguments.only.iter().any(|name| name == scenario.name)).collect();
+        demonstrated().filter(|scenario| arguments.only.is_empty() || arguments.only.iter().any(|name| name == scenario.name)).collect();
     let mut reports = Vec::with_capacity(chosen.len());
     for (index, scenario) in chosen.iter().enumerate() {
         let number = format!("{}/{}", index + 1, chosen.len());
