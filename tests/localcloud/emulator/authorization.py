@@ -58,6 +58,8 @@ def resource_arn(service, method, path, headers, body, query_params, region, acc
     arns = resources.resources(service, operation, body, query_params, region, account_id)
     found = Resources(arns) if arns else resource_of(service, method, path, headers, body, query_params, region, account_id)
     further = resources.further(service, operation, body, query_params, found)
+    if service == "kms" and operation == "CreateKey" and members_of(body).get("Tags"):
+        further.append(("kms:TagResource", "kms", f"arn:aws:kms:{region}:{account_id}:key/*", {}))
     return Resources(getattr(found, "arns", [found]), further) if further else found
 
 
@@ -85,6 +87,12 @@ def resource_of(service, method, path, headers, body, query_params, region, acco
     return original_resource_arn(service, method, path, headers, body, query_params, region, account_id)
 
 
+def aliases_of(key_id):
+    """The aliases that point to a key; none where no key is meant."""
+    key = kms._resolve_key(key_id) if isinstance(key_id, str) and key_id else None
+    return [arn.rsplit(":", 1)[-1] for arn, target in kms._aliases.items() if key and target == key["KeyId"]]
+
+
 def request_context(service, iam_action, body, params):
     """Adds condition keys of KMS that describe the request."""
     context = {**original_tag_context(service, iam_action, body, params),
@@ -95,6 +103,15 @@ def request_context(service, iam_action, body, params):
     if operation in ("Sign", "Verify"):
         context["kms:SigningAlgorithm"] = members.get("SigningAlgorithm")
         context["kms:MessageType"] = members.get("MessageType", "RAW")
+    if operation == "CreateKey":
+        context.update({"kms:KeySpec": members.get("KeySpec", "SYMMETRIC_DEFAULT"),
+                        "kms:KeyUsage": members.get("KeyUsage", "ENCRYPT_DECRYPT"),
+                        "kms:KeyOrigin": members.get("Origin", "AWS_KMS"),
+                        "kms:MultiRegion": str(members.get("MultiRegion", False)).lower(),
+                        "kms:BypassPolicyLockoutSafetyCheck": str(members.get("BypassPolicyLockoutSafetyCheck", False)).lower()})
+    aliases = aliases_of(members.get("TargetKeyId") or members.get("KeyId"))
+    if aliases:
+        context["kms:ResourceAliases"] = aliases
     if operation == "ScheduleKeyDeletion":
         context["kms:ScheduleKeyDeletionPendingWindowInDays"] = str(members.get("PendingWindowInDays", 30))
     if "alias/" in str(members.get("KeyId")):
