@@ -51,6 +51,8 @@ pub(crate) async fn provisioned(stage: &Stage) -> Result<Observation> {
 /// A key is disabled: the event is counted by the filter, the alarm goes off, and a human gets an e-mail.
 pub(crate) async fn alarm_reaches_a_human(stage: &Stage) -> Result<Observation> {
     watched(stage).await?;
+    // An alarm tells of transitions alone: what other scenarios did must be over.
+    stage.cloud.settle_alarms(None).await?;
     let key = stage.people.pat.create_key("what the second line hears of").await?;
     stage.people.mallory.disable(&key).await?;
     let what = format!("an e-mail about the alarm `{KEY_CONTROL}`");
@@ -204,6 +206,7 @@ pub(crate) async fn torn_down_in_one_go(stage: &Stage) -> Result<Observation> {
 /// The drill: a sacrificial key is scheduled for deletion, and every path to a human is timed.
 pub(crate) async fn rehearsed(stage: &Stage) -> Result<Observation> {
     watched(stage).await?;
+    stage.cloud.settle_alarms(None).await?;
     let function = stage.drill().await?.named("RehearseFunctionName")?.to_owned();
     let answer = stage.invoke(&function, &scheduled("drill")).await?;
     let records = stage.audit.about_monitoring().await?;

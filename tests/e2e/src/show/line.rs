@@ -1,9 +1,17 @@
 //! The live timeline: entries of the local cloud, as they happen, as lines.
 
 use owo_colors::OwoColorize as _;
+use reprieve_core::monitoring::event::calls;
 use reprieve_localcloud::{Activity, CallEntry, EventEntry, Fate};
 
 use crate::stage::people::ATTACKER;
+
+/// How the sessions of the function that keeps the monitoring, and of the drill's, are told.
+const KEEPER: &str = "-ProvisionFunction-";
+const DRILL: &str = "-RehearseFunction-";
+
+/// How many of the keeper's changes are shown; a bare account takes dozens.
+const CHANGES_SHOWN: u32 = 6;
 
 /// Turns entries into lines, with times counted from the first act of the scenario.
 #[derive(Debug)]
@@ -17,6 +25,7 @@ pub struct Narrator {
     throttled_acts: u32,
     calls: u32,
     throttled_calls: u32,
+    changes: u32,
 }
 
 impl Narrator {
@@ -33,6 +42,7 @@ impl Narrator {
             throttled_acts: 0,
             calls: 0,
             throttled_calls: 0,
+            changes: 0,
         }
     }
 
@@ -40,6 +50,7 @@ impl Narrator {
     pub fn line(&mut self, activity: &Activity) -> Option<String> {
         match activity {
             Activity::Call(call) if call.caller.contains(&self.guard) => self.guard_line(call),
+            Activity::Call(call) if call.caller.contains(KEEPER) => self.keeper_line(call),
             Activity::Call(call) => self.act_line(call),
             Activity::Event(event) => self.event_line(event),
         }
@@ -60,7 +71,7 @@ impl Narrator {
         let is_act = match call.service.as_str() {
             "kms" => matches!(call.operation.as_str(), "ScheduleKeyDeletion" | "DisableKey" | "TagResource" | "Sign"),
             "dynamodb" => call.operation == "PutItem",
-            _ => false,
+            _ => is_about_monitoring(call),
         };
         if !is_act || !call.caller.contains(":assumed-role/") {
             return None;
@@ -71,7 +82,8 @@ impl Narrator {
             self.throttled_acts += u32::from(call.status != 200);
             return None;
         }
-        let who = call.caller.rsplit('/').next().unwrap_or(&call.caller);
+        let session = call.caller.rsplit('/').next().unwrap_or(&call.caller);
+        let who = if session.contains(DRILL) { "drill" } else { session };
         let verdict = call.error_code.as_deref().map(|code| format!("  {}", code.yellow())).unwrap_or_default();
         let hostile = call.caller.ends_with(&format!("/{ATTACKER}"));
         let (mark, who) = if hostile {
@@ -121,12 +133,37 @@ impl Narrator {
         Some(self.at(call.at_ms, &"●".green().to_string(), &what))
     }
 
+    /// What is changed, without a target: the calls of these services name none here.
+    fn keeper_line(&mut self, call: &CallEntry) -> Option<String> {
+        let is_change = is_about_monitoring(call)
+            || matches!(
+                call.operation.as_str(),
+                "CreateTrail" | "CreateLogGroup" | "StartLogging" | "CreateTopic" | "Subscribe" | "EnableRule"
+            );
+        if !is_change || call.status != 200 {
+            return None;
+        }
+        self.began_at_ms.get_or_insert(call.at_ms);
+        self.changes += 1;
+        let what = match self.changes {
+            count if count <= CHANGES_SHOWN => format!("{} {}", "monitoring".bold().green(), call.operation.bold()),
+            count if count == CHANGES_SHOWN + 1 => format!("{} {}", "monitoring".bold().green(), "and more".dimmed()),
+            _ => return None,
+        };
+        Some(self.at(call.at_ms, &"●".green().to_string(), &what))
+    }
+
     fn at(&self, at_ms: u64, mark: &str, what: &str) -> String {
         let since = at_ms.saturating_sub(self.began_at_ms.unwrap_or(at_ms));
         let time = format!("{since:>6} ms");
         let line = format!("  {} {mark} {what}", time.dimmed());
         cut(&line.replace(&format!(":{}:", self.account), "::"), self.width)
     }
+}
+
+/// Says whether a call is one that can change the monitoring.
+fn is_about_monitoring(call: &CallEntry) -> bool {
+    calls().any(|(source, name)| name == call.operation && source.strip_suffix(".amazonaws.com") == Some(&call.service))
 }
 
 fn key_of(key: Option<&str>) -> String {
