@@ -347,6 +347,16 @@ pub const LEAST_PRIVILEGE: Scenario = Scenario {
     play: |stage| Box::pin(privilege::of_the_guard(stage)),
 };
 
+/// What is left of the monitoring when its stack is deleted: nothing could be shown after it, so it is no part of [`MONITORING`].
+pub const GIVEN_UP: Scenario = Scenario {
+    name: "monitoring-given-up",
+    title: "monitoring given up",
+    story: "Somebody deletes the stack of the monitoring. What it made stays, and watches.",
+    expected: "still watched",
+    is_crowded: false,
+    play: |stage| Box::pin(monitoring::stack_deleted(stage)),
+};
+
 /// What a first deployment does, in mode `observe`: it needs a stage of its own, so it is no part of [`ALL`].
 pub const OBSERVING: Scenario = Scenario {
     name: "observe-mode",

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
 use reprieve_e2e::scenario::{
-    ALL, BROKEN_RULES, LEAST_PRIVILEGE, MONITORING, OBSERVING, STRICT_RULES, STRICTER_RULES, Scenario, UNUSABLE_POLICIES,
+    ALL, BROKEN_RULES, GIVEN_UP, LEAST_PRIVILEGE, MONITORING, OBSERVING, STRICT_RULES, STRICTER_RULES, Scenario, UNUSABLE_POLICIES,
 };
 use reprieve_e2e::stage::{HouseRules, Setting, Stage};
 use tokio::runtime::Runtime;
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = ALL.into_iter().chain([LEAST_PRIVILEGE]).map(|scenario| enforcing.trial(scenario)).collect();
     // A stage of its own: what watches the monitoring must not answer what the other scenarios do.
     let watched = Shared::new("enforce", HouseRules::NONE);
-    trials.extend(MONITORING.into_iter().map(|scenario| watched.trial(scenario)));
+    trials.extend(MONITORING.into_iter().chain([GIVEN_UP]).map(|scenario| watched.trial(scenario)));
     trials.push(observing.trial(OBSERVING));
     trials.push(unruly.trial(UNUSABLE_POLICIES));
     trials.push(strict.trial(STRICTER_RULES));

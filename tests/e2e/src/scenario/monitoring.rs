@@ -18,7 +18,7 @@ use crate::stage::monitoring::{KEY_CONTROL, LOG_GROUP, Monitoring, TRAIL, schedu
 use crate::stage::people::ATTACKER;
 
 /// How long an answer may take: the queue waits a few seconds for company before it hands events over.
-const ANSWER_WAIT: Duration = Duration::from_secs(60);
+const ANSWER_WAIT: Duration = Duration::from_mins(1);
 
 /// A filter that holds both words and can never match: no event has two names.
 const IMPOSSIBLE: &str = "{ ($.eventSource = kms.amazonaws.com) && ($.eventName = DisableKey) && ($.eventName = ScheduleKeyDeletion) }";
@@ -62,7 +62,7 @@ pub(crate) async fn alarm_reaches_a_human(stage: &Stage) -> Result<Observation> 
     Ok(Observation { observed: "e-mail received".to_owned(), decision: Some(mail.subject), ..Observation::default() })
 }
 
-/// The trail is stopped, then deleted.
+/// P74: the trail is stopped, then deleted.
 pub(crate) async fn trail_torn_down(stage: &Stage) -> Result<Observation> {
     let monitoring = watched(stage).await?;
     let trails = &monitoring.attacker.trails;
@@ -118,9 +118,11 @@ pub(crate) async fn log_group_torn_down(stage: &Stage) -> Result<Observation> {
     Ok(seen)
 }
 
-/// The subscriber is removed: subscribed again, which a person must confirm, and until then the controls do not hold.
+/// P71: the subscriber is removed. Subscribed again, which a person must confirm, and until then no key counts as monitored.
 pub(crate) async fn nobody_is_told(stage: &Stage) -> Result<Observation> {
     let topics = &watched(stage).await?.attacker.topics;
+    let key = stage.people.pat.create_key("what the report counts").await?;
+    let (monitored, gaps_before) = stage.coverage_of(&key).await?;
     let topic = stage.outputs.named("NoticeTopicArn")?;
     let listed = topics.list_subscriptions_by_topic().topic_arn(topic).send().await.context("mallory cannot list subscriptions")?;
     let subscription = listed.subscriptions().iter().find(|subscription| subscription.protocol() == Some("email"));
@@ -128,13 +130,13 @@ pub(crate) async fn nobody_is_told(stage: &Stage) -> Result<Observation> {
     let since = Timestamp::now();
     topics.unsubscribe().subscription_arn(subscription).send().await.context("mallory cannot unsubscribe anybody")?;
     let mut seen = answered(stage, "Unsubscribe", since).await?;
-    let waiting = gaps(&stage.monitoring_plan().await?);
-    seen.demand(waiting.iter().any(|gap| gap.contains("confirmed")), || {
-        format!("nobody has confirmed again, and the gaps are {waiting:?}")
-    });
+    seen.demand(monitored, || format!("the key was not monitored even before: {gaps_before:?}"));
+    let (monitored, kinds) = stage.coverage_of(&key).await?;
+    let is_told = kinds.iter().any(|kind| kind.contains("subscription_pending"));
+    seen.demand(!monitored && is_told, || format!("nobody has confirmed again, and the report says monitored: {monitored}, {kinds:?}"));
     stage.confirm_subscriber().await?;
-    let left = stage.monitoring_plan().await?;
-    seen.demand(gaps(&left).is_empty(), || format!("gaps are left: {:?}", gaps(&left)));
+    let (monitored, kinds) = stage.coverage_of(&key).await?;
+    seen.demand(monitored, || format!("somebody has confirmed, and the report says {kinds:?}"));
     Ok(seen)
 }
 
@@ -203,6 +205,17 @@ pub(crate) async fn torn_down_in_one_go(stage: &Stage) -> Result<Observation> {
     Ok(seen)
 }
 
+/// P73: the stack is deleted, and everything that watches is left.
+pub(crate) async fn stack_deleted(stage: &Stage) -> Result<Observation> {
+    let monitoring = watched(stage).await?;
+    stage.delete_monitoring().await?;
+    let mut seen = Observation { observed: "still watched".to_owned(), ..Observation::default() };
+    seen.demand(is_recording(monitoring).await?, || "the trail does not record any more".to_owned());
+    let left = stage.monitoring_plan().await?;
+    seen.demand(changes(&left) == 0 && gaps(&left).is_empty(), || format!("the deletion took away: {:#}", left["changes"]));
+    Ok(seen)
+}
+
 /// The drill: a sacrificial key is scheduled for deletion, and every path to a human is timed.
 pub(crate) async fn rehearsed(stage: &Stage) -> Result<Observation> {
     watched(stage).await?;
@@ -215,10 +228,10 @@ pub(crate) async fn rehearsed(stage: &Stage) -> Result<Observation> {
     let drill = records.into_iter().map(|stored| stored.record).rev().find(|record| is_outcome(record) && record.event.name == "Drill");
     let drill = drill.with_context(|| format!("the drill left no record; it answered {answer}"))?;
     seen.decision = sentence(&drill);
-    let named = drill.key().with_context(|| format!("the drill's record names no key: {}", sentence(&drill).unwrap_or_default()))?;
-    let key = named.as_str().to_owned();
-    let state = stage.key_state(&key).await?;
-    seen.demand(state == "Enabled", || format!("after the drill its key is {state}"));
+    let about = drill.key().with_context(|| format!("the drill's record names no key: {}", sentence(&drill).unwrap_or_default()))?;
+    let key = about.as_str().to_owned();
+    let in_the_end = stage.key_state(&key).await?;
+    seen.demand(in_the_end == "Enabled", || format!("after the drill its key is {in_the_end}"));
     seen.demand(drill.steps.is_empty(), || "the drill had to bring its key back itself".to_owned());
     seen.detect_ms = drill.detect_ms;
     seen.remediate_ms = drill.remediate_ms;

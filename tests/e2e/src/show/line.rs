@@ -77,6 +77,7 @@ impl Narrator {
             return None;
         }
         self.began_at_ms.get_or_insert(call.at_ms);
+        self.changes = 0;
         if self.is_crowded {
             self.acts += u32::from(call.status == 200);
             self.throttled_acts += u32::from(call.status != 200);
@@ -93,7 +94,8 @@ impl Narrator {
         };
         // People write to one table alone.
         let on = if call.service == "dynamodb" { "ledger".to_owned() } else { key_of(call.key.as_deref()) };
-        let what = format!("{who} {} {}{verdict}", call.operation.bold(), on.dimmed());
+        let on = if on.is_empty() { on } else { format!(" {}", on.dimmed()) };
+        let what = format!("{who} {}{on}{verdict}", call.operation.bold());
         Some(self.at(call.at_ms, &mark, &what))
     }
 

@@ -116,6 +116,30 @@ impl Stage {
         serde_json::from_str(&said.out).context("`reprieve monitoring plan --json` printed no JSON")
     }
 
+    /// Returns what `reprieve coverage --json` of a platform engineer says of a key: whether it is monitored, and the kinds of its gaps.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the command does, or does not know the key.
+    pub async fn coverage_of(&self, key: &str) -> Result<(bool, Vec<String>)> {
+        let said = self.desk.run(&self.people.pat, &["coverage", "--json"]).await?;
+        anyhow::ensure!(matches!(said.code, 0 | 3), "`reprieve coverage` ended with {}: {}", said.code, said.errors);
+        let report: Value = serde_json::from_str(&said.out).context("`reprieve coverage --json` printed no JSON")?;
+        let keys = report["regions"].as_array().into_iter().flatten().filter_map(|region| region["keys"].as_array()).flatten();
+        let found = keys.into_iter().find(|found| found["arn"] == key).with_context(|| format!("the report knows no `{key}`"))?;
+        let gaps = found["gaps"].as_array().into_iter().flatten().map(|gap| gap["kind"].to_string()).collect();
+        Ok((found["monitored"] == Value::Bool(true), gaps))
+    }
+
+    /// Deletes the stack of the monitoring, as whoever gives it up does.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the stack cannot be deleted.
+    pub async fn delete_monitoring(&self) -> Result<()> {
+        stack::delete_monitoring(&self.endpoint.root_config()).await
+    }
+
     /// Confirms the e-mail subscription, as its owner does by following the link.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ const APPROVAL_KEY_TEMPLATE: &str = include_str!("../../../../infra/aws/approval
 /// The template of the monitoring, as it is shipped.
 const MONITORING_TEMPLATE: &str = include_str!("../../../../infra/aws/monitoring.yaml");
 
+const MONITORING_STACK: &str = "reprieve-monitoring";
+
 /// The template of the drill, as it is shipped.
 const DRILL_TEMPLATE: &str = include_str!("../../../../infra/aws/drill.yaml");
 
@@ -126,7 +128,28 @@ pub async fn deploy_guard(config: &SdkConfig, choices: &Choices<'_>) -> Result<O
 ///
 /// Fails when the stack does.
 pub async fn deploy_monitoring(config: &SdkConfig, parameters: &[(&str, &str)]) -> Result<Outputs> {
-    deploy(config, "reprieve-monitoring", MONITORING_TEMPLATE, parameters).await
+    deploy(config, MONITORING_STACK, MONITORING_TEMPLATE, parameters).await
+}
+
+/// Deletes the stack of the monitoring and waits until it is gone.
+///
+/// # Errors
+///
+/// Fails when it cannot be deleted.
+pub async fn delete_monitoring(config: &SdkConfig) -> Result<()> {
+    let client = aws_sdk_cloudformation::Client::new(config);
+    client.delete_stack().stack_name(MONITORING_STACK).send().await.context("the stack of the monitoring cannot be deleted")?;
+    let give_up_at = Instant::now() + STACK_WAIT;
+    loop {
+        let described = client.describe_stacks().stack_name(MONITORING_STACK).send().await;
+        let status = described.as_ref().ok().and_then(|described| described.stacks().first()?.stack_status()).map(|status| status.as_str());
+        match status {
+            None | Some("DELETE_COMPLETE") => return Ok(()),
+            Some("DELETE_FAILED") => bail!("{}", why_it_failed(&client, MONITORING_STACK, None).await),
+            Some(_) if Instant::now() < give_up_at => sleep(Duration::from_millis(50)).await,
+            Some(status) => bail!("the stack of the monitoring is still {status}"),
+        }
+    }
 }
 
 /// Deploys the drill.
