@@ -7,7 +7,8 @@ pub(crate) mod explain;
 pub(crate) mod itself;
 pub(crate) mod monitoring;
 
-use clap::{Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::cost::CostArguments;
 use self::coverage::CoverageArguments;
@@ -24,6 +25,21 @@ use crate::policy::PolicyArguments;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,
+}
+
+impl Arguments {
+    /// Reads the command line, or ends the process with help or with what is wrong. An empty variable counts as unset, as templates and
+    /// scripts leave it.
+    pub(crate) fn read() -> Self {
+        let matches = without_empty_variables(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// Lets no option of a command read a variable that is empty.
+fn without_empty_variables(command: Command) -> Command {
+    let is_empty = |arg: &clap::Arg| arg.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+    command.mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg }).mut_subcommands(without_empty_variables)
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use owo_colors::Style;
 use reprieve_aws_desk::DeskError;
 use reprieve_aws_monitoring::AwsMonitoringControl;
 use reprieve_core::Region;
@@ -24,22 +25,37 @@ use serde_json::Value;
 use crate::args::desk::CloudArguments;
 use crate::table::{self, Cell, Row};
 
-/// The pause between two patterns: far below every quota of CloudWatch Logs.
-const PAUSE: Duration = Duration::from_millis(250);
+/// How often CloudWatch Logs is asked again when it asks us to slow down, and the pause before: its quota is some calls a second.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_secs(2);
 
-/// They disagree.
+/// An answer of more characters than this does not stand in the table's cell.
+const LONGEST_CELL: usize = 20;
+
+/// Any answer disagrees.
 const DISAGREES: u8 = 1;
 
-pub(crate) const VERIFY_HELP: &str = r#"Sends patterns and events to CloudWatch Logs (logs:TestMetricFilter) and compares its answers with ours. It changes nothing.
+pub(crate) const VERIFY_HELP: &str = r#"WHAT IS ASKED
+  Patterns and events are sent to CloudWatch Logs (logs:TestMetricFilter), and its answers are
+  held against ours: every pattern of the baseline, in every version and mode, about every event
+  that `reprieve filter audit` knows. Nothing is changed or stored.
 
-Without --rows: every pattern of the baseline, in every version and mode, about every event that `reprieve filter audit` knows.
-With --rows also a file's, {"rows": [{"pattern": "...", "event": {...} or "text", "expect": true}]}. `expect` is what somebody else said.
+  With --rows also those of a file; an event may be a text, too:
+    {"rows": [{"pattern": "{ $.size > 5 }", "event": {"size": 6}, "expect": true}]}
+  `expect` is what somebody else says, such as the documentation; the answers are held against it.
 
-Your credentials need logs:TestMetricFilter and sts:GetCallerIdentity, and nothing else. Ends with 1 where any answer disagrees.
+NEEDS
+  logs:TestMetricFilter and sts:GetCallerIdentity, and nothing else.
 
-Examples:
+EXIT CODES
+  0  all answers agree
+  1  any disagrees; or AWS failed, or did not allow it
+  2  bad input
+
+EXAMPLES
   reprieve filter verify --region eu-central-1
-  reprieve filter verify --rows tests/fixtures/filters/documentation.json --json"#;
+  reprieve filter verify --rows tests/fixtures/filters/documentation.json --json
+"#;
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
@@ -75,7 +91,7 @@ enum Theirs {
     Refused(String),
 }
 
-/// An answer of ours that is another than theirs.
+/// An answer of CloudWatch Logs that is another than ours, or than what somebody else says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Disagreement {
     pattern: String,
@@ -84,7 +100,7 @@ struct Disagreement {
     #[serde(rename = "aws")]
     theirs: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    expected: Option<bool>,
+    expected: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -104,17 +120,26 @@ pub(crate) async fn run(arguments: &VerifyArguments) -> anyhow::Result<ExitCode>
     let mut verdict = Verdict { patterns: questions.len(), answers: 0, disagreements: Vec::new() };
     for (pattern, messages) in &questions {
         let texts: Vec<String> = messages.iter().map(|message| message.text.clone()).collect();
-        let theirs = match control.test_metric_filter(pattern, &texts).await {
-            Ok(matches) => Theirs::Matches(matches),
-            Err(CallError::Rejected { message, .. }) => Theirs::Refused(message),
-            Err(error) => return Err(error).with_context(|| format!("the pattern `{pattern}` could not be asked about")),
-        };
+        let theirs = ask(&control, pattern, &texts).await.with_context(|| format!("the pattern `{pattern}` could not be asked about"))?;
         verdict.answers += messages.len();
         verdict.disagreements.extend(compare(pattern, messages, &theirs));
-        tokio::time::sleep(PAUSE).await;
     }
     print(&verdict, arguments.json)?;
     Ok(if verdict.disagreements.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DISAGREES) })
+}
+
+/// Asks, and again after a pause where CloudWatch Logs asks us to slow down.
+async fn ask(control: &AwsMonitoringControl, pattern: &str, texts: &[String]) -> Result<Theirs, CallError> {
+    let mut tries = 1;
+    loop {
+        match control.test_metric_filter(pattern, texts).await {
+            Ok(matches) => return Ok(Theirs::Matches(matches)),
+            Err(CallError::Rejected { message, .. }) => return Ok(Theirs::Refused(message)),
+            Err(CallError::Throttled { .. }) if tries < TRIES => tokio::time::sleep(PAUSE).await,
+            Err(error) => return Err(error),
+        }
+        tries += 1;
+    }
 }
 
 async fn control(cloud: &CloudArguments) -> anyhow::Result<AwsMonitoringControl> {
@@ -153,32 +178,34 @@ fn add_rows(questions: &mut Questions, file: &Path) -> anyhow::Result<()> {
         let text = row.event.as_str().map_or_else(|| row.event.to_string(), str::to_owned);
         // CloudWatch Logs takes no empty message, and none twice in one call says anything new.
         let messages = questions.entry(row.pattern).or_default();
-        if !text.is_empty() && !messages.iter().any(|message| message.text == text) {
-            messages.push(Message { name: format!("row {number}"), text, expected: row.expect });
+        match messages.iter_mut().find(|message| message.text == text) {
+            Some(known) => known.expected = row.expect,
+            None if text.is_empty() => {}
+            None => messages.push(Message { name: format!("row {number}"), text, expected: row.expect }),
         }
     }
     questions.retain(|_, messages| !messages.is_empty());
     Ok(())
 }
 
-/// Returns where our answers are others than theirs.
+/// Returns where the answers of CloudWatch Logs are others than ours, or than what somebody else says.
 fn compare(pattern: &str, messages: &[Message], theirs: &Theirs) -> Vec<Disagreement> {
-    let of = |message: &str, ours: String, theirs: String, expected| Disagreement {
+    let of = |message: &str, ours: String, theirs: String, expected: Option<bool>| Disagreement {
         pattern: pattern.to_owned(),
         event: message.to_owned(),
         ours,
         theirs,
-        expected,
+        expected: expected.map(said),
     };
     match (FilterPattern::parse(pattern), theirs) {
         (Err(_), Theirs::Refused(_)) => Vec::new(),
-        (Err(error), Theirs::Matches(_)) => vec![of("all", format!("refused: {error}"), "taken".to_owned(), None)],
-        (Ok(_), Theirs::Refused(why)) => vec![of("all", "taken".to_owned(), format!("refused: {why}"), None)],
+        (Err(error), Theirs::Matches(_)) => vec![of("any", format!("refused: {error}"), "taken".to_owned(), None)],
+        (Ok(_), Theirs::Refused(why)) => vec![of("any", "taken".to_owned(), format!("refused: {why}"), None)],
         (Ok(ours), Theirs::Matches(matches)) => messages
             .iter()
             .zip(matches)
             .map(|(message, theirs)| (message, ours.matches_text(&message.text), *theirs))
-            .filter(|(_, ours, theirs)| ours != theirs)
+            .filter(|(message, ours, theirs)| ours != theirs || message.expected.is_some_and(|expected| expected != *theirs))
             .map(|(message, ours, theirs)| of(&message.name, said(ours), said(theirs), message.expected))
             .collect(),
     }
@@ -194,20 +221,30 @@ fn print(verdict: &Verdict, json: bool) -> anyhow::Result<()> {
         writeln!(out, "{}", serde_json::to_string_pretty(verdict)?)?;
         return Ok(());
     }
-    let rows: Vec<Row<3>> = verdict
-        .disagreements
-        .iter()
-        .map(|found| Row {
-            cells: [&found.event, &found.ours, &found.theirs].map(|text| Cell::plain(text.as_str())),
-            below: vec![Cell::plain(found.pattern.as_str())],
-        })
-        .collect();
-    if !rows.is_empty() {
-        table::print(["EVENT", "OURS", "CLOUDWATCH LOGS"], &rows, &mut out)?;
-    }
     let Verdict { patterns, answers, disagreements } = verdict;
-    writeln!(out, "{patterns} patterns, {answers} answers of CloudWatch Logs, {} of which disagree with ours.", disagreements.len())?;
+    let rows: Vec<Row<4>> = disagreements.iter().map(row).collect();
+    if !rows.is_empty() {
+        table::print(["EVENT", "OURS", "CLOUDWATCH LOGS", "EXPECTED"], &rows, &mut out)?;
+        writeln!(out)?;
+    }
+    let asked = format!("{patterns} patterns tried, {answers} answers of CloudWatch Logs");
+    match disagreements.len() {
+        0 => writeln!(out, "{asked}: all agree with ours.")?,
+        1 => writeln!(out, "{asked}: 1 disagrees.")?,
+        count => writeln!(out, "{asked}: {count} disagree.")?,
+    }
     Ok(())
+}
+
+/// What is long stands below the row.
+fn row(found: &Disagreement) -> Row<4> {
+    let short = |text: &str| if text.chars().count() <= LONGEST_CELL { text.to_owned() } else { "refused".to_owned() };
+    let expected = found.expected.as_deref().unwrap_or("-");
+    let long = [&found.ours, &found.theirs].into_iter().filter(|text| text.chars().count() > LONGEST_CELL);
+    Row {
+        cells: [found.event.as_str(), &short(&found.ours), &short(&found.theirs), expected].map(Cell::plain),
+        below: std::iter::once(&found.pattern).chain(long).map(|text| Cell::styled(text, Style::new().dimmed())).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -233,6 +270,16 @@ mod tests {
         let found = compare(PATTERN, &asked, &Theirs::Matches(vec![true, true]));
         let told: Vec<_> = found.iter().map(|one| (one.event.as_str(), one.ours.as_str(), one.theirs.as_str())).collect();
         assert_eq!(told, [("EnableKey", "does not match", "matches")]);
+    }
+
+    #[test]
+    fn an_answer_other_than_the_documentation_says_is_a_disagreement_even_where_we_agree() {
+        let mut asked = messages(&["DisableKey", "EnableKey"]);
+        for message in &mut asked {
+            message.expected = Some(false);
+        }
+        let found = compare(PATTERN, &asked, &Theirs::Matches(vec![true, false]));
+        assert_eq!(found.iter().map(|one| one.event.as_str()).collect::<Vec<_>>(), ["DisableKey"]);
     }
 
     #[test]

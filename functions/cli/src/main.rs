@@ -21,9 +21,9 @@ mod table;
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use jiff::Timestamp;
 use reprieve_aws_desk::DeskError;
+use reprieve_engine::CallError;
 
 use crate::args::{Arguments, Verb};
 
@@ -33,7 +33,7 @@ const CLOUD_FAILED: u8 = 1;
 const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse().verb, Timestamp::now()) {
+    match run(&Arguments::read().verb, Timestamp::now()) {
         Ok(code) => code,
         // Whoever read our output has seen enough of it.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -72,7 +72,8 @@ fn wait_for<T>(verb: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
-    let by_cloud = error.downcast_ref::<DeskError>().is_some_and(|error| !error.is_refusal());
+    let by_desk = error.downcast_ref::<DeskError>().is_some_and(|error| !error.is_refusal());
+    let by_cloud = by_desk || error.downcast_ref::<CallError>().is_some();
     if by_cloud { CLOUD_FAILED } else { BAD_INPUT }
 }
 

@@ -8,15 +8,13 @@ use std::process::ExitCode;
 use owo_colors::{OwoColorize as _, Style};
 use reprieve_aws_desk::DeskError;
 use reprieve_aws_monitoring::AwsMonitoringControl;
-use reprieve_core::monitoring::diff::{ChangeDiff, Mark, diff};
+use reprieve_core::monitoring::diff::text;
 use reprieve_core::monitoring::world::Place;
-use reprieve_core::monitoring::{Baseline, ControlStatus, Desired, MonitoringPlan, RuleWish, TopicWish, TrailWish, plan};
-use reprieve_core::{Region, RoleArn, Severity};
+use reprieve_core::monitoring::{Baseline, Desired, MonitoringPlan, RuleWish, TopicWish, TrailWish, plan};
+use reprieve_core::{Region, RoleArn};
 use reprieve_engine::MonitoringControl as _;
 
 use crate::args::monitoring::{MonitoringArguments, MonitoringVerb, PlanArguments, WishArguments};
-use crate::style::{WIDTH, highlight, wrap};
-use crate::table::{self, Cell, Row};
 
 /// Changes are missing.
 const CHANGES_ARE_MISSING: u8 = 3;
@@ -57,8 +55,8 @@ fn desired(wishes: &WishArguments, place: Place) -> anyhow::Result<Desired> {
         wishes.topic,
         place.region
     );
-    let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-    let (target_arn, dead_letter_arn) = (set(&wishes.guard_queue).unwrap_or_default(), set(&wishes.guard_dead_letters).unwrap_or_default());
+    let (target_arn, dead_letter_arn) =
+        (wishes.guard_queue.clone().unwrap_or_default(), wishes.guard_dead_letters.clone().unwrap_or_default());
     let rule = |(rule, name): &(reprieve_core::monitoring::GuardRule, String)| RuleWish {
         name: name.clone(),
         pattern: rule.pattern().to_owned(),
@@ -70,8 +68,8 @@ fn desired(wishes: &WishArguments, place: Place) -> anyhow::Result<Desired> {
         baseline: Baseline::of(wishes.cis_version, wishes.pattern_mode, wishes.additional_filters),
         trail: TrailWish {
             name: wishes.trail_name.clone(),
-            bucket: set(&wishes.trail_bucket),
-            log_role_arn: wishes.trail_log_role.as_ref().and_then(|role| role.0.as_ref()).map(RoleArn::to_string),
+            bucket: wishes.trail_bucket.clone(),
+            log_role_arn: wishes.trail_log_role.as_ref().map(RoleArn::to_string),
         },
         log_group: wishes.log_group.clone(),
         retention_days: wishes.retention_days,
@@ -81,42 +79,21 @@ fn desired(wishes: &WishArguments, place: Place) -> anyhow::Result<Desired> {
     })
 }
 
+/// Prints the plan as the function itself tells it, in colours.
 fn print(plan: &MonitoringPlan, out: &mut impl Write) -> std::io::Result<()> {
-    for change in &plan.changes {
-        print_change(&diff(change), out)?;
-    }
-    for finding in &plan.findings {
-        let style = if finding.severity >= Severity::High { Style::new().red() } else { Style::new().yellow() };
-        writeln!(out, "{} {} ({})", "!".style(style), highlight(&finding.subject.to_string()), finding.severity.caption())?;
-        for line in [&finding.sentence, &finding.fix].into_iter().flat_map(|text| wrap(text, WIDTH - 4)) {
-            writeln!(out, "    {}", highlight(&line))?;
-        }
-    }
-    if !(plan.changes.is_empty() && plan.findings.is_empty()) {
-        writeln!(out)?;
-    }
-    let rows: Vec<Row<3>> = plan.controls.iter().map(row).collect();
-    table::print(["CONTROL", "STATE", "WHAT IS WATCHED"], &rows, out)?;
-    writeln!(out, "\n{}", plan.summary())
+    text(plan).lines().try_for_each(|line| writeln!(out, "{}", coloured(line)))
 }
 
-fn print_change(change: &ChangeDiff, out: &mut impl Write) -> std::io::Result<()> {
-    let style = match change.mark {
-        Mark::Created => Style::new().green(),
-        Mark::Changed => Style::new().yellow(),
-    };
-    writeln!(out, "{} {}", change.mark.style(style), highlight(&change.what))?;
-    change.fields.iter().try_for_each(|field| writeln!(out, "{field}"))
-}
-
-fn row(control: &ControlStatus) -> Row<3> {
-    let state = match (control.holds(), control.is_adopted) {
-        (true, false) => Cell::styled("holds", Style::new().green()),
-        (true, true) => Cell::styled("holds, adopted", Style::new().green()),
-        (false, _) => Cell::styled("gap", Style::new().red()),
-    };
-    Row {
-        cells: [Cell::plain(&control.id), state, Cell::plain(&control.title)],
-        below: control.gaps.iter().map(|gap| Cell::styled(gap, Style::new().dimmed())).collect(),
-    }
+fn coloured(line: &str) -> String {
+    let marks = [
+        ("+ ", Style::new().green()),
+        ("~ ", Style::new().yellow()),
+        ("! ", Style::new().red().bold()),
+        ("gap ", Style::new().red()),
+        ("holds ", Style::new().green()),
+        ("      - ", Style::new().red()),
+        ("      + ", Style::new().green()),
+    ];
+    let marked = marks.into_iter().find_map(|(mark, style)| Some(format!("{}{}", mark.style(style), line.strip_prefix(mark)?)));
+    marked.unwrap_or_else(|| line.to_owned())
 }

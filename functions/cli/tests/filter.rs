@@ -59,10 +59,14 @@ fn audit_tells_what_the_benchmarks_own_filter_catches_and_misses() {
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
     assert!(shown.starts_with("The filter catches DisableKey and ScheduleKeyDeletion, succeeded or refused, whoever calls"), "{shown}");
-    let row =
-        |name: &str| shown.lines().find(|line| line.starts_with(name)).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-    assert_eq!(row("DisableKey "), Some("DisableKey yes".to_owned()), "{shown}");
-    assert_eq!(row("StopLogging "), Some("StopLogging no: the filter does not name it".to_owned()), "{shown}");
+    for lines in [
+        "MAKES A KEY UNUSABLE: 2 of 16 caught\n  yes  DisableKey, ScheduleKeyDeletion\n  no   DeleteAlias, ",
+        "\n       not named by the filter\n",
+        "BLINDS THE MONITORING: 0 of 20 caught\n  no   DeleteAlarms, ",
+    ] {
+        assert!(shown.contains(lines), "{lines}: {shown}");
+    }
+    assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
     assert!(shown.contains("Tried as account 111122223333"), "{shown}");
 }
 
@@ -73,9 +77,21 @@ fn audit_prints_json_for_scripts() {
     assert_eq!((&report["catches"]["DisableKey"], &report["catches"]["StopLogging"]), (&json!(true), &json!(false)));
     let missed: Vec<&str> = report["misses"].as_array().unwrap().iter().filter_map(|miss| miss["event"].as_str()).collect();
     assert!(missed.contains(&"PutKeyPolicy") && !missed.contains(&"DisableKey"), "{missed:?}");
+    let judged = report["catches"].as_object().unwrap();
+    assert_eq!(judged.len(), 36, "one entry for each event that makes a key unusable or blinds the monitoring");
+    let not_caught: Vec<&str> = judged.iter().filter(|(_, caught)| **caught == json!(false)).map(|(event, _)| event.as_str()).collect();
+    assert!(judged.values().all(Value::is_boolean) && missed == not_caught, "what is missed is what is not caught: {report}");
     assert!(report["why"].as_str().unwrap().contains("ScheduleKeyDeletion"));
     let keys: Vec<&String> = report.as_object().unwrap().keys().collect();
     assert_eq!(keys.len(), 5, "{keys:?}");
+}
+
+#[test]
+fn audit_tells_a_reason_that_is_that_of_everything_once() {
+    let output = filter(&["audit", "{ $.eventName = DisableKey && $.eventName = ScheduleKeyDeletion }"]);
+    let shown = text(&output.stdout);
+    assert_eq!(shown.matches("at once").count(), 1, "{shown}");
+    assert!(shown.contains("MAKES A KEY UNUSABLE: 0 of 16 caught\n  no   DisableKey, ScheduleKeyDeletion, DeleteAlias, "), "{shown}");
 }
 
 /// A filter, the exit code, and words of what is said of it.

@@ -1,4 +1,4 @@
-//! What the answers of CloudTrail, CloudWatch, CloudWatch Logs, SNS and EventBridge mean: to a look, and to a change. It calls nothing.
+//! What the answers of CloudTrail, CloudWatch, CloudWatch Logs, SNS, EventBridge and IAM mean: to a look, and to a change. It calls nothing.
 
 use std::error::Error;
 
@@ -46,7 +46,9 @@ where
 /// not pass by itself. Right after a role or a log group was made, `CloudTrail` cannot use it yet and calls its ARN invalid.
 pub(crate) fn kind_of_monitoring_code(code: &str) -> Option<Kind> {
     let kind = match code {
-        "NotFound" | "NotFoundException" | "ResourceNotFound" | "ResourceNotFoundException" | "TrailNotFoundException" => Kind::NotFound,
+        "NoSuchEntity" | "NotFound" | "NotFoundException" | "ResourceNotFound" | "ResourceNotFoundException" | "TrailNotFoundException" => {
+            Kind::NotFound
+        }
         "ConcurrentAccess"
         | "ConcurrentAccessException"
         | "ConcurrentModification"

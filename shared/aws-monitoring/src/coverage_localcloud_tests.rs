@@ -94,13 +94,9 @@ async fn on_the_way_to_the_guard(shown: &mut Shown<'_>) {
     shown.shows(unread, &BOTH, "event source mapping", "Enable the mapping").await;
     switch(true).await;
 
-    let run_in = async |mode| {
-        let update = account.lambda.update_function_configuration().function_name(GUARD);
-        update.environment(account.guard_environment(mode)).send().await.unwrap()
-    };
-    run_in("observe").await;
+    account.run_guard_in("observe").await;
     shown.shows(GapKind::ModeObserve(account.guard_arn()), &BOTH, "gives no key back", "Mode=enforce").await;
-    run_in("enforce").await;
+    account.run_guard_in("enforce").await;
 }
 
 async fn in_key_policies(shown: &mut Shown<'_>) {
@@ -156,7 +152,8 @@ async fn on_the_way_to_the_log_group(shown: &mut Shown<'_>) {
     shown.shows(GapKind::TrailStopped(TRAIL.to_owned()), &BOTH, "does not record", "Start the trail").await;
     account.mend_monitoring().await;
 
-    let without_kms = EventSelector::builder().include_management_events(true).exclude_management_event_sources("kms.amazonaws.com").build();
+    let without_kms =
+        EventSelector::builder().include_management_events(true).exclude_management_event_sources("kms.amazonaws.com").build();
     account.cloudtrail.put_event_selectors().trail_name(account.trail_arn()).event_selectors(without_kms).send().await.unwrap();
     shown.shows(GapKind::TrailMissesKms(TRAIL.to_owned()), &BOTH, "leaves out calls that change keys", "those of KMS included").await;
     account.mend_monitoring().await;
@@ -204,7 +201,9 @@ async fn on_the_way_to_a_human(shown: &mut Shown<'_>) {
     let subscription = subscriptions.subscriptions().first().and_then(|one| one.subscription_arn()).unwrap().to_owned();
     let set = account.sns.set_subscription_attributes().subscription_arn(&subscription).attribute_name("FilterPolicy");
     set.attribute_value(r#"{"severity":["critical"]}"#).send().await.unwrap();
-    shown.shows(GapKind::SubscriberFiltered(topic.to_owned()), &BOTH, "keeps alarms out", "without attributes").await;
+    shown
+        .shows(GapKind::SubscriberFiltered(topic.to_owned()), &BOTH, "keeps alarms out", "Take the filter policy off one subscription")
+        .await;
 
     account.sns.unsubscribe().subscription_arn(subscription).send().await.unwrap();
     shown.shows(GapKind::NoSubscriber(topic.to_owned()), &BOTH, "Nobody who reads messages", "Subscribe somebody on call").await;

@@ -45,7 +45,8 @@ pub struct Observation {
     pub rules: Known<Vec<RuleView>>,
     /// What reads each queue that those rules feed, by the queue's ARN.
     pub queues: BTreeMap<String, Known<Vec<Mapping>>>,
-    /// The functions that those queues and rules feed, and every guard of the Region, by ARN.
+    /// The functions that those queues and rules feed, and every guard of the Region, by ARN. Where functions cannot be listed, one of
+    /// the name `*` is unreadable.
     pub functions: BTreeMap<String, Known<FunctionView>>,
     /// What IAM says to each guard's role, by the role's ARN.
     pub permissions: BTreeMap<String, Known<Permissions>>,

@@ -35,7 +35,7 @@ mod regular;
 mod selector;
 mod terms;
 
-pub use self::audit::{Audit, Miss, NOT_NAMED, audit};
+pub use self::audit::{Audit, KEY_EVENTS, Miss, NOT_NAMED, audit};
 pub use self::coverage::{Coverage, covers};
 pub use self::error::FilterError;
 pub use self::explain::{Explanation, Joined};

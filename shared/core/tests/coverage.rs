@@ -216,6 +216,16 @@ fn keys_of_a_region_without_a_guard_have_one_reason() {
 }
 
 #[test]
+fn where_functions_cannot_be_listed_nobody_says_that_there_is_no_guard() {
+    let mut broken = observation();
+    breakages_of_the_guard()[0].2(&mut broken);
+    broken.functions.insert("*".to_owned(), whole::denied());
+    let gaps = key_gaps(&of(&broken));
+    let unreadable = GapKind::Unreadable("the functions of the Region".to_owned());
+    assert!(matches!(gaps.as_slice(), [gap] if gap.kind == unreadable), "{gaps:?}");
+}
+
+#[test]
 fn keys_that_cannot_be_listed_are_never_covered() {
     let mut broken = observation();
     broken.keys = whole::denied();

@@ -78,7 +78,7 @@ fn every_miss_has_a_reason_and_every_event_is_caught_or_missed() {
 fn what_a_filter_does_not_name_is_said_so() {
     let audit = audit(&pattern(CANONICAL), &Place::documentation());
     let stop = audit.misses.iter().find(|miss| miss.event == "StopLogging").unwrap();
-    assert_eq!(stop.why, "the filter does not name it");
+    assert_eq!(stop.why, "not named by the filter");
     assert!(audit.other_accounts && audit.also_catches.is_empty(), "{audit:?}");
 }
 

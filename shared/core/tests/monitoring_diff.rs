@@ -180,6 +180,21 @@ fn a_plan_reads_as_changes_then_findings_then_controls() {
     insta::assert_snapshot!(text(&plan));
 }
 
+#[test]
+fn controls_with_the_same_gap_stand_together() {
+    let own = |id: &str, name: &str, gap: String| ControlStatus {
+        filter: Some(name.to_owned()),
+        gaps: vec![gap, "nobody is subscribed to the topic".to_owned()],
+        ..control(id, "Ensure that it is monitored", &[])
+    };
+    let altered = own("4.7", "keys", "the metric filter `keys` was altered and misses events".to_owned());
+    let unwatched =
+        (1..=6).map(|number| own(&format!("4.{number}"), &format!("f{number}"), format!("no alarm watches the metric `f{number}`")));
+    let holding = (8..=10).map(|number| control(&format!("4.{number}"), "Ensure that this is monitored, too", &[]));
+    let plan = MonitoringPlan { controls: std::iter::once(altered).chain(unwatched).chain(holding).collect(), ..MonitoringPlan::default() };
+    insta::assert_snapshot!(text(&plan));
+}
+
 fn control(id: &str, title: &str, gaps: &[&str]) -> ControlStatus {
     ControlStatus {
         id: id.to_owned(),

@@ -20,7 +20,7 @@ pub(crate) struct CostArguments {
     pub(crate) keys: u64,
 
     /// Events of each key that the guard answers in a month, such as 2 or 0.25
-    #[arg(long, value_name = "E", value_parser = thousandths, default_value = "2")]
+    #[arg(long, value_name = "E", value_parser = thousandths, default_value = "2", allow_negative_numbers = true)]
     pub(crate) events_per_key: u64,
 
     /// Management events that CloudTrail records in each account in a month
@@ -63,16 +63,25 @@ fn thousandths(text: &str) -> Result<u64, String> {
     format!("{whole}{fraction:0<3}").parse().map_err(|_| wrong())
 }
 
-pub(crate) const COST_HELP: &str = r#"Estimates a month at list prices, line by line. Nothing is called; free tiers, taxes and discounts are left out.
+pub(crate) const COST_HELP: &str = r#"WHAT IS ESTIMATED
+  A month at list prices, line by line. Nothing is called; free tiers, taxes and discounts are left
+  out.
 
-Your own prices name what they replace, the rest stays as listed:
+OWN PRICES
+  They name what they replace, the rest stays as listed:
+    {"date": "2027-01-31", "region": "eu-central-1",
+     "prices": {"alarm": {"dollars": "0.10", "per": 1}}}
 
-    {"date": "2027-01-31", "region": "eu-central-1", "prices": {"alarm": {"dollars": "0.10", "per": 1}}}
+  Items: alarm, cloudtrail-event, dashboard, dynamodb-read, dynamodb-write, eventbridge-event,
+  kms-key, kms-request, lambda-duration (of GB-milliseconds), lambda-request, log-ingestion,
+  log-storage (of kilobytes), metric, s3-put, s3-storage (of kilobytes), scheduler-invocation,
+  sns-email, sns-publish, sqs-request.
 
-Items: alarm, cloudtrail-event, dashboard, dynamodb-read, dynamodb-write, eventbridge-event, kms-key, kms-request, lambda-duration
-(of GB-milliseconds), lambda-request, log-ingestion, log-storage (of kilobytes), metric, s3-put, s3-storage (of kilobytes),
-scheduler-invocation, sns-email, sns-publish, sqs-request.
+EXIT CODES
+  0  estimated
+  2  bad input
 
-Examples:
+EXAMPLES
   reprieve cost --accounts 10 --regions 2 --keys 400
-  reprieve cost --accounts 1 --regions 1 --keys 20 --events-per-key 0.5 --own-trail --json"#;
+  reprieve cost --accounts 1 --regions 1 --keys 20 --events-per-key 0.5 --own-trail --json
+"#;

@@ -1,5 +1,6 @@
 //! `reprieve monitoring`: what is asked for, as the function that keeps the monitoring is configured with it.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use reprieve_core::RoleArn;
 use reprieve_core::monitoring::desired::MINIMUM_RETENTION_DAYS;
@@ -58,23 +59,23 @@ pub(crate) struct WishArguments {
     pub(crate) additional_filters: bool,
 
     /// The namespace of the metrics of Reprieve's filters
-    #[arg(long, value_name = "NAME", env = "REPRIEVE_FILTER_NAMESPACE", hide_env_values = true, default_value = "ReprieveMonitoring")]
+    #[arg(long, value_name = "NAME", env = "REPRIEVE_FILTER_NAMESPACE", hide_env_values = true, value_parser = NonEmptyStringValueParser::new(), default_value = "ReprieveMonitoring")]
     pub(crate) filter_namespace: String,
 
     /// The trail that is made where none satisfies
-    #[arg(long, value_name = "NAME", env = "REPRIEVE_TRAIL_NAME", hide_env_values = true, default_value = "reprieve")]
+    #[arg(long, value_name = "NAME", env = "REPRIEVE_TRAIL_NAME", hide_env_values = true, value_parser = NonEmptyStringValueParser::new(), default_value = "reprieve")]
     pub(crate) trail_name: String,
 
     /// The bucket that trail writes to; without one, no trail can be made
-    #[arg(long, value_name = "BUCKET", env = "REPRIEVE_TRAIL_BUCKET", hide_env_values = true)]
+    #[arg(long, value_name = "BUCKET", env = "REPRIEVE_TRAIL_BUCKET", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) trail_bucket: Option<String>,
 
     /// The role by which that trail feeds its log group; without one, none can be fed
-    #[arg(long, value_name = "ARN", env = "REPRIEVE_TRAIL_LOG_ROLE_ARN", hide_env_values = true, value_parser = role)]
-    pub(crate) trail_log_role: Option<OptionalRole>,
+    #[arg(long, value_name = "ARN", env = "REPRIEVE_TRAIL_LOG_ROLE_ARN", hide_env_values = true, value_parser = RoleArn::parse)]
+    pub(crate) trail_log_role: Option<RoleArn>,
 
     /// The log group that it feeds
-    #[arg(long, value_name = "NAME", env = "REPRIEVE_TRAIL_LOG_GROUP", hide_env_values = true, default_value = "/reprieve/cloudtrail")]
+    #[arg(long, value_name = "NAME", env = "REPRIEVE_TRAIL_LOG_GROUP", hide_env_values = true, value_parser = NonEmptyStringValueParser::new(), default_value = "/reprieve/cloudtrail")]
     pub(crate) log_group: String,
 
     /// How many days log events are kept at least
@@ -88,23 +89,12 @@ pub(crate) struct WishArguments {
     pub(crate) guard_rules: Vec<(GuardRule, String)>,
 
     /// The queue that those rules feed
-    #[arg(long, value_name = "ARN", env = "REPRIEVE_GUARD_QUEUE_ARN", hide_env_values = true)]
+    #[arg(long, value_name = "ARN", env = "REPRIEVE_GUARD_QUEUE_ARN", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) guard_queue: Option<String>,
 
     /// Where events go that cannot be handed over to it
-    #[arg(long, value_name = "ARN", env = "REPRIEVE_GUARD_DEAD_LETTER_ARN", hide_env_values = true)]
+    #[arg(long, value_name = "ARN", env = "REPRIEVE_GUARD_DEAD_LETTER_ARN", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) guard_dead_letters: Option<String>,
-}
-
-/// A role, or none where the variable is empty, as a template leaves it.
-#[derive(Debug, Clone)]
-pub(crate) struct OptionalRole(pub(crate) Option<RoleArn>);
-
-fn role(text: &str) -> Result<OptionalRole, String> {
-    if text.is_empty() {
-        return Ok(OptionalRole(None));
-    }
-    RoleArn::parse(text).map(|role| OptionalRole(Some(role))).map_err(|error| error.to_string())
 }
 
 fn topic(text: &str) -> Result<String, String> {
@@ -132,15 +122,21 @@ fn pair(text: &str, shape: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) const PLAN_HELP: &str = "HOW TO READ IT
-  + is made, ~ is changed with the old and the new value of each field, ! needs a human, with what to do.
-  Below stand the controls: one holds where trail, log group, filter, alarm and topic reach a confirmed subscriber.
-  What others made and satisfies is adopted; what others made is never overwritten; what cannot be read is never taken for missing.
+  + is made; ~ is changed, with the old and the new value of each field; ! needs a human, with what
+  to do. Below stand the controls: one holds where trail, log group, filter, alarm and topic reach a
+  confirmed subscriber. Those with the same gap stand together.
+  What others made and satisfies is adopted; what others made is never overwritten; what cannot be
+  read is never taken for missing. A variable that is empty counts as not set.
 
-PERMISSIONS
-  Everything is read, nothing changed: cloudtrail:DescribeTrails, GetTrailStatus, GetEventSelectors, ListTags;
-  logs:DescribeLogGroups, DescribeMetricFilters, ListTagsForResource; cloudwatch:DescribeAlarms, ListTagsForResource;
-  sns:GetTopicAttributes, ListSubscriptionsByTopic, GetSubscriptionAttributes, ListTagsForResource; events:DescribeRule,
-  ListTargetsByRule; kms:DescribeKey, GetKeyPolicy; sts:GetCallerIdentity.
+NEEDS
+  cloudtrail:DescribeTrails, GetTrailStatus, GetEventSelectors, ListTags
+  logs:DescribeLogGroups, DescribeMetricFilters, ListTagsForResource
+  cloudwatch:DescribeAlarms, ListTagsForResource
+  sns:GetTopicAttributes, ListSubscriptionsByTopic, GetSubscriptionAttributes, ListTagsForResource
+  events:DescribeRule, ListTargetsByRule
+  kms:DescribeKey, GetKeyPolicy
+  sts:GetCallerIdentity
+  Everything is read, nothing changed.
 
 OUTPUT WITH --json
   {\"changes\": [{\"change\", ...}], \"findings\": [{\"subject\", \"severity\", \"sentence\", \"fix\"}],
@@ -154,6 +150,7 @@ EXIT CODES
 
 EXAMPLES
   reprieve monitoring plan --topic arn:aws:sns:eu-central-1:111122223333:reprieve-notices
-  reprieve monitoring plan --topic ARN --trail-bucket BUCKET --trail-log-role ARN --subscribers email=security@example.com
+  reprieve monitoring plan --topic ARN --trail-bucket BUCKET --trail-log-role ARN \\
+      --subscribers email=security@example.com
   reprieve monitoring plan --topic ARN --json | jq -r '.controls[] | select(.gaps) | .id'
 ";

@@ -42,7 +42,8 @@ fn the_function_that_keeps_the_monitoring_says_what_it_keeps() {
 
 #[test]
 fn the_guard_says_the_topic_where_nothing_keeps_the_monitoring() {
-    let guard = environment(&[("REPRIEVE_REMEDIATOR_ROLE_ARN", "arn:aws:iam::111122223333:role/guard"), ("REPRIEVE_NOTICE_TOPIC_ARN", TOPIC)]);
+    let guard =
+        environment(&[("REPRIEVE_REMEDIATOR_ROLE_ARN", "arn:aws:iam::111122223333:role/guard"), ("REPRIEVE_NOTICE_TOPIC_ARN", TOPIC)]);
     let other = environment(&[("REPRIEVE_NOTICE_TOPIC_ARN", "arn:aws:sns:eu-central-1:111122223333:of-something-else")]);
     let expected = Expectation { topic: Some(TOPIC.to_owned()), ..Expectation::default() };
     assert_eq!(Expectation::default().deployed(&[other, guard]), expected);

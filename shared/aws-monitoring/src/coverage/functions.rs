@@ -16,6 +16,8 @@ use crate::answer::{known, senseless, sorted};
 const MODE: &str = "REPRIEVE_MODE";
 /// The guard alone has it.
 const REMEDIATOR_ROLE: &str = "REPRIEVE_REMEDIATOR_ROLE_ARN";
+/// Stands for every function where none can be listed.
+const EVERY_FUNCTION: &str = "*";
 
 /// The functions of a Region.
 #[derive(Debug, Clone)]
@@ -28,9 +30,14 @@ impl Functions {
         Self { client: Client::new(config) }
     }
 
-    /// Looks at every guard. Where functions cannot be listed, those that events are fed to are looked at all the same.
+    /// Looks at every guard. Where functions cannot be listed, that is said in the place of one, and those that events are fed to are
+    /// looked at all the same.
     pub(super) async fn guards(&self) -> BTreeMap<String, Known<FunctionView>> {
-        let guards = self.list().await.unwrap_or_default().into_iter().filter(|function| guard(variables(function)) != Guard::Not);
+        let functions = match self.list().await {
+            Ok(functions) => functions,
+            Err(error) => return BTreeMap::from([(EVERY_FUNCTION.to_owned(), Known::Unreadable(error.to_string()))]),
+        };
+        let guards = functions.into_iter().filter(|function| guard(variables(function)) != Guard::Not);
         self.look(guards.filter_map(|function| function.function_arn).collect()).await
     }
 

@@ -35,6 +35,9 @@ impl Keys {
     /// Looks at every key.
     pub(super) async fn look(&self) -> Known<Vec<KeyView>> {
         let (arns, mut aliases) = join!(self.list(), self.aliases());
+        for names in aliases.values_mut() {
+            names.sort_unstable();
+        }
         let arns = match arns {
             Ok(arns) => arns,
             Err(error) => return known(Err(error)),
@@ -44,7 +47,8 @@ impl Keys {
             self.look_at(arn, aliases)
         });
         let mut keys: Vec<KeyView> = stream::iter(named).buffer_unordered(AT_ONCE).collect().await;
-        keys.sort_unstable_by(|one, other| one.arn.cmp(&other.arn));
+        // By name, as people look for them; those without one last.
+        keys.sort_by_cached_key(|key| (key.aliases.is_empty(), key.aliases.first().cloned(), key.arn.clone()));
         Known::Is(keys)
     }
 

@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 use std::io::{Cursor, Write as _};
+use std::time::Duration;
 
 use aws_sdk_eventbridge::types::Target;
+use aws_sdk_lambda::client::Waiters as _;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
 use aws_types::region::Region as SdkRegion;
@@ -126,7 +128,7 @@ impl Account {
         control.name.to_owned()
     }
 
-    pub(super) fn guard_environment(&self, mode: &str) -> Environment {
+    fn guard_environment(&self, mode: &str) -> Environment {
         variables(&[("REPRIEVE_REMEDIATOR_ROLE_ARN", &self.role()), ("REPRIEVE_MODE", mode), ("REPRIEVE_NOTICE_TOPIC_ARN", self.topic())])
     }
 
@@ -145,6 +147,18 @@ impl Account {
         let code = FunctionCode::builder().zip_file(Blob::new(package())).build();
         let create = self.lambda.create_function().function_name(name).runtime(Runtime::Providedal2023).handler("bootstrap");
         create.role(self.role()).code(code).environment(environment).send().await.unwrap();
+        self.wait_until_active(name).await;
+    }
+
+    /// Changes the guard's mode.
+    pub(super) async fn run_guard_in(&self, mode: &str) {
+        let update = self.lambda.update_function_configuration().function_name(GUARD);
+        update.environment(self.guard_environment(mode)).send().await.unwrap();
+        self.wait_until_active(GUARD).await;
+    }
+
+    async fn wait_until_active(&self, function: &str) {
+        self.lambda.wait_until_function_active_v2().function_name(function).wait(Duration::from_secs(20)).await.unwrap();
     }
 
     /// Makes a rule as the guard's stack does, but for its pattern.
@@ -203,7 +217,11 @@ impl Account {
     pub(super) async fn report_with_a_bare_region(&self) -> Report {
         let config = self.site.config.to_builder().region(SdkRegion::new(ELSEWHERE)).build();
         key(&aws_sdk_kms::Client::new(&config), "alias/forgotten").await;
-        let place = Place { region: Region::parse(ELSEWHERE).unwrap(), account: AccountId::parse(self.cloud.account()).unwrap(), ..self.site.place.clone() };
+        let place = Place {
+            region: Region::parse(ELSEWHERE).unwrap(),
+            account: AccountId::parse(self.cloud.account()).unwrap(),
+            ..self.site.place.clone()
+        };
         assess(&observe(&[self.site.clone(), Site { place, config }], &self.site, &Expectation::default()).await)
     }
 

@@ -183,7 +183,11 @@ fn elsewhere(rule: &RuleView) -> End {
     ))
 }
 
+/// Where functions cannot be seen, nobody can say that none of them is a guard.
 fn no_guard(observation: &Observation) -> Gap {
+    if let Some(why) = observation.functions.values().find_map(Known::unreadable_reason) {
+        return Gap::unreadable("the functions of the Region", why, "lambda:ListFunctions and lambda:GetFunctionConfiguration");
+    }
     GapKind::NoGuard.because(
         format!("No guard is deployed in {}: nobody gives a key back there.", observation.place.region),
         "Deploy infra/aws/guard.yaml in the Region.",

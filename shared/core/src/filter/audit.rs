@@ -12,7 +12,7 @@ use super::probe::{Effect, Probe, probes, probes_at};
 use crate::place::Place;
 
 /// The events that control 7 of the CIS AWS Foundations Benchmark asks for.
-const KEY_EVENTS: [&str; 2] = ["DisableKey", "ScheduleKeyDeletion"];
+pub const KEY_EVENTS: [&str; 2] = ["DisableKey", "ScheduleKeyDeletion"];
 
 /// What a filter catches and misses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

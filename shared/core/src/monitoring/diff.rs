@@ -141,10 +141,17 @@ pub fn diff(change: &Change) -> ChangeDiff {
         }
         Change::PutMetricFilter { log_group, filter, was } => {
             let what = format!("metric filter `{}` of `{log_group}`", filter.name);
-            compared(what, &fields_of_filter(filter), was.as_deref().map(fields_of_filter))
+            match was {
+                None => whole(what, &fields_of_made_filter(filter)),
+                Some(was) => compared(what, &fields_of_filter(filter), Some(fields_of_filter(was))),
+            }
         }
         Change::PutMetricAlarm { alarm, was } => {
-            compared(format!("alarm `{}`", alarm.name), &fields_of_alarm(alarm), was.as_deref().map(fields_of_alarm))
+            let what = format!("alarm `{}`", alarm.name);
+            match was {
+                None => whole(what, &fields_of_made_alarm(alarm)),
+                Some(was) => compared(what, &fields_of_alarm(alarm), Some(fields_of_alarm(was))),
+            }
         }
         Change::PutRule { rule, pattern, was } => {
             let fields = |pattern: &String| vec![("pattern", pattern.clone())];
@@ -170,11 +177,16 @@ fn field(name: &'static str, was: &str, becomes: &str) -> Field {
     Field { name, was: Some(was.to_owned()), becomes: becomes.to_owned() }
 }
 
+/// Shows all that is made, but for what it does not have.
+fn whole(what: String, fields: &[(&'static str, String)]) -> ChangeDiff {
+    let fields = fields.iter().filter(|(_, value)| !value.is_empty());
+    made(what, &fields.map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
+}
+
 /// Shows all that is made, or of what is replaced the fields that differ. Both lists hold the same fields in the same order.
 fn compared(what: String, fields: &[(&'static str, String)], was: Option<Vec<(&'static str, String)>>) -> ChangeDiff {
     let Some(was) = was else {
-        let fields = fields.iter().filter(|(_, value)| !value.is_empty());
-        return made(what, &fields.map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>());
+        return whole(what, fields);
     };
     let differing = fields.iter().zip(&was).filter(|(new, old)| new.1 != old.1);
     changed(what, differing.map(|((name, becomes), (_, was))| field(name, was, becomes)).collect())
@@ -183,6 +195,45 @@ fn compared(what: String, fields: &[(&'static str, String)], was: Option<Vec<(&'
 fn fields_of_feed(feed: &Feed) -> [Field; 2] {
     let becomes = |name, value: &String| Field { name, was: None, becomes: value.clone() };
     [becomes("feeds", &feed.log_group_arn), becomes("by the role", &feed.log_role_arn)]
+}
+
+/// Many filters and alarms are made at once: what they count and when they go off stands in one line.
+fn fields_of_made_filter(filter: &MetricFilter) -> Vec<(&'static str, String)> {
+    let otherwise = filter.default_value.map(|number| format!(", otherwise {}", number.value())).unwrap_or_default();
+    vec![
+        ("pattern", filter.pattern.clone()),
+        ("metric", format!("{} / {}", filter.namespace, filter.metric)),
+        ("counts", format!("{}{otherwise}", filter.value)),
+        ("dimensions", pairs(&filter.dimensions)),
+    ]
+}
+
+fn fields_of_made_alarm(alarm: &Alarm) -> Vec<(&'static str, String)> {
+    let Alarm { statistic, period_seconds, evaluation_periods, comparison, missing_data, .. } = alarm;
+    let of = alarm.datapoints_to_alarm.unwrap_or(*evaluation_periods);
+    let threshold = alarm.threshold.value();
+    let periods = match evaluation_periods {
+        1 => format!("{period_seconds} seconds"),
+        all => format!("{of} of {all} periods of {period_seconds} seconds"),
+    };
+    let condition = format!("{statistic} {comparison} {threshold} in {periods}; missing data {missing_data}");
+    vec![
+        ("description", alarm.description.clone()),
+        ("metric", format!("{} / {}", alarm.namespace, alarm.metric)),
+        ("dimensions", pairs(&alarm.dimensions)),
+        ("goes off at", condition),
+        ("actions", actions(alarm)),
+        ("tells", alarm.alarm_actions.join("\n")),
+        ("tag", tag(alarm)),
+    ]
+}
+
+fn actions(alarm: &Alarm) -> String {
+    if alarm.actions_enabled { "enabled" } else { "disabled" }.to_owned()
+}
+
+fn tag(alarm: &Alarm) -> String {
+    if alarm.is_ours { format!("{MANAGED_BY_TAG}={MANAGED_BY}") } else { String::new() }
 }
 
 fn fields_of_filter(filter: &MetricFilter) -> Vec<(&'static str, String)> {
@@ -206,9 +257,9 @@ fn fields_of_alarm(alarm: &Alarm) -> Vec<(&'static str, String)> {
         ("goes off after", format!("{of} of {} periods", alarm.evaluation_periods)),
         ("threshold", format!("{} {}", alarm.comparison, alarm.threshold.value())),
         ("missing data", alarm.missing_data.clone()),
-        ("actions", if alarm.actions_enabled { "enabled" } else { "disabled" }.to_owned()),
+        ("actions", actions(alarm)),
         ("tells", alarm.alarm_actions.join("\n")),
-        ("tag", if alarm.is_ours { format!("{MANAGED_BY_TAG}={MANAGED_BY}") } else { String::new() }),
+        ("tag", tag(alarm)),
     ]
 }
 

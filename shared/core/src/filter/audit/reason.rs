@@ -9,7 +9,7 @@ use crate::filter::probe::{Caller, Outcome, Probe, harmful_in};
 use crate::place::Place;
 
 /// What is said of an event that a filter is not about.
-pub const NOT_NAMED: &str = "the filter does not name it";
+pub const NOT_NAMED: &str = "not named by the filter";
 
 /// How many failing comparisons are named.
 const NAMED_COMPARISONS: usize = 3;
@@ -41,17 +41,24 @@ impl<'a> Reasons<'a> {
         }
         let matches_there = |probes: &[Probe]| probes.iter().any(|probe| probe.name == name && self.pattern.matches(&probe.event));
         if let Some((account, _)) = self.elsewhere.iter().find(|(_, probes)| matches_there(probes)) {
-            return format!("it is caught only from account {account}");
+            return format!("caught only from account {account}");
         }
-        self.never(&home)
+        let plain: Vec<&Probe> = home.iter().map(|tried| tried.probe).collect();
+        // Of what it does not name anywhere, the account is no reason.
+        let is_named_there =
+            |probes: &[Probe]| self.never(&probes.iter().filter(|probe| probe.name == name).collect::<Vec<_>>()) != NOT_NAMED;
+        match self.elsewhere.first() {
+            Some((_, probes)) if !is_named_there(probes) => NOT_NAMED.to_owned(),
+            Some(_) | None => self.never(&plain),
+        }
     }
 
     /// Names the comparisons that fail on the plainest probe: called by a role, and carried out.
-    fn never(&self, tried: &[Tried<'_>]) -> String {
-        let is_plain = |tried: &&Tried<'_>| tried.probe.caller == Caller::AssumedRole && tried.probe.outcome == Outcome::Succeeded;
-        let Some(plain) = tried.iter().find(is_plain).or(tried.first()) else { return "it is never caught".to_owned() };
+    fn never(&self, probes: &[&Probe]) -> String {
+        let is_plain = |probe: &&&Probe| probe.caller == Caller::AssumedRole && probe.outcome == Outcome::Succeeded;
+        let Some(plain) = probes.iter().find(is_plain).or(probes.first()) else { return "never caught".to_owned() };
         let mut failing = Vec::new();
-        failures(&self.pattern.explain(&plain.probe.event), &mut failing);
+        failures(&self.pattern.explain(&plain.event), &mut failing);
         // Of what differs in case alone, or only in the service, the comparison itself is told.
         let names_other = |failure: &Failure| failure.pattern.starts_with("$.eventName ");
         let is_of_name = |failure: &Failure| names_other(failure) || failure.pattern.starts_with("$.eventSource ");
@@ -116,12 +123,12 @@ fn partly(tried: &[Tried<'_>]) -> String {
         }
     });
     match (by_outcome, by_caller) {
-        (Some(outcome), Some(caller)) => format!("it is caught {outcome}, and {caller}"),
-        (Some(one), None) | (None, Some(one)) => format!("it is caught {one}"),
+        (Some(outcome), Some(caller)) => format!("caught {outcome}, and {caller}"),
+        (Some(one), None) | (None, Some(one)) => format!("caught {one}"),
         (None, None) => {
             let missed: Vec<&Tried<'_>> = tried.iter().filter(|tried| !tried.matches).collect();
             let example = missed.first().map(|tried| way(tried.probe)).unwrap_or_default();
-            format!("it is missed in {} of {} ways, such as {example}", missed.len(), tried.len())
+            format!("missed in {} of {} ways, such as {example}", missed.len(), tried.len())
         }
     }
 }
@@ -155,7 +162,10 @@ pub(super) fn summary(pattern: &FilterPattern, audit: &Audit, matches_anything: 
         let besides = if more == 0 {
             "and nothing else of the kind".to_owned()
         } else {
-            format!("and {more} of {} others", audit.catches.len() - KEY_EVENTS.len())
+            match audit.catches.len() - KEY_EVENTS.len() {
+                others if others == more => format!("and all {others} others"),
+                others => format!("and {more} of {others} others"),
+            }
         };
         return format!("The filter catches DisableKey and ScheduleKeyDeletion, succeeded or refused, whoever calls, {besides}.{also}");
     }

@@ -10,6 +10,9 @@ const TITLED: usize = 5;
 /// What stands in place of a name that differs between controls with otherwise the same gap.
 const ITS_OWN: &str = "`...`";
 
+/// Behind what a word that is longer than a line is broken.
+const BREAKS: [&str; 3] = [",", "||", "&&"];
+
 /// Where the controls stand in their lines, behind what becomes of them.
 const INDENT: &str = "       ";
 
@@ -48,9 +51,10 @@ impl Group<'_> {
             [control] => &control.gaps,
             _ => &self.gaps,
         };
-        let gaps: String = gaps.iter().map(|gap| format!("\n{}", hanging(&format!("{INDENT}- "), gap))).collect();
         let indent = INDENT.len();
-        format!("{state:<indent$}{}{gaps}", self.named().trim_start())
+        let named = format!("{state:<indent$}{}", self.named().trim_start());
+        let gaps = gaps.iter().map(|gap| hanging(&format!("{INDENT}- "), gap));
+        std::iter::once(named).chain(gaps).collect::<Vec<_>>().join("\n")
     }
 
     fn named(&self) -> String {
@@ -80,7 +84,7 @@ pub(super) fn hanging(prefix: &str, text: &str) -> String {
     format!("{prefix}{}", broken(text, WIDTH.saturating_sub(indent)).join(&next))
 }
 
-/// Breaks a text at spaces, and a word that is longer than a line behind its commas; the rest of it has a line of its own.
+/// Breaks a text at spaces, and a word that is longer than a line where JSON and filter patterns can be broken.
 fn broken(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
@@ -89,9 +93,24 @@ fn broken(text: &str, width: usize) -> Vec<String> {
             continue;
         }
         lines.push(String::new());
-        word.split_inclusive(',').for_each(|part| add(&mut lines, "", part, width));
+        for part in parts(word) {
+            add(&mut lines, "", part, width);
+        }
     }
     lines
+}
+
+/// Splits a word behind commas and the operators of filter patterns.
+fn parts(word: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = word;
+    let end = |text: &str| BREAKS.iter().filter_map(|mark| text.find(mark).map(|at| at + mark.len())).min();
+    while let Some((part, more)) = end(rest).and_then(|end| rest.split_at_checked(end)) {
+        parts.push(part);
+        rest = more;
+    }
+    parts.push(rest);
+    parts
 }
 
 /// Adds a part to the last line, or begins a line with it where it does not fit.
@@ -111,12 +130,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_break_at_spaces_and_long_words_behind_commas() {
+    fn lines_break_at_spaces_and_long_words_where_patterns_and_json_can_be_broken() {
         for (text, lines) in [
             ("", &[][..]),
             ("one two three", &["one two", "three"]),
             ("ten chars0", &["ten chars0"]),
             ("is {\"a\":1,\"b\":2,\"c\":3}", &["is", "{\"a\":1,", "\"b\":2,", "\"c\":3}"]),
+            ("($.a=1)||($.b=1)&&($.c=1)", &["($.a=1)||", "($.b=1)&&", "($.c=1)"]),
             ("a:word:without:any", &["a:word:without:any"]),
         ] {
             assert_eq!(broken(text, 10), lines, "{text}");
