@@ -2,14 +2,16 @@
 //!
 //! Whether it is whole is asked of `reprieve monitoring plan` in an engineer's name, and of the services themselves.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use aws_sdk_cloudwatch::types::StateValue;
 use aws_sdk_cloudwatchlogs::types::MetricTransformation;
 use jiff::Timestamp;
+use reprieve_core::coverage::{GapKind, KeyReport};
+use reprieve_core::monitoring::MonitoringPlan;
 use reprieve_core::{Decision, Phase, Record, Status};
-use serde_json::Value;
 
 use super::proof::Observation;
 use crate::evidence::StoredRecord;
@@ -26,17 +28,17 @@ const IMPOSSIBLE: &str = "{ ($.eventSource = kms.amazonaws.com) && ($.eventName 
 /// A bare account, the deployment, and a subscription that waits to be confirmed: only then does every control hold.
 pub(crate) async fn provisioned(stage: &Stage) -> Result<Observation> {
     let mut seen = Observation::default();
-    let before = changes(&stage.monitoring_plan().await?);
+    let before = stage.monitoring_plan().await?.changes.len();
     seen.demand(before > 20, || format!("on a bare account only {before} changes are missing"));
     let monitoring = stage.monitoring().await?;
     let deployed = stage.monitoring_plan().await?;
-    seen.demand(changes(&deployed) == 0, || format!("after the deployment this is still to be changed: {:#}", deployed["changes"]));
+    seen.demand(deployed.changes.is_empty(), || format!("after the deployment this is still to be changed: {:?}", deployed.changes));
     let waiting = gaps(&deployed);
     let all_wait = waiting.iter().all(|gap| gap.contains("confirmed"));
     seen.demand(!waiting.is_empty() && all_wait, || format!("nobody has confirmed, and the gaps are {waiting:?}"));
     stage.confirm_subscriber().await?;
-    let left = gaps(&stage.monitoring_plan().await?);
-    seen.demand(left.is_empty(), || format!("gaps are left: {left:?}"));
+    let left = stage.monitoring_plan().await?;
+    seen.demand(gaps(&left).is_empty(), || format!("gaps are left: {:?}", gaps(&left)));
     seen.demand(is_recording(monitoring).await?, || "the trail does not record".to_owned());
     let records = stage.audit.about_monitoring().await?;
     seen.problems.extend(records.iter().flat_map(StoredRecord::flaws));
@@ -122,7 +124,7 @@ pub(crate) async fn log_group_torn_down(stage: &Stage) -> Result<Observation> {
 pub(crate) async fn nobody_is_told(stage: &Stage) -> Result<Observation> {
     let topics = &watched(stage).await?.attacker.topics;
     let key = stage.people.pat.create_key("what the report counts").await?;
-    let (monitored, gaps_before) = stage.coverage_of(&key).await?;
+    let before = stage.coverage_of(&key).await?;
     let topic = stage.outputs.named("NoticeTopicArn")?;
     let listed = topics.list_subscriptions_by_topic().topic_arn(topic).send().await.context("mallory cannot list subscriptions")?;
     let subscription = listed.subscriptions().iter().find(|subscription| subscription.protocol() == Some("email"));
@@ -130,13 +132,12 @@ pub(crate) async fn nobody_is_told(stage: &Stage) -> Result<Observation> {
     let since = Timestamp::now();
     topics.unsubscribe().subscription_arn(subscription).send().await.context("mallory cannot unsubscribe anybody")?;
     let mut seen = answered(stage, "Unsubscribe", since).await?;
-    seen.demand(monitored, || format!("the key was not monitored even before: {gaps_before:?}"));
-    let (monitored, kinds) = stage.coverage_of(&key).await?;
-    let is_told = kinds.iter().any(|kind| kind.contains("subscription_pending"));
-    seen.demand(!monitored && is_told, || format!("nobody has confirmed again, and the report says monitored: {monitored}, {kinds:?}"));
+    seen.demand(before.monitored, || format!("the key was not monitored even before: {:?}", before.gaps));
+    let waiting = stage.coverage_of(&key).await?;
+    seen.demand(!waiting.monitored && is_pending(&waiting), || format!("nobody has confirmed again, and the report says {waiting:?}"));
     stage.confirm_subscriber().await?;
-    let (monitored, kinds) = stage.coverage_of(&key).await?;
-    seen.demand(monitored, || format!("somebody has confirmed, and the report says {kinds:?}"));
+    let confirmed = stage.coverage_of(&key).await?;
+    seen.demand(confirmed.monitored, || format!("somebody has confirmed, and the report says {:?}", confirmed.gaps));
     Ok(seen)
 }
 
@@ -212,7 +213,7 @@ pub(crate) async fn stack_deleted(stage: &Stage) -> Result<Observation> {
     let mut seen = Observation { observed: "still watched".to_owned(), ..Observation::default() };
     seen.demand(is_recording(monitoring).await?, || "the trail does not record any more".to_owned());
     let left = stage.monitoring_plan().await?;
-    seen.demand(changes(&left) == 0 && gaps(&left).is_empty(), || format!("the deletion took away: {:#}", left["changes"]));
+    seen.demand(left.changes.is_empty() && gaps(&left).is_empty(), || format!("the deletion took away: {:?}", left.changes));
     Ok(seen)
 }
 
@@ -252,8 +253,8 @@ async fn watched(stage: &Stage) -> Result<&Monitoring> {
 /// Waits for the answer to an act of the attacker, and for every control to hold again.
 async fn mended(stage: &Stage, event_name: &str, since: Timestamp) -> Result<Observation> {
     let mut seen = answered(stage, event_name, since).await?;
-    let left = gaps(&stage.monitoring_plan().await?);
-    seen.demand(left.is_empty(), || format!("after `{event_name}` gaps are left: {left:?}"));
+    let left = stage.monitoring_plan().await?;
+    seen.demand(gaps(&left).is_empty(), || format!("after `{event_name}` gaps are left: {:?}", gaps(&left)));
     Ok(seen)
 }
 
@@ -272,7 +273,7 @@ async fn answered(stage: &Stage, event_name: &str, since: Timestamp) -> Result<O
     seen.remediate_ms = record.remediate_ms;
     told(stage, &record, &mut seen).await?;
     let plan = stage.monitoring_plan().await?;
-    seen.demand(changes(&plan) == 0, || format!("after `{event_name}` this is still to be changed: {:#}", plan["changes"]));
+    seen.demand(plan.changes.is_empty(), || format!("after `{event_name}` this is still to be changed: {:?}", plan.changes));
     for refused in function_refusals(stage, since).await? {
         seen.problems.push(format!("IAM refused {refused} to the function: does the template lack it?"));
     }
@@ -347,17 +348,12 @@ fn sentence(record: &Record) -> Option<String> {
     record.decision.as_ref().map(|decision| decision.why().sentence.clone())
 }
 
-/// Returns how many changes a plan holds.
-fn changes(plan: &Value) -> usize {
-    plan["changes"].as_array().map_or(0, Vec::len)
+/// Returns why controls do not hold.
+fn gaps(plan: &MonitoringPlan) -> BTreeSet<&str> {
+    plan.controls.iter().flat_map(|control| &control.gaps).map(String::as_str).collect()
 }
 
-/// Returns why controls do not hold.
-fn gaps(plan: &Value) -> Vec<String> {
-    let controls = plan["controls"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let gaps = controls.iter().filter_map(|control| control["gaps"].as_array()).flatten();
-    let mut gaps: Vec<String> = gaps.filter_map(|gap| gap.as_str().map(str::to_owned)).collect();
-    gaps.sort_unstable();
-    gaps.dedup();
-    gaps
+/// Says whether a report names the gap of a subscription that nobody confirmed.
+fn is_pending(report: &KeyReport) -> bool {
+    report.gaps.iter().any(|gap| matches!(gap.kind, GapKind::SubscriptionPending(_)))
 }

@@ -6,6 +6,8 @@
 use anyhow::{Context as _, Result};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_types::SdkConfig;
+use reprieve_core::coverage::{KeyReport, Report};
+use reprieve_core::monitoring::MonitoringPlan;
 use serde_json::{Value, json};
 
 use super::Stage;
@@ -89,7 +91,7 @@ impl Stage {
     /// # Errors
     ///
     /// Fails when the command does.
-    pub async fn monitoring_plan(&self) -> Result<Value> {
+    pub async fn monitoring_plan(&self) -> Result<MonitoringPlan> {
         let named = |name: &str| self.outputs.named(name);
         let subscriber = format!("email={SUBSCRIBER}");
         let role = format!("arn:aws:iam::{}:role/reprieve-trail-logs", self.cloud.account());
@@ -116,19 +118,17 @@ impl Stage {
         serde_json::from_str(&said.out).context("`reprieve monitoring plan --json` printed no JSON")
     }
 
-    /// Returns what `reprieve coverage --json` of a platform engineer says of a key: whether it is monitored, and the kinds of its gaps.
+    /// Returns what `reprieve coverage --json` of a platform engineer says of a key.
     ///
     /// # Errors
     ///
     /// Fails when the command does, or does not know the key.
-    pub async fn coverage_of(&self, key: &str) -> Result<(bool, Vec<String>)> {
+    pub async fn coverage_of(&self, key: &str) -> Result<KeyReport> {
         let said = self.desk.run(&self.people.pat, &["coverage", "--json"]).await?;
         anyhow::ensure!(matches!(said.code, 0 | 3), "`reprieve coverage` ended with {}: {}", said.code, said.errors);
-        let report: Value = serde_json::from_str(&said.out).context("`reprieve coverage --json` printed no JSON")?;
-        let keys = report["regions"].as_array().into_iter().flatten().filter_map(|region| region["keys"].as_array()).flatten();
-        let found = keys.into_iter().find(|found| found["arn"] == key).with_context(|| format!("the report knows no `{key}`"))?;
-        let gaps = found["gaps"].as_array().into_iter().flatten().map(|gap| gap["kind"].to_string()).collect();
-        Ok((found["monitored"] == Value::Bool(true), gaps))
+        let report: Report = serde_json::from_str(&said.out).context("`reprieve coverage --json` printed no report")?;
+        let mut keys = report.regions.into_iter().flat_map(|region| region.keys);
+        keys.find(|found| found.arn.as_str() == key).with_context(|| format!("the report knows no `{key}`"))
     }
 
     /// Deletes the stack of the monitoring, as whoever gives it up does.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use aws_sdk_cloudformation::types::{Capability, Parameter};
+use aws_sdk_cloudformation::types::{Capability, Parameter, StackStatus};
 use aws_sdk_dynamodb::types::{PointInTimeRecoverySpecification, TimeToLiveSpecification};
 use aws_sdk_s3::types::{DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule};
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -142,7 +142,7 @@ pub async fn delete_monitoring(config: &SdkConfig) -> Result<()> {
     let give_up_at = Instant::now() + STACK_WAIT;
     loop {
         let described = client.describe_stacks().stack_name(MONITORING_STACK).send().await;
-        let status = described.as_ref().ok().and_then(|described| described.stacks().first()?.stack_status()).map(|status| status.as_str());
+        let status = described.as_ref().ok().and_then(|described| described.stacks().first()?.stack_status()).map(StackStatus::as_str);
         match status {
             None | Some("DELETE_COMPLETE") => return Ok(()),
             Some("DELETE_FAILED") => bail!("{}", why_it_failed(&client, MONITORING_STACK, None).await),
