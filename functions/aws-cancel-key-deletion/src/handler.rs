@@ -3,23 +3,14 @@
 //! What cannot be understood, and what is still open, is reported item by item, so that the queue delivers it again and, in the
 //! end, sets it aside in the dead-letter queue. Nothing is dropped silently.
 
-use jiff::Timestamp;
 use reprieve_core::{Event, EventId};
-use reprieve_engine::{AuditSink, Circumstances, Clock, Delivery, Guard, Handled, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
+use reprieve_engine::{AuditSink, Circumstances, Clock, Delivery, Guard, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
+use reprieve_runtime::{Invoked, log_answer};
 use reprieve_wire::{Invocation, Message, Sighting};
 use serde_json::{Value, json};
 
 /// What goes wrong with a whole invocation.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// What Lambda says of an invocation.
-#[derive(Debug, Clone)]
-pub(crate) struct Invoked {
-    /// The request id; a repeated invocation carries the same one.
-    pub(crate) request_id: String,
-    /// When Lambda will stop it.
-    pub(crate) stopped_at: Timestamp,
-}
 
 /// What the guard does as a Lambda function.
 pub(crate) trait Answer {
@@ -45,8 +36,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             Invocation::Batch(messages) => Ok(self.answer_batch(messages, invocation).await),
             Invocation::Single(Sighting::Sweep(_)) => self.answer_sweep(&invocation.request_id).await,
             Invocation::Single(Sighting::Event(event)) => {
-                let delivery = Delivery { received_at: self.ports.clock.now(), count: 1, stopped_at: invocation.stopped_at };
-                match report(&event, self.handle(&event, delivery).await) {
+                let delivery = invocation.delivery(None, None, self.ports.clock.now());
+                match log_answer(&event, self.handle(&event, delivery).await) {
                     None => Ok(json!({ "event_id": event.id })),
                     Some(reason) => Err(format!("event `{}` is still open: {reason}", event.id).into()),
                 }
@@ -60,7 +51,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let mut ids: Vec<String> = Vec::new();
         let mut events: Vec<(Event, Delivery)> = Vec::new();
         for message in messages {
-            let delivery = delivery(&message, now, invocation);
+            let delivery = invocation.delivery(message.first_received_at, message.receive_count, now);
             match message.sighting {
                 Ok(Sighting::Event(event)) => {
                     ids.push(message.id);
@@ -80,7 +71,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         }
         let answers = self.handle_batch(&events).await;
         for ((id, (event, _)), handled) in ids.into_iter().zip(&events).zip(answers) {
-            if report(event, handled).is_some() {
+            if log_answer(event, handled).is_some() {
                 failed.push(id);
             }
         }
@@ -102,49 +93,6 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             "swept"
         );
         Ok(serde_json::to_value(&swept)?)
-    }
-}
-
-fn delivery(message: &Message, now: Timestamp, invocation: &Invoked) -> Delivery {
-    Delivery {
-        received_at: message.first_received_at.unwrap_or(now),
-        count: message.receive_count.unwrap_or(1),
-        stopped_at: invocation.stopped_at,
-    }
-}
-
-/// Logs what became of an event; returns why it must come again, if it must.
-fn report(event: &Event, handled: Handled) -> Option<String> {
-    let key = event.target.display_name();
-    match handled {
-        Handled::Done { record, complaints } => {
-            let decision = record.decision.as_ref();
-            tracing::info!(
-                event_id = %event.id,
-                event = %event.name,
-                key,
-                threat = record.threat.map(reprieve_core::Threat::as_str),
-                decision = decision.map(reprieve_core::Decision::name),
-                why = decision.map(|decision| decision.why().sentence.as_str()),
-                status = ?record.status,
-                remediate_ms = record.remediate_ms,
-                "event answered"
-            );
-            for complaint in complaints {
-                tracing::error!(event_id = %event.id, key, error = %complaint, "the event was answered, but not all of it could be written down");
-            }
-            None
-        }
-        Handled::Duplicate => {
-            tracing::info!(event_id = %event.id, event = %event.name, key, "event was answered before");
-            None
-        }
-        Handled::Retry { reason, record } => {
-            // Where the audit store could not be written, this line is what tells what was done.
-            let done = record.as_ref().map(|record| (record.status, &record.steps));
-            tracing::warn!(event_id = %event.id, event = %event.name, key, reason, ?done, "event is still open and will be tried again");
-            Some(reason)
-        }
     }
 }
 

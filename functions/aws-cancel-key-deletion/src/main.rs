@@ -7,8 +7,7 @@ mod policies;
 
 use std::time::Duration;
 
-use handler::{Answer as _, Invoked};
-use jiff::Timestamp;
+use handler::Answer as _;
 use lambda_runtime::{LambdaEvent, service_fn};
 use reprieve_aws::{
     AwsCircumstances, AwsNoticeSink, AwsSettings, DEFAULT_LEASE, DynamoLedger, KmsKeyControl, Quotas, S3AuditSink, SsmPolicySource,
@@ -16,7 +15,7 @@ use reprieve_aws::{
 };
 use reprieve_engine::sweep::DEFAULT_BUDGET;
 use reprieve_engine::{Guard, Ports, Settings};
-use reprieve_runtime::{Configuration, EmfMeter, telemetry};
+use reprieve_runtime::{Configuration, EmfMeter, Invoked, telemetry};
 use serde_json::Value;
 
 /// The guard on AWS.
@@ -44,16 +43,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let guard = &guard;
         async move {
             let LambdaEvent { payload, context, .. } = event;
-            let invoked = Invoked { request_id: context.request_id.clone(), stopped_at: stopped_at(context.deadline) };
+            let invoked = Invoked::new(&context.request_id, context.deadline);
             Box::pin(guard.answer(&payload, &invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
         }
     }))
     .await
-}
-
-/// Lambda tells the deadline in milliseconds since 1970.
-fn stopped_at(deadline_ms: u64) -> Timestamp {
-    i64::try_from(deadline_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// Reads the configuration, makes the clients and opens their connections, before the first event is asked for.

@@ -10,10 +10,11 @@ use jiff::SignedDuration;
 use reprieve_core::monitoring::{ControlStatus, MANAGED_BY, MANAGED_BY_TAG, MonitoringPlan};
 use reprieve_core::{Mode, Record, StepOutcome, StepResult};
 use reprieve_engine::{AuditSink, Clock, MonitoringControl, MonitoringMeter, NoticeSink, Occasion, Provisioned};
+use reprieve_runtime::Invoked;
 use reprieve_wire::{AnswerStatus, CustomResourceAnswer, CustomResourceRequest, ReplyTo, RequestType, UnreadableRequest};
 use serde_json::{Value, json};
 
-use crate::handler::{Failure, Invoked, Service, made};
+use crate::handler::{Failure, Service, made};
 use crate::responses::Responses;
 
 /// What is kept of the invocation's time for answering.

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use reprieve_core::monitoring::{Finding, MonitoringPlan, diff};
 use reprieve_core::{Event, EventForm, EventId, Status};
 use reprieve_engine::{
-    AuditSink, CallError, Clock, Delivery, Handled, MonitoringControl, MonitoringMeter, NoticeSink, Occasion, Provisioned, Provisioner,
+    AuditSink, CallError, Clock, Delivery, MonitoringControl, MonitoringMeter, NoticeSink, Occasion, Provisioned, Provisioner,
 };
+use reprieve_runtime::{Invoked, log_answer};
 use reprieve_wire::{Message, MonitoringInvocation, MonitoringTask, Sighting, parse_monitoring_invocation};
 use serde_json::{Value, json};
 
@@ -16,15 +17,6 @@ use crate::responses::Responses;
 
 /// What goes wrong with a whole invocation.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// What Lambda says of an invocation.
-#[derive(Debug, Clone)]
-pub(crate) struct Invoked {
-    /// The request id; a repeated invocation carries the same one.
-    pub(crate) request_id: String,
-    /// When Lambda will stop it.
-    pub(crate) stopped_at: Timestamp,
-}
 
 /// The loop, and where answers to CloudFormation go.
 #[derive(Debug)]
@@ -45,7 +37,7 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
         match parse_monitoring_invocation(payload)? {
             MonitoringInvocation::Batch(messages) => Ok(self.answer_batch(messages, invoked).await),
             MonitoringInvocation::Event(event) => {
-                let delivery = Delivery { received_at: self.clock().now(), count: 1, stopped_at: invoked.stopped_at };
+                let delivery = invoked.delivery(None, None, self.clock().now());
                 let id = event.id.clone();
                 match self.answer_events(&[(*event, delivery)]).await.pop().flatten() {
                     None => Ok(json!({ "event_id": id })),
@@ -86,7 +78,7 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
         let mut ids: Vec<String> = Vec::new();
         let mut events: Vec<(Event, Delivery)> = Vec::new();
         for message in messages {
-            let delivery = delivery(&message, now, invoked);
+            let delivery = invoked.delivery(message.first_received_at, message.receive_count, now);
             match message.sighting {
                 Ok(Sighting::Event(event)) if !is_schedule(&event) => {
                     ids.push(message.id);
@@ -113,21 +105,13 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
     /// Answers events with one look. Returns for each why it must come again, if it must.
     async fn answer_events(&self, events: &[(Event, Delivery)]) -> Vec<Option<String>> {
         let answers = self.provisioner.handle_batch(events).await;
-        events.iter().zip(answers).map(|((event, _), handled)| log_event(event, handled)).collect()
+        events.iter().zip(answers).map(|((event, _), handled)| log_answer(event, handled)).collect()
     }
 }
 
 /// A schedule's own event, where it does not say `check` in a way that is known: it can only mean that.
 fn is_schedule(event: &Event) -> bool {
     event.form == EventForm::Native && event.name == "Scheduled Event"
-}
-
-fn delivery(message: &Message, now: Timestamp, invoked: &Invoked) -> Delivery {
-    Delivery {
-        received_at: message.first_received_at.unwrap_or(now),
-        count: message.receive_count.unwrap_or(1),
-        stopped_at: invoked.stopped_at,
-    }
 }
 
 fn not_written_down(error: &CallError) -> Failure {
@@ -172,40 +156,6 @@ fn log(occasion: Occasion, done: &Provisioned) {
     );
     for complaint in &done.complaints {
         tracing::error!(event_id = %done.record.event.id, error = %complaint, "the monitoring was looked at, but not everybody could be told");
-    }
-}
-
-/// Logs what became of an event; returns why it must come again, if it must.
-fn log_event(event: &Event, handled: Handled) -> Option<String> {
-    let target = event.target.display_name();
-    match handled {
-        Handled::Done { record, complaints } => {
-            let decision = record.decision.as_ref();
-            tracing::info!(
-                event_id = %event.id,
-                event = %event.name,
-                target,
-                decision = decision.map(reprieve_core::Decision::name),
-                why = decision.map(|decision| decision.why().sentence.as_str()),
-                status = ?record.status,
-                remediate_ms = record.remediate_ms,
-                "event answered"
-            );
-            for complaint in complaints {
-                tracing::error!(event_id = %event.id, target, error = %complaint, "the event was answered, but not everybody could be told");
-            }
-            None
-        }
-        Handled::Duplicate => {
-            tracing::info!(event_id = %event.id, event = %event.name, target, "event was answered before");
-            None
-        }
-        Handled::Retry { reason, record } => {
-            // Where the audit store could not be written, this line is what tells what was done.
-            let done = record.as_ref().map(|record| (record.status, &record.steps));
-            tracing::warn!(event_id = %event.id, event = %event.name, target, reason, ?done, "event is still open and will be tried again");
-            Some(reason)
-        }
     }
 }
 

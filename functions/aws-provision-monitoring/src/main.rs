@@ -9,13 +9,12 @@ mod responses;
 
 use std::time::Duration;
 
-use handler::{Invoked, Service};
-use jiff::Timestamp;
+use handler::Service;
 use lambda_runtime::{LambdaEvent, service_fn};
 use reprieve_aws::{AwsNoticeSink, S3AuditSink, SinkSettings, SystemClock, connect_sinks, credentials};
 use reprieve_aws_monitoring::AwsMonitoringControl;
 use reprieve_engine::{MonitoringPorts, MonitoringSettings, Provisioner};
-use reprieve_runtime::{EmfMeter, MonitoringConfiguration, telemetry};
+use reprieve_runtime::{EmfMeter, Invoked, MonitoringConfiguration, telemetry};
 use responses::AwsResponses;
 use serde_json::Value;
 
@@ -40,16 +39,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let service = &service;
         async move {
             let LambdaEvent { payload, context, .. } = event;
-            let invoked = Invoked { request_id: context.request_id.clone(), stopped_at: stopped_at(context.deadline) };
+            let invoked = Invoked::new(&context.request_id, context.deadline);
             Box::pin(service.answer(&payload, &invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
         }
     }))
     .await
-}
-
-/// Lambda tells the deadline in milliseconds since 1970.
-fn stopped_at(deadline_ms: u64) -> Timestamp {
-    i64::try_from(deadline_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// Reads the configuration and makes the clients.

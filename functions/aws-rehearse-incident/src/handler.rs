@@ -1,21 +1,12 @@
 //! One invocation: one drill. The payload says nothing that matters; the request id is the drill's, so a repeated invocation is the same.
 
-use jiff::Timestamp;
 use reprieve_core::EventId;
 use reprieve_engine::{AuditSink, Clock, DrillInventory, DrillKey, DrillMeter, DrillWatch, KeyControl, NoticeSink, Rehearsal, Rehearsed};
+use reprieve_runtime::Invoked;
 use serde_json::{Value, json};
 
 /// What goes wrong with an invocation.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// What Lambda says of an invocation.
-#[derive(Debug, Clone)]
-pub(crate) struct Invoked {
-    /// The request id; a repeated invocation carries the same one.
-    pub(crate) request_id: String,
-    /// When Lambda will stop it.
-    pub(crate) stopped_at: Timestamp,
-}
 
 /// What the drill does as a Lambda function.
 pub(crate) trait Answer {

@@ -6,14 +6,13 @@ mod handler;
 
 use std::time::Duration;
 
-use handler::{Answer as _, Invoked};
-use jiff::Timestamp;
+use handler::Answer as _;
 use lambda_runtime::{LambdaEvent, service_fn};
 use reprieve_aws::{AwsNoticeSink, KmsKeyControl, Quotas, S3AuditSink, SinkSettings, SystemClock, connect_sinks, credentials};
 use reprieve_aws_drill::{DynamoDrillInventory, KmsDrillKey, SqsDrillWatch};
 use reprieve_core::drill::{DrillAlias, DrillPlace, Terms};
 use reprieve_engine::{Rehearsal, RehearsalPorts, RehearsalSettings};
-use reprieve_runtime::{DrillConfiguration, EmfMeter, telemetry};
+use reprieve_runtime::{DrillConfiguration, EmfMeter, Invoked, telemetry};
 use serde_json::Value;
 
 /// The drill on AWS.
@@ -38,16 +37,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let rehearsal = &rehearsal;
         async move {
             let LambdaEvent { context, .. } = event;
-            let invoked = Invoked { request_id: context.request_id.clone(), stopped_at: stopped_at(context.deadline) };
+            let invoked = Invoked::new(&context.request_id, context.deadline);
             Box::pin(rehearsal.answer(&invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
         }
     }))
     .await
-}
-
-/// Lambda tells the deadline in milliseconds since 1970.
-fn stopped_at(deadline_ms: u64) -> Timestamp {
-    i64::try_from(deadline_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// Reads the configuration and makes the clients.

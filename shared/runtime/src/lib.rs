@@ -4,8 +4,10 @@
 
 pub mod configuration;
 pub mod environment;
+pub mod invocation;
 pub mod metrics;
 pub mod telemetry;
 
 pub use configuration::{Basics, Configuration, ConfigurationError, DrillConfiguration, MonitoringConfiguration};
+pub use invocation::{Invoked, log_answer};
 pub use metrics::EmfMeter;
