@@ -6,9 +6,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use reprieve_aws::{Kind, call_error};
-use reprieve_core::facts::Known;
 use reprieve_core::monitoring::{MANAGED_BY, MANAGED_BY_TAG};
 use reprieve_engine::CallError;
+pub(crate) use reprieve_engine::observe::known;
 
 /// How many calls of one kind are under way at once: enough for few round trips, and well below each service's quota.
 pub(crate) const AT_ONCE: usize = 8;
@@ -86,15 +86,6 @@ pub(crate) fn senseless(call: &'static str, what: impl Into<String>) -> CallErro
 /// Returns the code of a service's answer; empty where there was no answer.
 pub(crate) fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> &str {
     error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default()
-}
-
-/// What a look found. Only the service's own word makes something absent.
-pub(crate) fn known<T>(answer: Result<T, CallError>) -> Known<T> {
-    match answer {
-        Ok(value) => Known::Is(value),
-        Err(CallError::NotFound { .. }) => Known::Absent,
-        Err(error) => Known::Unreadable(error.to_string()),
-    }
 }
 
 /// Says whether this is the tag that what we made bears.

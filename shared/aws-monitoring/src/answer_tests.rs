@@ -3,6 +3,7 @@
 use aws_sdk_cloudtrail::operation::create_trail::CreateTrailError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use reprieve_core::facts::Known;
 use reprieve_engine::Disposition;
 
 use super::*;

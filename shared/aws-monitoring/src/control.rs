@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_types::SdkConfig;
 use futures_util::join;
 use reprieve_core::facts::Known;
-use reprieve_core::monitoring::change::log_group_of;
 use reprieve_core::monitoring::world::{Alarm, LogGroup, Place, Trail};
 use reprieve_core::monitoring::{Change, Desired, World};
 use reprieve_engine::{CallError, MonitoringControl};
@@ -44,16 +43,10 @@ impl AwsMonitoringControl {
     /// Looks at the trails, and at the log groups that they feed, and at the one that is asked for.
     async fn trails_and_log_groups(&self, asked_for: &str) -> (Known<Vec<Trail>>, BTreeMap<String, Known<LogGroup>>) {
         let listed = self.trails.list().await;
-        let fed = listed.iter().flatten().filter_map(Listed::log_group_arn).filter_map(|arn| self.group_here(arn));
+        let fed = listed.iter().flatten().filter_map(Listed::log_group_arn).filter_map(|arn| self.place.log_group(arn));
         let names: BTreeSet<String> = fed.chain([asked_for]).map(str::to_owned).collect();
         let (trails, log_groups) = join!(self.trails.look(listed), self.log_groups.look(names));
         (trails, log_groups.into_iter().collect())
-    }
-
-    /// Returns the name of a log group of this account and Region; others cannot be looked at from here.
-    fn group_here<'a>(&self, arn: &'a str) -> Option<&'a str> {
-        let name = log_group_of(arn)?;
-        arn.starts_with(&self.place.arn("logs", "log-group:")).then_some(name)
     }
 }
 

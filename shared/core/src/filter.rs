@@ -20,11 +20,10 @@
 //! each such place is named in a comment. It must not guess at what a pattern was meant to be: what the guide does not allow is an
 //! error that says where and what to write instead.
 //!
-//! *Architecture invariant:* whether a deployed filter works is answered by evaluation against events ([`audit`], [`coverage`]), never
+//! *Architecture invariant:* whether a deployed filter works is answered by evaluation against events ([`audit`]), never
 //! by comparing texts.
 
 pub mod audit;
-pub mod coverage;
 mod error;
 mod explain;
 mod expression;
@@ -36,7 +35,6 @@ mod selector;
 mod terms;
 
 pub use self::audit::{Audit, KEY_EVENTS, Miss, NOT_NAMED, audit};
-pub use self::coverage::{Coverage, covers};
 pub use self::error::FilterError;
 pub use self::explain::{Explanation, Joined};
 pub use self::probe::{Caller, Effect, Outcome, Probe, probes, probes_at};

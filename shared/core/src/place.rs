@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, Partition, Region};
+use crate::monitoring::change::log_group_of;
 
 /// An account, and a Region of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +33,26 @@ impl Place {
     pub fn arn(&self, service: &str, resource: &str) -> String {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
     }
+
+    /// Returns the name of the log group that an ARN names, with or without a trailing `:*`; `None` where it is not here.
+    #[must_use]
+    pub fn log_group<'a>(&self, arn: &'a str) -> Option<&'a str> {
+        log_group_of(arn).filter(|_| arn.starts_with(&self.arn("logs", "log-group:")))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_group_of_another_place_is_none_of_ours() {
+        let here = Place::documentation();
+        let arn = here.arn("logs", "log-group:/reprieve/cloudtrail:*");
+        assert_eq!(here.log_group(&arn), Some("/reprieve/cloudtrail"));
+        assert_eq!(here.log_group(&arn.replace("eu-central-1", "us-east-1")), None);
+        assert_eq!(here.log_group(&arn.replace("111122223333", "444455556666")), None);
+    }
 
     #[test]
     fn an_arn_names_the_place() {

@@ -3,13 +3,52 @@
 
 use std::collections::BTreeSet;
 
-use reprieve_core::filter::{Caller, Effect, FilterPattern, Outcome, Probe, audit, covers, probes, probes_at};
+use reprieve_core::filter::{Caller, Effect, FilterPattern, Outcome, Probe, audit, probes, probes_at};
 use reprieve_core::{AccountId, Partition, Place, Region};
 use serde::Deserialize;
 use serde_json::Value;
 
 /// Control 7 of the CIS AWS Foundations Benchmark.
 const CANONICAL: &str = "{($.eventSource = kms.amazonaws.com) && (($.eventName=DisableKey)||($.eventName=ScheduleKeyDeletion)) }";
+
+/// What a candidate misses of a canonical pattern, and what it fires on besides. Numbers are places in the events, counted from 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Coverage {
+    /// Events that the canonical pattern matches, and the candidate does not.
+    missing: Vec<usize>,
+    /// Events that the candidate matches, and the canonical pattern does not.
+    extra: Vec<usize>,
+    /// How many events both match.
+    shared: usize,
+}
+
+impl Coverage {
+    /// Returns whether the candidate matches all that the canonical pattern matches, and that is anything at all.
+    fn is_complete(&self) -> bool {
+        self.missing.is_empty() && self.shared > 0
+    }
+
+    /// Returns whether the two match the same events, and those are any at all.
+    fn is_exact(&self) -> bool {
+        self.is_complete() && self.extra.is_empty()
+    }
+}
+
+/// Compares what two patterns match of these events, such as those of [`probes`].
+///
+/// It proves nothing about events that are not among them.
+fn covers<'a>(candidate: &FilterPattern, canonical: &FilterPattern, events: impl IntoIterator<Item = &'a Value>) -> Coverage {
+    let mut coverage = Coverage::default();
+    for (index, event) in events.into_iter().enumerate() {
+        match (canonical.matches(event), candidate.matches(event)) {
+            (true, true) => coverage.shared += 1,
+            (true, false) => coverage.missing.push(index),
+            (false, true) => coverage.extra.push(index),
+            (false, false) => {}
+        }
+    }
+    coverage
+}
 
 #[derive(Debug, Deserialize)]
 struct Adversarial {

@@ -17,24 +17,43 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Carries out one step. Tries again what may pass, for as long as the patience lasts; begins no call at `until` or later, and waits for
 /// none beyond it.
 pub async fn carry_out(step: &Step, keys: &impl KeyControl, clock: &impl Clock, patience: Duration, until: Timestamp) -> StepOutcome {
-    let give_up_at = clock.now().checked_add(patience).unwrap_or(Timestamp::MAX).min(until);
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let result = try_until(step, keys, clock, until).await;
-        let now = clock.now();
-        let next = now.checked_add(pause).unwrap_or(Timestamp::MAX);
-        if !matches!(result, StepResult::FailedForNow { .. }) || next > give_up_at {
-            return StepOutcome { step: step.clone(), result, at: Some(now) };
-        }
-        clock.sleep(pause).await;
-        pause = pause.saturating_mul(2);
-    }
+    let persistence = Persistence { patience, first_pause: FIRST_PAUSE, until };
+    let result = persistence.persist(clock, step.name(), || try_once(step, keys)).await;
+    StepOutcome { step: step.clone(), result, at: Some(clock.now()) }
 }
 
-/// Tries a step, and gives up waiting for its answer when the time is over: the call may still take effect.
-async fn try_until(step: &Step, keys: &impl KeyControl, clock: &impl Clock, until: Timestamp) -> StepResult {
-    let time_is_up = || StepResult::FailedForNow { error: format!("{}: no answer before the invocation's time was up", step.name()) };
-    answered_by(until, clock, try_once(step, keys)).await.unwrap_or_else(time_is_up)
+/// How long a call is tried again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Persistence {
+    /// For how long, from the first try on.
+    pub(crate) patience: Duration,
+    /// The pause before the second try; doubled each time.
+    pub(crate) first_pause: Duration,
+    /// No call is begun then or later, and none is waited for beyond it: it may still take effect.
+    pub(crate) until: Timestamp,
+}
+
+impl Persistence {
+    /// Tries a call until it does not fail for now, or the patience is over.
+    pub(crate) async fn persist<F: Future<Output = StepResult> + Send>(
+        self,
+        clock: &impl Clock,
+        name: &str,
+        mut attempt: impl FnMut() -> F,
+    ) -> StepResult {
+        let give_up_at = clock.now().checked_add(self.patience).unwrap_or(Timestamp::MAX).min(self.until);
+        let mut pause = self.first_pause;
+        loop {
+            let time_is_up = || StepResult::FailedForNow { error: format!("{name}: no answer before the invocation's time was up") };
+            let result = answered_by(self.until, clock, attempt()).await.unwrap_or_else(time_is_up);
+            let next = clock.now().checked_add(pause).unwrap_or(Timestamp::MAX);
+            if !matches!(result, StepResult::FailedForNow { .. }) || next > give_up_at {
+                return result;
+            }
+            clock.sleep(pause).await;
+            pause = pause.saturating_mul(2);
+        }
+    }
 }
 
 /// Waits for an answer until then; asks nothing when the time is over already.

@@ -9,16 +9,15 @@ use std::time::Duration;
 
 use futures_util::join;
 use jiff::Timestamp;
-use reprieve_core::monitoring::event::{Bearing, SOURCE, bearing};
+use reprieve_core::monitoring::event::{Bearing, bearing, own};
 use reprieve_core::monitoring::{Change, Desired, MonitoringPlan, World, decide, plan};
 use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
 use reprieve_core::{
-    Actor, CallOutcome, Decision, Details, Event, EventForm, EventId, KeyNames, Mode, Phase, Plan, Record, RoleArn, Status, Step,
-    StepOutcome, StepResult, Target,
+    Decision, Event, EventForm, EventId, KeyNames, Mode, Phase, Plan, Record, RoleArn, Status, Step, StepOutcome, StepResult, Target,
 };
 
-use crate::act::{answered_by, failure, not_carried_out};
+use crate::act::{Persistence, answered_by, failure, not_carried_out};
 use crate::guard::{Delivery, Handled};
 use crate::port::{AuditSink, CallError, Clock, Disposition, NoticeSink};
 
@@ -123,20 +122,8 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
     pub async fn provision(&self, occasion: Occasion, id: EventId, stopped_at: Timestamp) -> Result<Provisioned, CallError> {
         let now = self.ports.clock.now();
         let place = &self.settings.desired.place;
-        let event = Event {
-            id,
-            form: EventForm::Sweep,
-            source: SOURCE.to_owned(),
-            name: occasion.name().to_owned(),
-            time: Some(now),
-            account: Some(place.account.clone()),
-            region: Some(place.region.clone()),
-            actor: Actor::unknown(),
-            target: Target::Named(format!("monitoring of account {} in {}", place.account, place.region)),
-            outcome: CallOutcome::Succeeded,
-            details: Details::default(),
-            oddities: Vec::new(),
-        };
+        let target = Target::Named(format!("monitoring of account {} in {}", place.account, place.region));
+        let event = own(id, occasion.name(), now, (&place.account, &place.region), target);
         self.answer(&event, &[], Delivery { received_at: now, count: 1, stopped_at }, Bearing::None, self.look().await).await
     }
 
@@ -195,7 +182,7 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
         plan: MonitoringPlan,
     ) -> Result<Provisioned, CallError> {
         let MonitoringPorts { audit, notices, meter, .. } = &self.ports;
-        let considering = Plan::new(plan.changes.iter().cloned().map(Step::Monitoring).collect());
+        let considering = plan.remedy();
         let mut decision = decide::decide(event, others, bearing, &plan);
         let (steps, status) = match &decision {
             Decision::Stand { .. } => (Vec::new(), Status::NothingToDo),
@@ -243,22 +230,15 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
 
     /// Makes one change, and tries it again for as long as the patience lasts.
     async fn persist(&self, change: &Change, until: Timestamp) -> StepResult {
-        let clock = &self.ports.clock;
-        let give_up_at = clock.now().checked_add(self.settings.patience).unwrap_or(Timestamp::MAX).min(until);
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let result = match answered_by(until, clock, self.ports.control.apply(change)).await {
-                None => StepResult::FailedForNow { error: format!("{}: no answer before the invocation's time was up", change.name()) },
-                Some(Ok(())) => return StepResult::Done,
-                Some(Err(error)) if error.disposition() == Disposition::Permanent => return failure(&error),
-                Some(Err(error)) => StepResult::FailedForNow { error: error.to_string() },
-            };
-            if clock.now().checked_add(pause).unwrap_or(Timestamp::MAX) > give_up_at {
-                return result;
+        let attempt = || async {
+            match self.ports.control.apply(change).await {
+                Ok(()) => StepResult::Done,
+                Err(error) if error.disposition() == Disposition::Permanent => failure(&error),
+                Err(error) => StepResult::FailedForNow { error: error.to_string() },
             }
-            clock.sleep(pause).await;
-            pause = pause.saturating_mul(2);
-        }
+        };
+        let persistence = Persistence { patience: self.settings.patience, first_pause: FIRST_PAUSE, until };
+        persistence.persist(&self.ports.clock, change.name(), attempt).await
     }
 
     /// Looks at what the changes came to. `None` where there was no time left to look.

@@ -15,16 +15,14 @@ use reprieve_core::drill::decide::{clean_up_plan, held, not_held, would_be_held}
 use reprieve_core::drill::{
     Cleared, DRILL, Doubt, DrillAlias, DrillPlace, DrillReport, Evidence, Path, Sightings, Terms, may_touch, verdicts,
 };
-use reprieve_core::monitoring::event::SOURCE;
+use reprieve_core::monitoring::event::own;
 use reprieve_core::notice::Notice;
-use reprieve_core::{
-    Actor, CallOutcome, Decision, Details, Event, EventForm, EventId, KeyArn, KeyNames, Known, Mode, Phase, Record, Severity, Status,
-    StepOutcome, Target,
-};
+use reprieve_core::{Decision, EventId, KeyArn, KeyNames, Mode, Phase, Record, Severity, Status, StepOutcome, Target};
 
 pub use self::port::{DrillInventory, DrillKey, DrillMeter, DrillWatch, Note, Remembered, Turn};
 use self::watch::{Mended, Sought, sightings};
 use crate::act::answered_by;
+use crate::observe::known;
 use crate::port::{AuditSink, CallError, Clock, KeyControl, NoticeSink};
 
 /// What giving the key back and writing the outcome take at most.
@@ -440,20 +438,8 @@ where
         status: Status,
     ) -> Record {
         let RehearsalSettings { mode, alias, place, .. } = &self.settings;
-        let event = Event {
-            id: run.id.clone(),
-            form: EventForm::Sweep,
-            source: SOURCE.to_owned(),
-            name: DRILL.to_owned(),
-            time: Some(run.began_at),
-            account: Some(place.account.clone()),
-            region: Some(place.region.clone()),
-            actor: Actor::unknown(),
-            target: key.map_or_else(|| Target::Named(alias.to_string()), |key| Target::Key(key.clone())),
-            outcome: CallOutcome::Succeeded,
-            details: Details::default(),
-            oddities: Vec::new(),
-        };
+        let target = key.map_or_else(|| Target::Named(alias.to_string()), |key| Target::Key(key.clone()));
+        let event = own(run.id.clone(), DRILL, run.began_at, (&place.account, &place.region), target);
         Record {
             phase,
             attempt: run.attempt,
@@ -472,13 +458,5 @@ where
             remediate_ms: None,
             names: KeyNames { aliases: key.map(|_| alias.to_string()).into_iter().collect(), owner: None },
         }
-    }
-}
-
-fn known<T>(answer: Result<T, CallError>) -> Known<T> {
-    match answer {
-        Ok(value) => Known::Is(value),
-        Err(CallError::NotFound { .. }) => Known::Absent,
-        Err(error) => Known::Unreadable(error.to_string()),
     }
 }

@@ -6,12 +6,11 @@ use super::gap::{Gap, GapKind};
 use crate::facts::Known;
 use crate::filter::{FilterPattern, audit};
 use crate::id::Region;
-use crate::monitoring::change::log_group_of;
 use crate::monitoring::finding::ControlStatus;
 use crate::monitoring::plan::controls::{counts, never_goes_off};
 use crate::monitoring::plan::selectors::records;
-use crate::monitoring::plan::topic::{MACHINES, alarms_may_publish, key_silences, lets_alarms_pass};
-use crate::monitoring::world::{Alarm, LogGroup, LogGroupClass, MetricFilter, Place, Subscription, Topic, Trail, World};
+use crate::monitoring::plan::topic::{Audience, alarms_may_publish, audience, key_silences};
+use crate::monitoring::world::{Alarm, LogGroup, LogGroupClass, MetricFilter, Place, Topic, Trail, World};
 use crate::resource_policy::Verdict;
 
 /// What mends most of it.
@@ -127,10 +126,7 @@ fn from_log_group(trail: &Trail, world: &World) -> Link {
     let Some(arn) = trail.log_group_arn.as_deref() else {
         return nothing(format!("The trail `{}` feeds no log group.", trail.name));
     };
-    let place = &world.place;
-    let part = |index| arn.split(':').nth(index);
-    let is_here = part(3) == Some(place.region.as_str()) && part(4) == Some(place.account.as_str());
-    let Some(name) = log_group_of(arn).filter(|_| is_here) else {
+    let Some(name) = world.place.log_group(arn) else {
         return nothing(format!(
             "The trail `{}` feeds the log group `{arn}`, which is not in the monitored account and Region.",
             trail.name
@@ -246,29 +242,22 @@ fn subscribers(topic: &Topic) -> Link {
             return at(12, Gap::unreadable(&format!("who is subscribed to `{arn}`"), why, "sns:ListSubscriptionsByTopic"));
         }
     };
-    let people: Vec<&Subscription> = subscriptions.iter().filter(|one| !MACHINES.contains(&one.protocol.as_str())).collect();
-    let confirmed: Vec<&&Subscription> = people.iter().filter(|subscription| subscription.arn.is_some()).collect();
-    if people.is_empty() {
-        let reason = format!("Nobody who reads messages is subscribed to `{arn}`.");
-        return at(12, GapKind::NoSubscriber(arn.clone()).because(reason, "Subscribe somebody on call, and have it confirmed."));
+    match audience(subscriptions) {
+        Audience::Hears => Ok(()),
+        Audience::Nobody => {
+            let reason = format!("Nobody who reads messages is subscribed to `{arn}`.");
+            at(12, GapKind::NoSubscriber(arn.clone()).because(reason, "Subscribe somebody on call, and have it confirmed."))
+        }
+        Audience::Waiting(people) => {
+            let waiting = people.iter().map(|subscription| format!("`{}`", subscription.endpoint)).collect::<Vec<_>>().join(", ");
+            let reason = format!("No subscription to `{arn}` is confirmed: {waiting}.");
+            let fix = "Follow the link in the message from AWS; SNS drops what nobody confirms within three days.";
+            at(13, GapKind::SubscriptionPending(arn.clone()).because(reason, fix))
+        }
+        Audience::Deaf => {
+            let reason = format!("The filter policy of every confirmed subscription to `{arn}` keeps alarms out.");
+            let fix = "Take the filter policy off one subscription: alarms carry no attributes, so a policy on attributes lets none pass.";
+            at(14, GapKind::SubscriberFiltered(arn.clone()).because(reason, fix))
+        }
     }
-    if confirmed.is_empty() {
-        let waiting = people.iter().map(|subscription| format!("`{}`", subscription.endpoint)).collect::<Vec<_>>().join(", ");
-        let fix = "Follow the link in the message from AWS; SNS drops what nobody confirms within three days.";
-        return at(
-            13,
-            GapKind::SubscriptionPending(arn.clone()).because(format!("No subscription to `{arn}` is confirmed: {waiting}."), fix),
-        );
-    }
-    if confirmed.iter().any(|subscription| lets_alarms_pass(subscription)) {
-        return Ok(());
-    }
-    let reason = format!("The filter policy of every confirmed subscription to `{arn}` keeps alarms out.");
-    at(
-        14,
-        GapKind::SubscriberFiltered(arn.clone()).because(
-            reason,
-            "Take the filter policy off one subscription: alarms carry no attributes, so a policy on attributes lets none pass.",
-        ),
-    )
 }

@@ -5,7 +5,6 @@ use super::finding::Finding;
 use super::plan::MonitoringPlan;
 use crate::decision::{Decision, Severity, Why};
 use crate::event::{Event, EventForm, Target};
-use crate::plan::{Plan, Step};
 
 /// What the warning begins with that every call succeeded and a second look contradicts them.
 pub const STILL_TO_DO: &str = "every call succeeded, and a second look still finds this to do";
@@ -56,7 +55,7 @@ pub fn decide(event: &Event, others: &[&Event], bearing: Bearing, plan: &Monitor
             (true, Bearing::Changed) => Severity::Medium,
             (true, Bearing::None | Bearing::Attempted) | (false, _) => Severity::Low,
         };
-        let remedy = Plan::new(plan.changes.iter().cloned().map(Step::Monitoring).collect());
+        let remedy = plan.remedy();
         let cause = if is_event { format!("{}: the monitoring is no longer as it must be.", culprits.join(", ")) } else { plan.summary() };
         let mut why = Why::new(severity.max(worst), cause);
         why.escalations = culprits.into_iter().chain(warnings).collect();

@@ -1,6 +1,10 @@
 //! Events after which the monitoring must be looked at, and those that blind it even where it is whole again by then.
 
-use crate::event::{CallOutcome, Event};
+use jiff::Timestamp;
+
+use crate::actor::Actor;
+use crate::event::{CallOutcome, Details, Event, EventForm, Target};
+use crate::id::{AccountId, EventId, Region};
 
 /// The source of what is recorded without an event: a deployment, a daily check, a drill.
 pub const SOURCE: &str = "reprieve";
@@ -59,6 +63,25 @@ pub fn bearing(event: &Event) -> Bearing {
         (Some(_), CallOutcome::Refused { .. }) => Bearing::Attempted,
         (Some((_, _, false)), CallOutcome::Succeeded) => Bearing::Changed,
         (Some((_, _, true)), CallOutcome::Succeeded) => Bearing::Blinded,
+    }
+}
+
+/// Makes the event under which something of our own is recorded: nobody called, and nothing arrived.
+#[must_use]
+pub fn own(id: EventId, name: &str, at: Timestamp, (account, region): (&AccountId, &Region), target: Target) -> Event {
+    Event {
+        id,
+        form: EventForm::Sweep,
+        source: SOURCE.to_owned(),
+        name: name.to_owned(),
+        time: Some(at),
+        account: Some(account.clone()),
+        region: Some(region.clone()),
+        actor: Actor::unknown(),
+        target,
+        outcome: CallOutcome::Succeeded,
+        details: Details::default(),
+        oddities: Vec::new(),
     }
 }
 

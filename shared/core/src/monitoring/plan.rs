@@ -15,6 +15,7 @@ use super::desired::Desired;
 use super::finding::{ControlStatus, Finding, Subject};
 use super::world::{Place, World};
 use crate::decision::Severity;
+use crate::plan::{Plan, Step};
 
 /// What is to be changed, what a human must know, and how each control stands before the changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,12 @@ impl MonitoringPlan {
     #[must_use]
     pub fn relies_on(&self, named: &str) -> bool {
         self.relied_on.iter().any(|part| is_named(part, named))
+    }
+
+    /// Returns the changes as what a decision carries out.
+    #[must_use]
+    pub fn remedy(&self) -> Plan {
+        Plan::new(self.changes.iter().cloned().map(Step::Monitoring).collect())
     }
 
     /// Says in one sentence how the monitoring stands.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reprieve_core::monitoring::change::Feed;
 use reprieve_core::monitoring::world::{LogGroup, TopicKey, World as Observed};
 use reprieve_core::monitoring::{Change, Desired, MonitoringPlan, plan};
-use reprieve_core::{Decision, Event, KeyState, Known, Mode, Phase, Plan, Status, Step, StepResult, Target};
+use reprieve_core::{Decision, Event, KeyState, Known, Mode, Phase, Status, Step, StepResult, Target};
 use reprieve_engine::Handled;
 use reprieve_test_support::drill::{Answers, drill_world};
 use reprieve_test_support::event::event;
@@ -177,7 +177,7 @@ fn what_is_shown_is_recorded_and_carried_out() {
     let world = healthy_monitoring();
     world.monitoring.stop_trails();
     world.monitoring.delete_alarm(KEY_CONTROL);
-    let shown = Plan::new(world.look().changes.into_iter().map(Step::Monitoring).collect());
+    let shown = world.look().remedy();
     world.handle_batch(&[drift("e1", "cloudtrail.amazonaws.com", "StopLogging", "reprieve")]);
     let records = world.audit.records();
     let intent = records.iter().find(|record| record.phase == Phase::Intent).unwrap();

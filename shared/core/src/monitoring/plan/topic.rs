@@ -18,7 +18,7 @@ use crate::resource_policy::{Principal, Request, Verdict, verdict};
 const ALARMS: &str = "cloudwatch.amazonaws.com";
 
 /// Protocols behind which no human reads by itself.
-pub(crate) const MACHINES: [&str; 2] = ["sqs", "firehose"];
+const MACHINES: [&str; 2] = ["sqs", "firehose"];
 
 /// Why nobody hears what is published to a topic, by the topic's ARN; empty where somebody does.
 pub(super) type Hearing = BTreeMap<String, Vec<String>>;
@@ -124,26 +124,46 @@ fn muteness(topic: &Known<Topic>, place: &Place) -> Vec<String> {
 }
 
 fn heard_by_a_human(subscriptions: &[Subscription]) -> Result<(), String> {
-    let people: Vec<&Subscription> =
-        subscriptions.iter().filter(|subscription| !MACHINES.contains(&subscription.protocol.as_str())).collect();
+    match audience(subscriptions) {
+        Audience::Hears => Ok(()),
+        Audience::Nobody if subscriptions.is_empty() => Err("nobody is subscribed to the topic".to_owned()),
+        Audience::Nobody => Err("nobody is subscribed to the topic but queues, which nobody reads by themselves".to_owned()),
+        Audience::Waiting(people) => Err(format!("no subscription is confirmed ({} wait)", people.len())),
+        Audience::Deaf => Err("the filter policy of every confirmed subscription keeps alarms out".to_owned()),
+    }
+}
+
+/// Which humans a topic reaches.
+pub(crate) enum Audience<'a> {
+    /// Nobody is subscribed but machines, if any.
+    Nobody,
+    /// People are subscribed, and none has confirmed.
+    Waiting(Vec<&'a Subscription>),
+    /// The filter policies of all who have confirmed keep alarms out.
+    Deaf,
+    /// Somebody hears an alarm.
+    Hears,
+}
+
+/// Says which humans a topic reaches.
+pub(crate) fn audience(subscriptions: &[Subscription]) -> Audience<'_> {
+    let people: Vec<&Subscription> = subscriptions.iter().filter(|one| !MACHINES.contains(&one.protocol.as_str())).collect();
+    let mut confirmed = people.iter().filter(|one| one.arn.is_some()).peekable();
     if people.is_empty() {
-        let machines = if subscriptions.is_empty() { "" } else { " but queues, which nobody reads by themselves" };
-        return Err(format!("nobody is subscribed to the topic{machines}"));
+        Audience::Nobody
+    } else if confirmed.peek().is_none() {
+        Audience::Waiting(people)
+    } else if confirmed.any(|one| lets_alarms_pass(one)) {
+        Audience::Hears
+    } else {
+        Audience::Deaf
     }
-    let confirmed: Vec<&&Subscription> = people.iter().filter(|subscription| subscription.arn.is_some()).collect();
-    if confirmed.is_empty() {
-        return Err(format!("no subscription is confirmed ({} wait)", people.len()));
-    }
-    if confirmed.iter().any(|subscription| lets_alarms_pass(subscription)) {
-        return Ok(());
-    }
-    Err("the filter policy of every confirmed subscription keeps alarms out".to_owned())
 }
 
 /// An alarm's message carries no attributes, and a filter policy on attributes lets no such message pass: "Using `false` with `exists`
 /// only matches if at least one attribute is present" (Amazon SNS Developer Guide, "Key matching"). A policy on the body, which could, is
 /// not judged.
-pub(crate) fn lets_alarms_pass(subscription: &Subscription) -> bool {
+fn lets_alarms_pass(subscription: &Subscription) -> bool {
     match &subscription.filter_policy {
         Known::Absent => true,
         Known::Unreadable(_) => false,

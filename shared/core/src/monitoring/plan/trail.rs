@@ -7,7 +7,7 @@ use super::{Draft, selectors};
 use crate::decision::Severity;
 use crate::facts::Known;
 use crate::monitoring::FILTER_PREFIX;
-use crate::monitoring::change::{Change, Feed, log_group_of};
+use crate::monitoring::change::{Change, Feed};
 use crate::monitoring::finding::Subject;
 use crate::monitoring::world::{LogGroup, LogGroupClass, MetricFilter, Trail};
 
@@ -157,9 +157,7 @@ fn group_of<'a>(trail: &Trail, draft: &Draft<'a>) -> Option<&'a LogGroup> {
 
 /// Returns the name of the log group that a trail feeds, where that is in this account and Region.
 fn local_group<'t>(trail: &'t Trail, draft: &Draft<'_>) -> Option<&'t str> {
-    let arn = trail.log_group_arn.as_deref()?;
-    let is_here = arn_part(arn, 3) == Some(draft.place().region.as_str()) && arn_part(arn, 4) == Some(draft.place().account.as_str());
-    log_group_of(arn).filter(|_| is_here)
+    draft.place().log_group(trail.log_group_arn.as_deref()?)
 }
 
 fn lacks(trail: &Trail, draft: &Draft<'_>) -> Vec<Lack> {
