@@ -29,6 +29,10 @@ pub enum ActorKind {
     IdentityCenterUser,
     /// A SAML or web-identity caller.
     ExternalUser,
+    /// A person in Microsoft Entra ID, who called through some application.
+    EntraUser,
+    /// An application or managed identity in Microsoft Entra ID.
+    ServicePrincipal,
     /// No identity was given: service events, and what a sweep finds.
     Unknown,
     /// A kind that this version does not know.
@@ -58,6 +62,15 @@ pub struct Actor {
     /// `sourceIdentity`, which survives role chaining.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_identity: Option<String>,
+    /// The object id in Microsoft Entra ID (`oid`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_id: Option<String>,
+    /// The application in Microsoft Entra ID (`appid`). Under a person, it is only what the person called through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<String>,
+    /// The tenant of Microsoft Entra ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
     /// The AWS service that called on somebody's behalf.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoked_by: Option<String>,
@@ -81,6 +94,9 @@ impl Actor {
             role: None,
             session_name: None,
             source_identity: None,
+            object_id: None,
+            app_id: None,
+            tenant_id: None,
             invoked_by: None,
             source_address: None,
             user_agent: None,
@@ -108,6 +124,11 @@ impl Actor {
             identities.extend(role_of_arn(role.as_str()));
         }
         identities.extend([&self.user_name, &self.session_name, &self.source_identity].into_iter().flatten().map(|name| person(name)));
+        identities.extend(self.object_id.as_ref().map(|id| format!("object:{}", id.to_ascii_lowercase())));
+        // Everybody shares the application of the portal or the command line: it names nobody but itself.
+        if self.kind == ActorKind::ServicePrincipal {
+            identities.extend(self.app_id.as_ref().map(|id| format!("application:{}", id.to_ascii_lowercase())));
+        }
         if let Some(arn) = &self.arn {
             identities.insert(arn.clone());
             identities.extend(person_of_arn(arn));
@@ -136,9 +157,19 @@ impl Actor {
                 | ActorKind::AwsAccount
                 | ActorKind::IdentityCenterUser
                 | ActorKind::ExternalUser
+                | ActorKind::EntraUser
+                | ActorKind::ServicePrincipal
                 | ActorKind::Unknown
-                | ActorKind::Other(_) => "an unknown caller".to_owned(),
+                | ActorKind::Other(_) => self.entra_name(),
             },
+        }
+    }
+
+    fn entra_name(&self) -> String {
+        match (&self.app_id, &self.object_id) {
+            (Some(application), _) if self.kind == ActorKind::ServicePrincipal => format!("application {application}"),
+            (_, Some(object)) => format!("principal {object}"),
+            (Some(_) | None, None) => "an unknown caller".to_owned(),
         }
     }
 }
@@ -147,10 +178,14 @@ impl Actor {
 ///
 /// A role names all its sessions, and so does any session of it: whoever may assume a role chooses the session's name, so two
 /// sessions of one role may be one person. A session or user also names the person; any other text is a person's name.
-/// An ARN in other letters, or with a slash too many, names the same.
+/// An ARN in other letters, or with a slash too many, names the same. `object:ID` and `application:ID` name a principal of
+/// Microsoft Entra ID.
 #[must_use]
 pub fn identities_of_name(name: &str) -> BTreeSet<String> {
     let usual = name.to_ascii_lowercase();
+    if usual.starts_with("object:") || usual.starts_with("application:") {
+        return BTreeSet::from([usual.trim().to_owned()]);
+    }
     if !usual.starts_with("arn:") {
         return BTreeSet::from([person(name)]);
     }

@@ -6,6 +6,7 @@
 
 pub mod plain;
 pub mod seal;
+pub mod slot;
 pub mod weigh;
 pub mod window;
 
@@ -14,10 +15,11 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use self::seal::{ApprovalKeys, SealError, SealedApproval};
-pub use self::weigh::{Claim, Evidence, Standing, Weighed, weigh, weigh_established};
+pub use self::seal::{ApprovalKeys, SealError, Sealable, SealedApproval};
+pub use self::weigh::{Claim, Evidence, SealedEvidence, Standing, Weighed, weigh, weigh_established, weigh_sealed};
 use self::window::Window;
 use crate::actor::Actor;
+use crate::azure::SubscriptionId;
 use crate::id::{AccountId, RoleArn};
 
 /// The tag that holds the change id.
@@ -74,6 +76,18 @@ pub struct Revocation {
     /// Why, where somebody said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// What the ledger holds of approvals of one resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Written {
+    /// Approvals given outside the resource.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<SealedApproval>,
+    /// Changes that were revoked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revocations: Vec<Revocation>,
 }
 
 /// An approval that is known to be one, for this resource and action. Whether it covers the act is policy's to say.
@@ -168,8 +182,12 @@ pub struct ApprovalRules {
     pub break_glass_roles: BTreeSet<RoleArn>,
     /// How long an act under a broken glass passes by itself, in hours.
     pub break_glass_hours: u32,
+    /// The object ids of the Entra users and service principals that may break the glass.
+    pub break_glass_principals: BTreeSet<String>,
     /// The accounts in which everything passes.
     pub sandbox_accounts: BTreeSet<AccountId>,
+    /// The Azure subscriptions in which everything passes.
+    pub sandbox_subscriptions: BTreeSet<SubscriptionId>,
     /// The shortest waiting period of a deletion that is let stand, in days.
     pub minimum_waiting_days: u32,
 }
@@ -179,6 +197,7 @@ impl ApprovalRules {
     #[must_use]
     pub fn breaks_glass(&self, actor: &Actor) -> bool {
         actor.role.as_ref().is_some_and(|role| self.break_glass_roles.contains(role))
+            || actor.object_id.as_ref().is_some_and(|id| self.break_glass_principals.contains(&id.to_ascii_lowercase()))
     }
 
     /// Returns when what this caller did at this time ceases to pass by itself; `None` where the caller breaks no glass.
@@ -197,7 +216,9 @@ impl Default for ApprovalRules {
             approver_roles: BTreeSet::new(),
             break_glass_roles: BTreeSet::new(),
             break_glass_hours: 24,
+            break_glass_principals: BTreeSet::new(),
             sandbox_accounts: BTreeSet::new(),
+            sandbox_subscriptions: BTreeSet::new(),
             minimum_waiting_days: 7,
         }
     }

@@ -3,7 +3,7 @@
 //! In two halves. [`triage`] needs the event alone: it settles what needs no look at the key, and says for the rest the most that
 //! could be done. [`decide`] takes what was observed and decides; its plan is always within what triage said.
 
-mod approved;
+pub(crate) mod approved;
 mod examination;
 
 use jiff::Timestamp;
@@ -85,7 +85,7 @@ pub fn triage(event: &Event, domain: &Domain) -> Triage {
             }
             None => examine_or_escalate(event, key, threat, domain),
         },
-        Target::KeyStore(_) | Target::Named(_) | Target::Unnamed => Triage::Settled(escalate(event, threat, domain)),
+        Target::KeyStore(_) | Target::Azure(_) | Target::Named(_) | Target::Unnamed => Triage::Settled(escalate(event, threat, domain)),
     }
 }
 

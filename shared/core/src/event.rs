@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::azure::ResourceId;
 use crate::id::{AccountId, EventId, KeyArn, Region};
 
 /// How an event reached us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventForm {
-    /// A call to the API, from CloudTrail.
+    /// A call to the API, from CloudTrail, Azure's Activity Log or a vault's audit log.
     ApiCall,
     /// Something the service did by itself, from CloudTrail (`AwsServiceEvent`).
     ServiceEvent,
@@ -32,6 +33,8 @@ pub enum Target {
     Key(KeyArn),
     /// A custom key store, by its id.
     KeyStore(String),
+    /// A resource in Azure, or a key, secret or certificate in a vault.
+    Azure(ResourceId),
     /// Something named that is not a key ARN: an alias, for example. Never acted on.
     Named(String),
     /// Nothing was named.
@@ -44,7 +47,16 @@ impl Target {
     pub const fn key(&self) -> Option<&KeyArn> {
         match self {
             Self::Key(key) => Some(key),
-            Self::KeyStore(_) | Self::Named(_) | Self::Unnamed => None,
+            Self::KeyStore(_) | Self::Azure(_) | Self::Named(_) | Self::Unnamed => None,
+        }
+    }
+
+    /// Returns the Azure resource, where the target is one.
+    #[must_use]
+    pub const fn azure(&self) -> Option<&ResourceId> {
+        match self {
+            Self::Azure(id) => Some(id),
+            Self::Key(_) | Self::KeyStore(_) | Self::Named(_) | Self::Unnamed => None,
         }
     }
 
@@ -53,6 +65,7 @@ impl Target {
     pub fn display_name(&self) -> &str {
         match self {
             Self::Key(key) => key.as_str(),
+            Self::Azure(id) => id.as_str(),
             Self::KeyStore(id) | Self::Named(id) => id,
             Self::Unnamed => "(nothing named)",
         }

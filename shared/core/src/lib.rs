@@ -5,6 +5,7 @@
 
 pub mod actor;
 pub mod approval;
+pub mod azure;
 pub mod cost;
 pub mod coverage;
 pub mod decide;

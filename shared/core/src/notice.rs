@@ -4,6 +4,7 @@
 //! channel renders the same ones. Names and texts come from events, so from attackers too: none of them spans lines, steers a
 //! display, becomes a link, or gets into a command.
 
+mod azure;
 mod command;
 mod drill;
 mod monitoring;
@@ -121,7 +122,9 @@ const fn has_failed(status: Status) -> bool {
 }
 
 fn headline(record: &Record) -> String {
-    if let Some(headline) = drill::drill_headline(record).or_else(|| monitoring::monitoring_headline(record)) {
+    if let Some(headline) =
+        azure::azure_headline(record).or_else(|| drill::drill_headline(record)).or_else(|| monitoring::monitoring_headline(record))
+    {
         return headline;
     }
     let key = match (record.key(), record.names.aliases.first()) {

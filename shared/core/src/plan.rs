@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::azure;
 use crate::id::KeyArn;
 use crate::monitoring::Change;
 
@@ -31,6 +32,8 @@ pub enum Step {
     },
     /// Changes the monitoring.
     Monitoring(Change),
+    /// Changes something in Azure.
+    Azure(azure::Change),
 }
 
 impl Step {
@@ -42,15 +45,17 @@ impl Step {
             Self::EnableKey { .. } => "EnableKey",
             Self::EnableKeyRotation { .. } => "EnableKeyRotation",
             Self::Monitoring(change) => change.name(),
+            Self::Azure(change) => change.name(),
         }
     }
 
-    /// Returns what the step acts on: a key's ARN, or the part of the monitoring that is changed.
+    /// Returns what the step acts on: a key's ARN, an Azure id, or the part of the monitoring that is changed.
     #[must_use]
     pub fn target(&self) -> &str {
         match self {
             Self::CancelKeyDeletion { key } | Self::EnableKey { key } | Self::EnableKeyRotation { key, .. } => key.as_str(),
             Self::Monitoring(change) => change.target(),
+            Self::Azure(change) => change.target(),
         }
     }
 
@@ -69,6 +74,7 @@ impl fmt::Display for Step {
             Self::EnableKeyRotation { period_days: Some(days), .. } => write!(f, "enable rotation every {days} days"),
             Self::EnableKeyRotation { period_days: None, .. } => f.write_str("enable rotation"),
             Self::Monitoring(change) => change.fmt(f),
+            Self::Azure(change) => change.fmt(f),
         }
     }
 }

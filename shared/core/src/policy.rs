@@ -15,6 +15,7 @@ pub use self::set::{Effect, Flaw, PolicyFile, PolicySummary};
 use self::set::{NamedPolicies, Validated};
 use crate::actor::Actor;
 use crate::approval::{Approval, ApprovalRules};
+use crate::azure::ResourceId;
 use crate::facts::Tags;
 use crate::id::KeyArn;
 
@@ -64,6 +65,15 @@ impl PolicyError {
     }
 }
 
+/// What an act was done to.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked<'a> {
+    /// A KMS key.
+    Key(&'a KeyArn),
+    /// A resource in Azure: a vault, a key in it, a storage account, a database server, a subscription.
+    Azure(&'a ResourceId),
+}
+
 /// What is asked of the policies.
 #[derive(Debug, Clone)]
 pub struct Question<'a> {
@@ -71,9 +81,9 @@ pub struct Question<'a> {
     pub actor: &'a Actor,
     /// One of `Threat::action`.
     pub action: &'a str,
-    /// The key.
-    pub key: &'a KeyArn,
-    /// The key's tags; `None` where they could not be read.
+    /// What was acted on.
+    pub resource: Asked<'a>,
+    /// Its tags; `None` where they could not be read.
     pub tags: Option<&'a Tags>,
     /// The key's state, where it could be read.
     pub key_state: Option<&'a str>,

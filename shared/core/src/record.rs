@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::azure::Subject;
 use crate::decision::Decision;
 use crate::event::Event;
 use crate::facts::KeyState;
@@ -196,6 +197,9 @@ pub struct Record {
     /// The threat that it shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threat: Option<Threat>,
+    /// In Azure, what was looked at because of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
     /// The most that will be done, decided before anything was looked up. An outcome's plan is always within it.
     #[serde(default)]
     pub considering: Plan,

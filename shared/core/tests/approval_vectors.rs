@@ -9,6 +9,7 @@ use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use reprieve_core::approval::window::{Window, WindowError};
 use reprieve_core::approval::{Approval, ApprovalSource, Evidence, SealError, SealedApproval, weigh};
+use reprieve_core::azure::ResourceId;
 use reprieve_core::facts::Tags;
 use reprieve_core::{ApprovalFinding, ApprovalKeys, KeyArn, KeyFacts, Known, Recollection};
 use reprieve_test_support::approval::approval_tags;
@@ -92,8 +93,12 @@ impl Vectors {
 
 impl Case {
     fn verify(&self, approval: Result<SealedApproval, SealError>, keys: &ApprovalKeys) -> Result<Approval, SealError> {
-        let resource = KeyArn::parse(&self.resource).unwrap();
-        approval?.verify_for(&self.action, &resource, Some(time(&self.time)), keys, ApprovalSource::SealedTags)
+        let (approval, at, source) = (approval?, Some(time(&self.time)), ApprovalSource::SealedTags);
+        // Azure takes ids that differ in case for one.
+        match ResourceId::parse(&self.resource.to_ascii_uppercase()) {
+            Ok(resource) => approval.verify_for(&self.action, &resource, at, keys, source),
+            Err(_) => approval.verify_for(&self.action, &KeyArn::parse(&self.resource).unwrap(), at, keys, source),
+        }
     }
 }
 

@@ -52,6 +52,7 @@ fn record(event: Event, changes: Vec<Change>, findings: Vec<Finding>, results: &
         received_at: time("2026-11-20T10:00:01Z"),
         mode: if results_are_observed(&steps) { Mode::Observe } else { Mode::Enforce },
         threat: None,
+        subject: None,
         event,
         considering: Plan::default(),
         decision: Some(decision),

@@ -58,6 +58,7 @@ fn record(event: Event, decision: Decision, result: &StepResult) -> Record {
         received_at: time("2026-11-20T10:15:01Z"),
         mode: if *result == StepResult::NotCarriedOut { Mode::Observe } else { Mode::Enforce },
         threat: Threat::of(&event),
+        subject: None,
         event,
         considering: Plan::default(),
         decision: Some(decision),

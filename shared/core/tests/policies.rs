@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use reprieve_core::actor::identities_of_name;
 use reprieve_core::approval::{Approval, ApprovalRules, ApprovalSource, Revocation, weigh_established};
 use reprieve_core::facts::Tags;
-use reprieve_core::policy::{PolicyError, Question, Verdict};
+use reprieve_core::policy::{Asked, PolicyError, Question, Verdict};
 use reprieve_core::{AccountId, Actor, ActorKind, KeyArn, Policy, RoleArn};
 use reprieve_test_support::event::{ACCOUNT, EVENT_TIME, mallory, session, time};
 use reprieve_test_support::key;
@@ -79,7 +79,7 @@ impl Scene {
         policy.ask(&Question {
             actor: &self.actor,
             action: self.action,
-            key: &self.key,
+            resource: Asked::Key(&self.key),
             tags: self.tags.as_ref(),
             key_state: self.key_state,
             waiting_period_days: self.waiting_period_days,

@@ -59,6 +59,7 @@ fn record(decision: Decision, steps: Vec<StepOutcome>, status: Status) -> Record
         mode: Mode::Enforce,
         event: schedule(&key("k")).build(),
         threat: Some(Threat::DeletionScheduled),
+        subject: None,
         considering: Plan::default(),
         decision: Some(decision),
         steps,

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::window::{Window, WindowError};
 use super::{ACTION_TAG, APPROVER_TAG, Approval, ApprovalSource, CHANGE_TAG, CO_APPROVER_TAG, CO_SEAL_TAG, SEAL_TAG, WINDOW_TAG};
 use crate::actor::identities_of_name;
+use crate::azure::ResourceId;
 use crate::facts::Tags;
 use crate::id::KeyArn;
 
@@ -132,6 +133,25 @@ pub enum SealError {
     },
 }
 
+/// Something that an approval can be sealed for.
+pub trait Sealable {
+    /// Returns its full name as it stands in the canonical text: one text for one resource.
+    fn sealed_name(&self) -> &str;
+}
+
+impl Sealable for KeyArn {
+    fn sealed_name(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Sealable for ResourceId {
+    /// Azure compares ids without regard to case, so the lower case is sealed.
+    fn sealed_name(&self) -> &str {
+        self.canonical()
+    }
+}
+
 /// A public key and when it seals.
 #[derive(Debug, Clone)]
 struct ApprovalKey {
@@ -215,7 +235,7 @@ impl ApprovalKey {
 }
 
 impl SealedApproval {
-    /// Reads the approval out of a key's tags. `None` where no approval tag is present at all.
+    /// Reads the approval out of a resource's tags. `None` where no approval tag is present at all.
     ///
     /// # Errors
     /// Names the tag that is missing where some are present.
@@ -283,20 +303,21 @@ impl SealedApproval {
     /// Says why it does not hold; then it counts as none.
     pub fn verify(
         &self,
-        resource: &KeyArn,
+        resource: &impl Sealable,
         time: Option<Timestamp>,
         keys: &ApprovalKeys,
         source: ApprovalSource,
     ) -> Result<Approval, SealError> {
+        let resource = resource.sealed_name();
         let window = self.check_values()?;
         let (key_id, signature) = parse_seal(&self.seal)?;
         let key = keys.sealing(key_id, time)?;
-        key.verify(self.canonical_text(resource.as_str()).as_bytes(), &signature).map_err(|_| SealError::Broken)?;
+        key.verify(self.canonical_text(resource).as_bytes(), &signature).map_err(|_| SealError::Broken)?;
         Ok(Approval {
             change: self.change.clone(),
             approver: self.approver.clone(),
             approver_identities: identities_of_name(&self.approver),
-            resource: resource.to_string(),
+            resource: resource.to_owned(),
             window_start: window.start,
             window_end: window.end,
             source,
@@ -313,7 +334,7 @@ impl SealedApproval {
     pub fn verify_for(
         &self,
         action: &str,
-        resource: &KeyArn,
+        resource: &impl Sealable,
         time: Option<Timestamp>,
         keys: &ApprovalKeys,
         source: ApprovalSource,

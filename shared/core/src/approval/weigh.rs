@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::plain::{self, PlainError};
 use super::window::Window;
-use super::{Approval, ApprovalFinding, ApprovalRules, ApprovalSource, Revocation, SealError, SealedApproval};
+use super::{Approval, ApprovalFinding, ApprovalRules, ApprovalSource, Revocation, SealError, Sealable, SealedApproval, Written};
 use crate::actor::Actor;
 use crate::event::Event;
 use crate::facts::{KeyFacts, Known, Tags};
@@ -29,6 +29,23 @@ pub struct Evidence<'a> {
     pub action: &'a str,
     /// What was observed of the key.
     pub facts: &'a KeyFacts,
+    /// What the deployment says about approving.
+    pub rules: &'a ApprovalRules,
+}
+
+/// What is weighed of a resource on which approvals count under a seal alone.
+#[derive(Debug)]
+pub struct SealedEvidence<'a, R> {
+    /// What happened.
+    pub event: &'a Event,
+    /// The resource that it happened to.
+    pub resource: &'a R,
+    /// The action, as an approval names it.
+    pub action: &'a str,
+    /// The resource's tags.
+    pub tags: &'a Known<Tags>,
+    /// What the ledger holds about it.
+    pub written: &'a Known<Written>,
     /// What the deployment says about approving.
     pub rules: &'a ApprovalRules,
 }
@@ -59,29 +76,77 @@ pub struct Weighed {
     pub revocations_known: bool,
 }
 
-/// Weighs the evidence for an act.
+/// Weighs the evidence for an act on a key.
 #[must_use]
 pub fn weigh(evidence: &Evidence<'_>) -> Weighed {
-    let mut weighed = Weighed {
-        claims: Vec::new(),
-        finding: ApprovalFinding::None,
-        independent_approvers: 0,
-        set_by_actor: false,
-        revocations_known: evidence.facts.recollection.value().is_some(),
-    };
-    if let Known::Is(tags) = &evidence.facts.tags {
-        weighed.add_tags(tags, evidence);
-    }
-    if let Known::Is(recollection) = &evidence.facts.recollection {
-        for approval in worth_verifying(&recollection.approvals, evidence) {
-            weighed.add_sealed(ApprovalSource::Ledger, Ok(approval.clone()), evidence);
+    let Evidence { event, key, action, facts, rules } = *evidence;
+    let scene = Scene { event, resource: key, action, tags: &facts.tags, unread: facts.recollection.unreadable_reason(), rules };
+    let written = facts.recollection.value();
+    let setter = Setter { key, tagging: &facts.tagging };
+    scene.weigh(written.map(|written| (&written.approvals[..], &written.revocations[..])), Some(setter))
+}
+
+/// Weighs the evidence for an act on a resource. Tags without a seal approve nothing there.
+#[must_use]
+pub fn weigh_sealed<R: Sealable>(evidence: &SealedEvidence<'_, R>) -> Weighed {
+    let SealedEvidence { event, resource, action, tags, written, rules } = *evidence;
+    let scene = Scene { event, resource, action, tags, unread: written.unreadable_reason(), rules };
+    scene.weigh(written.value().map(|written| (&written.approvals[..], &written.revocations[..])), None)
+}
+
+/// What every claim is held against.
+struct Scene<'a, R> {
+    event: &'a Event,
+    resource: &'a R,
+    action: &'a str,
+    tags: &'a Known<Tags>,
+    /// Why the ledger could not be read.
+    unread: Option<&'a str>,
+    rules: &'a ApprovalRules,
+}
+
+/// By what it is known who set the plain tags of a key.
+#[derive(Clone, Copy)]
+struct Setter<'a> {
+    key: &'a KeyArn,
+    tagging: &'a Known<Event>,
+}
+
+impl<R: Sealable> Scene<'_, R> {
+    fn weigh(&self, written: Option<(&[SealedApproval], &[Revocation])>, setter: Option<Setter<'_>>) -> Weighed {
+        let mut weighed = Weighed {
+            claims: Vec::new(),
+            finding: ApprovalFinding::None,
+            independent_approvers: 0,
+            set_by_actor: false,
+            revocations_known: written.is_some(),
+        };
+        if let Known::Is(tags) = self.tags {
+            weighed.add_tags(tags, self, setter);
         }
-        for claim in &mut weighed.claims {
-            claim.mark_revoked(&recollection.revocations);
+        if let Some((approvals, revocations)) = written {
+            for approval in self.worth_verifying(approvals) {
+                weighed.add_sealed(ApprovalSource::Ledger, Ok(approval.clone()), self);
+            }
+            for claim in &mut weighed.claims {
+                claim.mark_revoked(revocations);
+            }
         }
+        weighed.conclude(self);
+        weighed
     }
-    weighed.conclude(evidence);
-    weighed
+
+    /// Those that would cover the act come first: the ledger keeps all that was ever approved for a resource, in the order of their
+    /// names.
+    fn worth_verifying<'b>(&self, approvals: &'b [SealedApproval]) -> impl Iterator<Item = &'b SealedApproval> {
+        let would_cover = |approval: &SealedApproval| {
+            let window = Window::parse(&approval.window).ok().zip(self.event.time);
+            approval.action == self.action && window.is_some_and(|(window, time)| window.holds(time))
+        };
+        let mut approvals: Vec<&SealedApproval> = approvals.iter().rev().collect();
+        approvals.sort_by_key(|approval| !would_cover(approval));
+        approvals.into_iter().take(CLAIMS_LIMIT)
+    }
 }
 
 impl Claim {
@@ -93,10 +158,11 @@ impl Claim {
 }
 
 impl Weighed {
-    fn add_tags(&mut self, tags: &Tags, evidence: &Evidence<'_>) {
-        if plain::is_plain(tags) {
-            let Evidence { event, key, action, facts, rules } = *evidence;
-            let result = plain::establish(event, action, key, tags, &facts.tagging, rules);
+    fn add_tags<R: Sealable>(&mut self, tags: &Tags, scene: &Scene<'_, R>, setter: Option<Setter<'_>>) {
+        if let Some(Setter { key, tagging }) = setter
+            && plain::is_plain(tags)
+        {
+            let result = plain::establish(scene.event, scene.action, key, tags, tagging, scene.rules);
             self.set_by_actor = matches!(result, Err(PlainError::SetByActor { .. }));
             let change = tags.get(super::CHANGE_TAG).cloned();
             self.claims.push(Claim { source: ApprovalSource::PlainTags, change, result: result.map_err(|error| error.to_string()) });
@@ -104,33 +170,34 @@ impl Weighed {
         }
         let approvals = [SealedApproval::from_tags(tags), SealedApproval::co_approval_from_tags(tags)];
         for approval in approvals.into_iter().flatten() {
-            self.add_sealed(ApprovalSource::SealedTags, approval, evidence);
+            self.add_sealed(ApprovalSource::SealedTags, approval, scene);
         }
     }
 
-    fn add_sealed(&mut self, source: ApprovalSource, approval: Result<SealedApproval, SealError>, evidence: &Evidence<'_>) {
-        let Evidence { event, key, action, rules, .. } = *evidence;
+    fn add_sealed<R: Sealable>(&mut self, source: ApprovalSource, approval: Result<SealedApproval, SealError>, scene: &Scene<'_, R>) {
         let change = approval.as_ref().ok().map(|approval| approval.change.clone());
-        let result = approval.and_then(|approval| approval.verify_for(action, key, event.time, &rules.keys, source));
+        let verify =
+            |approval: SealedApproval| approval.verify_for(scene.action, scene.resource, scene.event.time, &scene.rules.keys, source);
+        let result = approval.and_then(verify);
         self.claims.push(Claim { source, change, result: result.map_err(|error| error.to_string()) });
     }
 
-    fn conclude(&mut self, evidence: &Evidence<'_>) {
+    fn conclude<R>(&mut self, scene: &Scene<'_, R>) {
         let holding: Vec<&Approval> = self.claims.iter().filter_map(|claim| claim.result.as_ref().ok()).collect();
-        let standing = weigh_established(&holding, evidence.event.time, &evidence.event.actor);
+        let standing = weigh_established(&holding, scene.event.time, &scene.event.actor);
         let best = standing.best.cloned();
         self.independent_approvers = standing.independent_approvers;
-        self.finding = best.map_or_else(|| self.why_none(evidence.facts), |best| ApprovalFinding::Established(Box::new(best)));
+        self.finding = best.map_or_else(|| self.why_none(scene), |best| ApprovalFinding::Established(Box::new(best)));
     }
 
     /// The tags' own flaw comes first; then that something could not be read; then the flaw of the ledger's latest.
-    fn why_none(&self, facts: &KeyFacts) -> ApprovalFinding {
+    fn why_none<R>(&self, scene: &Scene<'_, R>) -> ApprovalFinding {
         let flaw = |of_tags: bool| {
             let mut flaws = self.claims.iter().filter(|claim| (claim.source != ApprovalSource::Ledger) == of_tags);
             flaws.find_map(|claim| claim.result.as_ref().err()).map(|reason| ApprovalFinding::Invalid { reason: reason.clone() })
         };
         let unread = || {
-            let reason = facts.tags.unreadable_reason().or_else(|| facts.recollection.unreadable_reason())?;
+            let reason = scene.tags.unreadable_reason().or(scene.unread)?;
             Some(ApprovalFinding::Unreadable { reason: reason.to_owned() })
         };
         flaw(true).or_else(unread).or_else(|| flaw(false)).unwrap_or(ApprovalFinding::None)
@@ -155,17 +222,6 @@ pub fn weigh_established<'a>(approvals: &[&'a Approval], event_time: Option<Time
     // The one that covers the act, before one that only holds; then the stronger source.
     let best = approvals.iter().copied().min_by_key(|approval| (!covers(approval), approval.revoked.is_some(), approval.source));
     Standing { best, independent_approvers: independent(&covering) }
-}
-
-/// Those that would cover the act come first: the ledger keeps all that was ever approved for a key, in the order of their names.
-fn worth_verifying<'a>(approvals: &'a [SealedApproval], evidence: &Evidence<'_>) -> impl Iterator<Item = &'a SealedApproval> {
-    let would_cover = |approval: &SealedApproval| {
-        let window = Window::parse(&approval.window).ok().zip(evidence.event.time);
-        approval.action == evidence.action && window.is_some_and(|(window, time)| window.holds(time))
-    };
-    let mut approvals: Vec<&SealedApproval> = approvals.iter().rev().collect();
-    approvals.sort_by_key(|approval| !would_cover(approval));
-    approvals.into_iter().take(CLAIMS_LIMIT)
 }
 
 /// Returns the size of the largest group of sealed approvals of which no two share a person or an approval key. Whoever may sign with

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Situation;
-use crate::approval::{Approval, ApprovalFinding, ApprovalSource, Claim, Evidence, Weighed, weigh};
+use crate::approval::{Approval, ApprovalFinding, ApprovalRules, ApprovalSource, Claim, Evidence, Weighed, weigh};
 use crate::decision::{Severity, Why};
 use crate::event::Event;
-use crate::facts::{KeyFacts, Known};
+use crate::facts::{KeyFacts, Known, Tags};
 use crate::id::KeyArn;
-use crate::policy::{Question, SELF_APPROVAL_POLICY, Verdict};
+use crate::policy::{Asked, Policy, Question, SELF_APPROVAL_POLICY, Verdict};
 use crate::threat::Threat;
 
 /// The shipped policy by which an approval covers what happens inside its window.
@@ -19,35 +19,85 @@ const WINDOW_POLICY: &str = "change-window";
 /// The shipped policy by which a broken glass passes.
 const BREAK_GLASS_POLICY: &str = "break-glass";
 
-/// Asks the policies, and notes in `why` what was found, what they said, and what a human should know of it. Returns what covers the
-/// act, as the end of a sentence; `None` where nothing does.
+/// An act, and what was found about whether anything approves it.
+pub(crate) struct Act<'a> {
+    /// What happened.
+    pub(crate) event: &'a Event,
+    /// To what.
+    pub(crate) resource: Asked<'a>,
+    /// The action, as approvals and policies name it.
+    pub(crate) action: &'a str,
+    /// The approvals, weighed.
+    pub(crate) weighed: Weighed,
+    /// The resource's tags; `None` where they could not be read.
+    pub(crate) tags: Option<&'a Tags>,
+    /// The state of a key, where it could be read.
+    pub(crate) key_state: Option<&'a str>,
+    /// The waiting period of a deletion, in days.
+    pub(crate) waiting_period_days: Option<u32>,
+    /// What the change calendar says; `None` where none is configured.
+    pub(crate) calendar: Option<&'a str>,
+}
+
+/// Whom is asked, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Court<'a> {
+    /// The policies.
+    pub(crate) policy: &'a Policy,
+    /// What the deployment says about approving.
+    pub(crate) rules: &'a ApprovalRules,
+    /// The time of the decision.
+    pub(crate) now: Timestamp,
+}
+
+/// Asks about an act on a key. Returns what covers it, as the end of a sentence; `None` where nothing does.
 pub(super) fn covered(event: &Event, key: &KeyArn, threat: Threat, situation: &Situation<'_>, why: &mut Why) -> Option<String> {
     let facts = situation.facts;
-    let weighed = weigh(&Evidence { event, key, action: threat.action(), facts, rules: situation.rules });
-    let calendar = match &facts.calendar {
-        Known::Is(state) => Some(state.as_str()),
-        Known::Unreadable(_) => Some("unknown"),
-        Known::Absent => None,
-    };
-    let question = Question {
-        actor: &event.actor,
+    let act = Act {
+        event,
+        resource: Asked::Key(key),
         action: threat.action(),
-        key,
+        weighed: weigh(&Evidence { event, key, action: threat.action(), facts, rules: situation.rules }),
         tags: facts.tags.value(),
         key_state: facts.description.value().map(|description| description.state.as_str()),
         waiting_period_days: waiting_period_days(event, facts),
+        calendar: match &facts.calendar {
+            Known::Is(state) => Some(state.as_str()),
+            Known::Unreadable(_) => Some("unknown"),
+            Known::Absent => None,
+        },
+    };
+    covered_act(act, Court { policy: situation.policy, rules: situation.rules, now: situation.now }, why)
+}
+
+/// Asks the policies, and notes in `why` what was found, what they said, and what a human should know of it. Returns what covers the
+/// act, as the end of a sentence; `None` where nothing does.
+pub(crate) fn covered_act(act: Act<'_>, court: Court<'_>, why: &mut Why) -> Option<String> {
+    let Act { event, resource, action, weighed, tags, key_state, waiting_period_days, calendar } = act;
+    let question = Question {
+        actor: &event.actor,
+        action,
+        resource,
+        tags,
+        key_state,
+        waiting_period_days,
         event_time: event.time,
-        now: situation.now,
+        now: court.now,
         change_calendar: calendar,
         approval: weighed.finding.established(),
         revocations_known: weighed.revocations_known,
         independent_approvers: weighed.independent_approvers,
-        rules: situation.rules,
+        rules: court.rules,
     };
-    let asked = situation.policy.ask(&question);
+    let asked = court.policy.ask(&question);
     let who = event.actor.identities();
     let covering = covering(event, &weighed, &who);
-    why.reasoning = reasoning(event, &who, &weighed, &covering, calendar);
+    let noun = match resource {
+        Asked::Key(_) => "key",
+        Asked::Azure(_) => "resource",
+    };
+    why.reasoning = reasoning(event, &who, &weighed, &covering, noun);
+    why.reasoning.extend(calendar.map(|state| format!("the change calendar says {state}")));
     let self_approved = weighed.set_by_actor || weighed.finding.established().is_some_and(|approval| approval.is_by(&who));
     let approvers = approvers_of(&weighed, &covering);
     why.approval = weighed.finding;
@@ -65,7 +115,7 @@ pub(super) fn covered(event: &Event, key: &KeyArn, threat: Threat, situation: &S
     note(verdict, why);
     if why.permitted {
         if why.policies.iter().any(|policy| policy == BREAK_GLASS_POLICY) {
-            why.pass_ends = event.time.and_then(|time| situation.rules.break_glass_until(&event.actor, time));
+            why.pass_ends = event.time.and_then(|time| court.rules.break_glass_until(&event.actor, time));
         }
         let by_approval = why.policies.iter().any(|policy| policy == WINDOW_POLICY);
         return Some(match why.approval.established().filter(|_| by_approval) {
@@ -81,7 +131,7 @@ pub(super) fn covered(event: &Event, key: &KeyArn, threat: Threat, situation: &S
 }
 
 /// Says, for a sentence, that nothing covers the act and why.
-pub(super) fn uncovered(event: &Event, why: &Why) -> String {
+pub(crate) fn uncovered(event: &Event, why: &Why) -> String {
     match &why.approval {
         ApprovalFinding::NotLookedFor | ApprovalFinding::None => "no approval covers it".to_owned(),
         ApprovalFinding::Unreadable { reason } => format!("no approval could be read ({reason}), which counts as none"),
@@ -142,10 +192,10 @@ fn note(verdict: Verdict, why: &mut Why) {
 }
 
 /// Says what was found, one sentence each, in the order in which it counts.
-fn reasoning(event: &Event, who: &BTreeSet<String>, weighed: &Weighed, covering: &[&Approval], calendar: Option<&str>) -> Vec<String> {
+fn reasoning(event: &Event, who: &BTreeSet<String>, weighed: &Weighed, covering: &[&Approval], noun: &str) -> Vec<String> {
     let mut lines: Vec<String> = weighed.claims.iter().map(|claim| said_of(claim, event, who)).collect();
     match &weighed.finding {
-        ApprovalFinding::None => lines.push("neither the key's tags nor the ledger hold an approval".to_owned()),
+        ApprovalFinding::None => lines.push(format!("neither the {noun}'s tags nor the ledger hold an approval")),
         ApprovalFinding::Unreadable { reason } => lines.push(format!("approvals could not be read, which counts as none: {reason}")),
         ApprovalFinding::NotLookedFor | ApprovalFinding::Invalid { .. } | ApprovalFinding::Established(_) => {}
     }
@@ -153,9 +203,6 @@ fn reasoning(event: &Event, who: &BTreeSet<String>, weighed: &Weighed, covering:
         lines.push(format!("{} approvals that cover it are independent of each other", weighed.independent_approvers));
     }
     lines.extend(count_once(covering));
-    if let Some(state) = calendar {
-        lines.push(format!("the change calendar says {state}"));
-    }
     lines
 }
 

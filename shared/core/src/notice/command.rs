@@ -1,14 +1,14 @@
 //! The commands that answer a notice: approve it the next time, approve it after all, see what approves it.
 //!
-//! *Architecture invariant:* a command holds an ARN that parsed, words of our own, times, and a change id of harmless characters;
+//! *Architecture invariant:* a command holds an ARN or an Azure id that parsed, words of our own, times, and a change id of harmless characters;
 //! no other text of an event or a tag ever gets into one.
 
 use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 
-use super::{Command, part, plain};
+use super::{Command, azure, part, plain};
 use crate::approval::ApprovalFinding;
+use crate::azure::subject::kind;
 use crate::decision::{Decision, Why};
-use crate::id::KeyArn;
 use crate::plan::Step;
 use crate::record::{Record, Status, StepResult};
 use crate::threat::Threat;
@@ -22,13 +22,25 @@ const TWO_APPROVERS_POLICY: &str = "two-approvers-for-prod";
 /// The longest change id that is put into a command, in characters.
 const CHANGE_LIMIT: usize = 64;
 
+/// What an approval would be for.
+struct Approvable {
+    /// The resource, as a command names it.
+    resource: String,
+    /// What people call it.
+    noun: &'static str,
+    /// The action, as an approval names it.
+    action: &'static str,
+    /// Whether the act was to be undone and was not: an approval can still let it stand.
+    stands: bool,
+}
+
 /// Returns the commands that make sense; none where nothing was looked up that an approval could have changed.
 pub(super) fn commands(record: &Record, decision: &Decision) -> Vec<Command> {
     let why = decision.why();
-    let (Some(key), Some(threat)) = (record.key(), record.threat) else {
+    let Some(approvable) = of_key(record).or_else(|| of_azure(record)) else {
         return Vec::new();
     };
-    if why.approval == ApprovalFinding::NotLookedFor || record.status == Status::DoesNotExist || !can_be_approved(threat) {
+    if why.approval == ApprovalFinding::NotLookedFor || record.status == Status::DoesNotExist {
         return Vec::new();
     }
     let change = change(why);
@@ -36,18 +48,34 @@ pub(super) fn commands(record: &Record, decision: &Decision) -> Vec<Command> {
     let mut commands = Vec::new();
     if !why.permitted {
         let fill_in = if change == UNKNOWN_CHANGE { "the change id and the window you plan" } else { "the window you plan" };
-        let line = approve(key, threat, change, next_hour(record.event.time, record.recorded_at));
+        let line = approve(&approvable, change, next_hour(record.event.time, record.recorded_at));
         commands.push(Command { purpose: format!("Next time, {who} this first; put in {fill_in}"), line });
     }
     let pass_ends = part::pass_ends(record);
-    if let Some(time) = record.event.time.filter(|_| pass_ends.is_some() || stands(record, threat)) {
+    if let Some(time) = record.event.time.filter(|_| pass_ends.is_some() || approvable.stands) {
         let fill_in = if change == UNKNOWN_CHANGE { "; put in the change id" } else { "" };
         let by_then = pass_ends.map_or_else(|| " after all".to_owned(), |end| format!(" beyond {}", part::moment(end)));
-        let line = format!("{} --late", approve(key, threat, change, hour_of(time)));
+        let line = format!("{} --late", approve(&approvable, change, hour_of(time)));
         commands.push(Command { purpose: format!("To let it stand{by_then}, {who} this{fill_in}"), line });
     }
-    commands.push(Command { purpose: "To see every approval of this key".to_owned(), line: format!("reprieve approvals {key}") });
+    let Approvable { resource, noun, .. } = approvable;
+    commands.push(Command { purpose: format!("To see every approval of this {noun}"), line: format!("reprieve approvals {resource}") });
     commands
+}
+
+fn of_key(record: &Record) -> Option<Approvable> {
+    let (key, threat) = (record.key()?, record.threat.filter(|threat| can_be_approved(*threat))?);
+    Some(Approvable { resource: key.to_string(), noun: "key", action: threat.action(), stands: stands(record, threat) })
+}
+
+/// Names of Azure resources can hold what a shell does not take for a plain word; then there is no command.
+fn of_azure(record: &Record) -> Option<Approvable> {
+    let subject = record.subject.as_ref()?;
+    let resource = subject.approval_resource();
+    let is_plain = resource.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_'));
+    let undoing = record.steps.first().map(|step| &step.result);
+    let stands = undoing.is_some_and(|result| !result.is_success() && *result != StepResult::DoesNotExist);
+    is_plain.then(|| Approvable { resource: resource.to_string(), noun: kind(&resource), action: azure::action(record, subject), stands })
 }
 
 /// What already took effect for good, or is nobody's act, is approved by nobody.
@@ -114,8 +142,9 @@ fn is_harmless(change: &str) -> bool {
     of_plain_characters && change.len() <= CHANGE_LIMIT && change.starts_with(|first: char| first.is_ascii_alphanumeric())
 }
 
-fn approve(key: &KeyArn, threat: Threat, change: &str, from: Timestamp) -> String {
-    format!(r#"reprieve approve {key} --action {} --change {change} --window "2h from {from}""#, threat.action())
+fn approve(approvable: &Approvable, change: &str, from: Timestamp) -> String {
+    let Approvable { resource, action, .. } = approvable;
+    format!(r#"reprieve approve {resource} --action {action} --change {change} --window "2h from {from}""#)
 }
 
 /// Returns the hour in which it happened: a window of two hours from it holds the event.

@@ -138,7 +138,9 @@ fn result_phrase(step: &StepOutcome) -> String {
         StepResult::FailedForNow { error } => format!("failed, will be tried again: {error}"),
         StepResult::Refused { error } => format!("refused: {error}"),
         StepResult::Unsupported { error } => format!("not possible: {error}"),
-        StepResult::DoesNotExist if matches!(step.step, Step::Monitoring(_)) => "what it changes does not exist".to_owned(),
+        StepResult::DoesNotExist if matches!(step.step, Step::Monitoring(_) | Step::Azure(_)) => {
+            "what it changes does not exist".to_owned()
+        }
         StepResult::DoesNotExist => "the key does not exist".to_owned(),
     }
 }
@@ -154,6 +156,7 @@ pub(super) fn facts(record: &Record, decision: &Decision) -> Vec<Fact> {
     let facts = [
         ("Who", Some(event.actor.display_name()).filter(|_| !is_occasion)),
         ("Role", event.actor.role.as_ref().map(ToString::to_string)),
+        ("Application", event.actor.app_id.clone()),
         ("From", event.actor.source_address.clone()),
         (if is_occasion { "Occasion" } else { "Call" }, Some(event.name.clone())),
         ("When", Some(event.time.map_or_else(|| "the event does not say".to_owned(), |time| time.to_string()))),
@@ -161,6 +164,7 @@ pub(super) fn facts(record: &Record, decision: &Decision) -> Vec<Fact> {
         ("Owner", record.names.owner.clone()),
         ("Key", key.map(|key| key.key_id().to_owned())),
         ("Target", if key.is_none() { Some(event.target.display_name().to_owned()) } else { None }),
+        ("Subscription", event.target.azure().map(|id| id.subscription().to_string())),
         ("Account", account.map(|account| account.to_string())),
         ("Region", region.map(|region| region.to_string())),
         ("Deadline", deadline.filter(|_| is_open).map(|time| time.to_string())),

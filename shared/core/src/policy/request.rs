@@ -8,17 +8,22 @@ use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUi
 use cedar_policy_core::ast::{Name, RestrictedExpr};
 use jiff::Timestamp;
 
-use super::{PolicyError, Question};
+use super::{Asked, PolicyError, Question};
 use crate::actor::{Actor, ActorKind};
 use crate::approval::Approval;
+use crate::azure::ResourceId;
+use crate::id::KeyArn;
 
 /// Makes the request and the entities that it is about.
 pub(super) fn of(question: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Entities), PolicyError> {
     let types = types()?;
     let principal = EntityUid::from_type_name_and_id(types.principal.clone(), EntityId::new(question.actor.display_name()));
     let action = EntityUid::from_type_name_and_id(types.action.clone(), EntityId::new(question.action));
-    let resource = EntityUid::from_type_name_and_id(types.key.clone(), EntityId::new(question.key.as_str()));
-    let entities = [principal_entity(&principal, question, types)?, key_entity(&resource, question, types)?];
+    let (resource, entity) = match question.resource {
+        Asked::Key(key) => key_entity(key, question, types)?,
+        Asked::Azure(id) => resource_entity(id, question, types)?,
+    };
+    let entities = [principal_entity(&principal, question, types)?, entity];
     let entities = Entities::from_entities(entities, schema).map_err(|source| wrong(&source))?;
     let context = Context::from_pairs(evidence(question, types)?).map_err(|source| wrong(&source))?;
     let request = Request::new(principal, action, resource, context, schema).map_err(|source| wrong(&source))?;
@@ -34,6 +39,8 @@ struct Types {
     principal: EntityTypeName,
     action: EntityTypeName,
     key: EntityTypeName,
+    resource: EntityTypeName,
+    subscription: EntityTypeName,
     role: EntityTypeName,
     account: EntityTypeName,
     group: EntityTypeName,
@@ -51,6 +58,8 @@ fn types() -> Result<&'static Types, PolicyError> {
         principal: read("Reprieve::Principal")?,
         action: read("Reprieve::Action")?,
         key: read("Reprieve::Key")?,
+        resource: read("Reprieve::Resource")?,
+        subscription: read("Reprieve::Subscription")?,
         role: read("Reprieve::Role")?,
         account: read("Reprieve::Account")?,
         group: read("Reprieve::Group")?,
@@ -94,6 +103,8 @@ fn principal_entity(uid: &EntityUid, question: &Question<'_>, types: &Types) -> 
         attributes.insert("role".to_owned(), text(role.as_str()));
         parents.insert(parent(&types.role, role.as_str()));
     }
+    attributes.extend(actor.object_id.as_ref().map(|id| ("object_id".to_owned(), text(&id.to_ascii_lowercase()))));
+    attributes.extend(actor.app_id.as_ref().map(|id| ("app_id".to_owned(), text(&id.to_ascii_lowercase()))));
     if question.rules.breaks_glass(actor) {
         parents.insert(parent(&types.group, "break-glass"));
     }
@@ -112,12 +123,14 @@ fn kind_of(actor: &Actor) -> String {
         | ActorKind::AwsService
         | ActorKind::IdentityCenterUser
         | ActorKind::ExternalUser
+        | ActorKind::EntraUser
+        | ActorKind::ServicePrincipal
         | ActorKind::Unknown => format!("{:?}", actor.kind),
     }
 }
 
-fn key_entity(uid: &EntityUid, question: &Question<'_>, types: &Types) -> Result<Entity, PolicyError> {
-    let key = question.key;
+fn key_entity(key: &KeyArn, question: &Question<'_>, types: &Types) -> Result<(EntityUid, Entity), PolicyError> {
+    let uid = EntityUid::from_type_name_and_id(types.key.clone(), EntityId::new(key.as_str()));
     let account = key.account();
     let attributes = [
         ("arn".to_owned(), text(key.as_str())),
@@ -131,9 +144,36 @@ fn key_entity(uid: &EntityUid, question: &Question<'_>, types: &Types) -> Result
     if question.rules.sandbox_accounts.contains(&account) {
         parents.push(parent(&types.group, "sandbox"));
     }
+    tagged(uid, attributes.into(), parents, question)
+}
+
+fn resource_entity(id: &ResourceId, question: &Question<'_>, types: &Types) -> Result<(EntityUid, Entity), PolicyError> {
+    let uid = EntityUid::from_type_name_and_id(types.resource.clone(), EntityId::new(id.canonical()));
+    let subscription = id.subscription();
+    let mut attributes = HashMap::from([
+        ("id".to_owned(), text(id.canonical())),
+        ("subscription".to_owned(), text(subscription.as_str())),
+        ("resource_type".to_owned(), text(&id.resource_type())),
+        ("name".to_owned(), text(&id.name().to_ascii_lowercase())),
+    ]);
+    attributes.extend(id.resource_group().map(|group| ("resource_group".to_owned(), text(&group.to_ascii_lowercase()))));
+    let mut parents = vec![parent(&types.subscription, subscription.as_str())];
+    if question.rules.sandbox_subscriptions.contains(&subscription) {
+        parents.push(parent(&types.group, "sandbox"));
+    }
+    tagged(uid, attributes, parents, question)
+}
+
+fn tagged(
+    uid: EntityUid,
+    attributes: HashMap<String, RestrictedExpression>,
+    parents: Vec<EntityUid>,
+    question: &Question<'_>,
+) -> Result<(EntityUid, Entity), PolicyError> {
     let tags: BTreeMap<String, RestrictedExpression> =
         question.tags.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect();
-    Entity::new_with_tags(uid.clone(), attributes, parents, tags).map_err(|source| wrong(&source))
+    let entity = Entity::new_with_tags(uid.clone(), attributes, parents, tags).map_err(|source| wrong(&source))?;
+    Ok((uid, entity))
 }
 
 fn evidence(question: &Question<'_>, types: &Types) -> Result<Vec<(String, RestrictedExpression)>, PolicyError> {

@@ -106,7 +106,7 @@ fn unknown_callers() -> Vec<Forgery> {
 
 /// A key in production, under a second approval that is none, or none of its own.
 fn approvers_too_few() -> Vec<Forgery> {
-    const TOO_FEW: &str = "a key tagged `env=prod` needs two approvers, under two approval keys";
+    const TOO_FEW: &str = "what is tagged `env=prod` needs two approvers, under two approval keys";
     let dave = || Terms::of_approver("dave@example.com");
     let co = |name, step, forge: fn(&mut Scene)| forgery(name, TOO_FEW, Scene::two_approvers(), forge).reasoned(step);
     vec![

@@ -232,7 +232,7 @@ fn policies_see_all_the_evidence() {
             context has event_time && context.event_time <= context.now && context.revocations_known &&
             context has break_glass_until && context.break_glass_until == context.event_time.offset(duration(\"24h\")) };
         @id(\"approval\")
-        permit (principal, action, resource) when {
+        permit (principal, action, resource is Reprieve::Key) when {
             context.independent_approvers == 1 && context has approval && context.approval.resource == resource.arn &&
             context.approval.source == \"sealed-tags\" && context.approval.change like \"CHG-*\" &&
             context.approval.approver == \"carol@example.com\" && !context.approval.revoked &&

@@ -1,0 +1,192 @@
+//! What is decided about a subject, once its plan is made. Pure.
+//!
+//! An approval that covers what was found lets it stand. What no approval covers is undone where a change can undo it; where only a
+//! human can, a human is woken.
+
+use jiff::Timestamp;
+
+use super::change::Change;
+use super::desired::Desired;
+use super::memory::Memory;
+use super::plan::{AzurePlan, Finding, Remedy};
+use super::subject::Subject;
+use super::world::World;
+use crate::approval::{ApprovalRules, SealedEvidence, weigh_sealed};
+use crate::decide::approved::{Act, Court, covered_act, uncovered};
+use crate::decision::{Decision, Severity, Why};
+use crate::event::{CallOutcome, Event, EventForm};
+use crate::facts::Known;
+use crate::policy::{Asked, Policy};
+
+/// What is decided on.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// What was observed.
+    pub world: &'a World,
+    /// What the ledger remembers.
+    pub memory: &'a Memory,
+    /// The policies.
+    pub policy: &'a Policy,
+    /// What the deployment says about approving.
+    pub rules: &'a ApprovalRules,
+    /// What the deployment asks for.
+    pub desired: &'a Desired,
+    /// The object id of our own identity.
+    pub own_principal: Option<&'a str>,
+    /// The time of the decision.
+    pub now: Timestamp,
+}
+
+/// Decides what the event alone decides: a call that was refused, or one on what this deployment does not guard.
+#[must_use]
+pub fn triage(event: &Event, subject: &Subject, desired: &Desired) -> Option<Decision> {
+    let who = event.actor.display_name();
+    if let CallOutcome::Refused { code, .. } = &event.outcome {
+        let sentence = format!("{who} tried `{}` on {subject} and was refused ({code}): recorded, nothing to undo.", event.name);
+        return Some(Decision::Stand { why: Why::new(Severity::Low, sentence) });
+    }
+    let resource = subject.resource();
+    if !desired.guards(&resource) {
+        let subscription = resource.subscription();
+        let sentence = format!("{subject} is in subscription `{subscription}`, which this deployment does not guard: nothing was done.");
+        return Some(Decision::Stand { why: Why::new(Severity::Informational, sentence) });
+    }
+    None
+}
+
+/// Decides on a subject, given its plan. `event` is what was done to it: the event that led here, or the one that its case was opened
+/// by; a sweep that knows of none brings an event of an unknown actor, which no approval covers.
+pub fn decide(event: &Event, subject: &Subject, plan: &AzurePlan, situation: &Situation<'_>) -> Decision {
+    if let Some(decision) = triage(event, subject, situation.desired) {
+        return decision;
+    }
+    let who = event.actor.display_name();
+    if plan.is_whole() {
+        let cause = if event.form == EventForm::Sweep { "The sweep".to_owned() } else { format!("`{}` by {who}", event.name) };
+        return Decision::Stand { why: Why::new(Severity::Informational, format!("{cause} finds {subject} as it must be.")) };
+    }
+    if plan.changes.is_empty() && plan.severity() < Severity::Medium {
+        let sentence = format!("{}: recorded.", sentences(plan.findings.iter()));
+        return Decision::Stand { why: Why::new(plan.severity(), sentence) };
+    }
+    let mut why = Why::new(plan.severity(), String::new());
+    why.deadline = deadline(situation.world);
+    if let Some(cover) = ask(event, subject, situation, &mut why).filter(|_| !is_recovered_vault(situation.world)) {
+        why.severity = Severity::Low;
+        why.sentence = format!("{}. It stands: {cover}.", happened(event, plan, situation));
+        return Decision::Stand { why };
+    }
+    let uncovered = uncovered(event, &why);
+    why.escalations.extend(plan.found(Remedy::NeedsHuman).chain(plan.found(Remedy::Unreadable)).map(|finding| finding.sentence.clone()));
+    why.escalations.extend(stolen_credentials(event, situation));
+    if plan.changes.is_empty() {
+        why.sentence = format!("{}, and {uncovered}. A human must look.", happened(event, plan, situation));
+        return Decision::Escalate { why };
+    }
+    why.escalations
+        .extend(plan.changes.iter().filter(|change| change.is_one_way()).map(|change| format!("this cannot be undone: {change}")));
+    let steps = plan.steps();
+    why.sentence = format!("{}, and {uncovered}: {steps}.", happened(event, plan, situation));
+    Decision::Remedy { plan: steps, why }
+}
+
+fn ask(event: &Event, subject: &Subject, situation: &Situation<'_>, why: &mut Why) -> Option<String> {
+    let resource = subject.approval_resource();
+    let action = subject.action(!is_there(situation.world));
+    let tags = situation.world.tags();
+    let evidence =
+        SealedEvidence { event, resource: &resource, action, tags: &tags, written: &situation.memory.written, rules: situation.rules };
+    let act = Act {
+        event,
+        resource: Asked::Azure(&resource),
+        action,
+        weighed: weigh_sealed(&evidence),
+        tags: tags.value(),
+        key_state: Some("not-applicable"),
+        waiting_period_days: waiting_period_days(situation.world),
+        calendar: None,
+    };
+    covered_act(act, Court { policy: situation.policy, rules: situation.rules, now: situation.now }, why)
+}
+
+/// Says whether a vault is there whose companions are owed: an approval of its deletion does not leave it half recovered.
+const fn is_recovered_vault(world: &World) -> bool {
+    matches!(world, World::Vault { vault: Known::Is(_), .. })
+}
+
+/// Says whether the key, secret or certificate is there: whatever else happened to it, it was not deleted.
+const fn is_there(world: &World) -> bool {
+    matches!(world, World::VaultObject { object: Known::Is(_), .. })
+}
+
+/// Says who did what, where that is known, and what was found.
+fn happened(event: &Event, plan: &AzurePlan, situation: &Situation<'_>) -> String {
+    let found = sentences(plan.findings.iter().filter(|finding| finding.remedy == Remedy::Mended));
+    let found = if found.is_empty() { sentences(plan.findings.iter()) } else { found };
+    match (event.form, event.actor.is_known()) {
+        (_, true) if is_own(event, situation) => format!("Our own `{}`: {found}", event.name),
+        (_, true) => format!("`{}` by {}: {found}", event.name, event.actor.display_name()),
+        (EventForm::Sweep, false) => format!("A sweep found that {found}"),
+        (EventForm::ApiCall | EventForm::ServiceEvent | EventForm::Native, false) => format!("`{}`: {found}", event.name),
+    }
+}
+
+fn is_own(event: &Event, situation: &Situation<'_>) -> bool {
+    event.actor.object_id.as_deref().zip(situation.own_principal).is_some_and(|(caller, own)| own.eq_ignore_ascii_case(caller))
+}
+
+fn sentences<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
+    findings.map(|finding| finding.sentence.as_str()).collect::<Vec<&str>>().join("; ")
+}
+
+/// Our own identity only ever gives back. Its writes are heard of while the rest of a plan is still to come, so they say nothing.
+fn stolen_credentials(event: &Event, situation: &Situation<'_>) -> Option<String> {
+    let name = event.name.to_ascii_lowercase();
+    let gives_back = ["/write", "recover", "/lock/action", "/extend/action"].iter().any(|ending| name.ends_with(ending));
+    (is_own(event, situation) && !gives_back)
+        .then(|| "the caller is Reprieve's own identity, which never makes such a call: treat its credentials as stolen".to_owned())
+}
+
+/// Returns when Azure purges what was deleted.
+fn deadline(world: &World) -> Option<Timestamp> {
+    match world {
+        World::Vault { vault: Known::Absent, deleted: Known::Is(deleted), .. } => deleted.purge_at,
+        World::VaultObject { object: Known::Absent, deleted: Known::Is(deleted) } => deleted.purge_at,
+        World::Vault { .. }
+        | World::VaultObject { .. }
+        | World::VaultProtection { .. }
+        | World::RotationPolicy { .. }
+        | World::StorageProtection { .. }
+        | World::LogEncryption { .. }
+        | World::AuditContainer { .. }
+        | World::DatabaseAuditing { .. }
+        | World::VaultLogging { .. }
+        | World::Alerts { .. } => None,
+    }
+}
+
+/// Returns for how many days Azure keeps what was deleted.
+fn waiting_period_days(world: &World) -> Option<u32> {
+    let deleted_at = match world {
+        World::Vault { deleted: Known::Is(deleted), .. } => deleted.deleted_at,
+        World::VaultObject { deleted: Known::Is(deleted), .. } => deleted.deleted_at,
+        World::Vault { .. }
+        | World::VaultObject { .. }
+        | World::VaultProtection { .. }
+        | World::RotationPolicy { .. }
+        | World::StorageProtection { .. }
+        | World::LogEncryption { .. }
+        | World::AuditContainer { .. }
+        | World::DatabaseAuditing { .. }
+        | World::VaultLogging { .. }
+        | World::Alerts { .. } => None,
+    };
+    let hours = deadline(world)?.duration_since(deleted_at?).as_hours();
+    u32::try_from((hours + 12) / 24).ok()
+}
+
+/// Says whether the plan owes a vault's companions beyond this delivery: it is then remembered as being recovered.
+#[must_use]
+pub fn recovers_a_vault(plan: &AzurePlan) -> bool {
+    plan.changes.iter().any(|change| matches!(change, Change::RecoverVault { .. } | Change::RestoreCompanion { .. }))
+}
