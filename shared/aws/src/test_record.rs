@@ -33,6 +33,7 @@ pub(crate) fn record() -> Record {
             oddities: Vec::new(),
         },
         threat: Some(Threat::DeletionScheduled),
+        subject: None,
         considering: plan.clone(),
         decision: Some(Decision::Remedy { plan, why: Why::new(Severity::High, "Nobody approved it.") }),
         steps: vec![StepOutcome { step, result: StepResult::Done, at: Some("2026-01-02T03:04:05.9Z".parse().unwrap()) }],

@@ -56,6 +56,47 @@ impl Persistence {
     }
 }
 
+/// A kind of change: how two of it hang together, and under which step it is recorded.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind<T> {
+    /// Says whether the first makes no sense where the second failed.
+    pub(crate) builds_on: fn(&T, &T) -> bool,
+    /// Makes the step.
+    pub(crate) step: fn(T) -> Step,
+}
+
+/// Makes every change that does not build on one that failed, in order.
+pub(crate) async fn make_changes<'a, T: Clone, F: Future<Output = Result<(), CallError>> + Send>(
+    changes: &'a [T],
+    kind: Kind<T>,
+    persistence: Persistence,
+    clock: &impl Clock,
+    apply: impl Fn(&'a T) -> F,
+) -> Vec<StepOutcome> {
+    let mut outcomes: Vec<(&T, StepOutcome)> = Vec::with_capacity(changes.len());
+    for change in changes {
+        let step = (kind.step)(change.clone());
+        let is_barred = outcomes.iter().any(|(earlier, outcome)| !outcome.result.is_success() && (kind.builds_on)(change, earlier));
+        if is_barred {
+            outcomes.push((change, StepOutcome { step, result: StepResult::NotReached, at: None }));
+            continue;
+        }
+        let attempt = || {
+            let answer = apply(change);
+            async move {
+                match answer.await {
+                    Ok(()) => StepResult::Done,
+                    Err(error) if error.disposition() == Disposition::Permanent => failure(&error),
+                    Err(error) => StepResult::FailedForNow { error: error.to_string() },
+                }
+            }
+        };
+        let result = persistence.persist(clock, step.name(), attempt).await;
+        outcomes.push((change, StepOutcome { step, result, at: Some(clock.now()) }));
+    }
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
 /// Waits for an answer until then; asks nothing when the time is over already.
 pub(crate) async fn answered_by<F: Future + Send>(until: Timestamp, clock: &impl Clock, answer: F) -> Option<F::Output> {
     let left = Duration::try_from(until.duration_since(clock.now())).ok()?;
@@ -73,8 +114,8 @@ async fn try_once(step: &Step, keys: &impl KeyControl) -> StepResult {
         Step::CancelKeyDeletion { key } => (key, keys.cancel_deletion(key).await),
         Step::EnableKey { key } => (key, keys.enable(key).await),
         Step::EnableKeyRotation { key, period_days } => (key, keys.enable_rotation(key, *period_days).await),
-        Step::Monitoring(change) => {
-            let error = format!("{} changes the monitoring: only the function that provisions it can", change.name());
+        Step::Monitoring(_) | Step::Azure(_) => {
+            let error = format!("{} changes no key in AWS: only the function that provisions what it changes can", step.name());
             return StepResult::Unsupported { error };
         }
     };
@@ -115,7 +156,10 @@ fn by_state(step: &Step, description: &KeyDescription, error: &CallError) -> Ste
             StepResult::Unsupported { error: "the key's custom key store is not connected: connect it first".to_owned() }
         }
         // A key that has just left its waiting period can still answer as if it were pending; so can a stale look.
-        (Step::CancelKeyDeletion { .. } | Step::EnableKey { .. } | Step::EnableKeyRotation { .. } | Step::Monitoring(_), _) => for_now(),
+        (
+            Step::CancelKeyDeletion { .. } | Step::EnableKey { .. } | Step::EnableKeyRotation { .. } | Step::Monitoring(_) | Step::Azure(_),
+            _,
+        ) => for_now(),
     }
 }
 
@@ -146,6 +190,6 @@ pub fn is_target(plan: &Plan, state: &KeyState) -> bool {
     match plan.steps.last() {
         Some(Step::EnableKey { .. }) => *state == KeyState::Enabled || *state == KeyState::Unavailable,
         Some(Step::CancelKeyDeletion { .. }) => !matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion),
-        Some(Step::EnableKeyRotation { .. } | Step::Monitoring(_)) | None => true,
+        Some(Step::EnableKeyRotation { .. } | Step::Monitoring(_) | Step::Azure(_)) | None => true,
     }
 }

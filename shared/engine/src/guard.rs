@@ -20,7 +20,7 @@ use crate::port::{AuditSink, CallError, Circumstances, Claim, Clock, Intent, Key
 use crate::{act, observe};
 
 /// An attempt from which people are told of a case that is still open.
-const ATTEMPT_WORTH_TELLING: u32 = 3;
+pub(crate) const ATTEMPT_WORTH_TELLING: u32 = 3;
 
 /// The pauses before a look that contradicts a fresh event is repeated.
 const LOOK_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
@@ -446,6 +446,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             mode: self.settings.mode,
             event: work.event.clone(),
             threat: work.threat,
+            subject: None,
             considering: work.considering.clone(),
             decision,
             steps,

@@ -10,6 +10,7 @@ pub mod port;
 pub mod provision;
 pub mod rehearse;
 pub mod sweep;
+pub mod tenant;
 
 pub use guard::{Delivery, Guard, Handled, Ports, Settings};
 pub use port::{
@@ -20,3 +21,4 @@ pub use rehearse::{
     DrillInventory, DrillKey, DrillMeter, DrillWatch, Note, Rehearsal, RehearsalPorts, RehearsalSettings, Rehearsed, Remembered, Turn,
 };
 pub use sweep::SweepReport;
+pub use tenant::{TenantControl, TenantGuard, TenantLedger, TenantMeter, TenantPorts, TenantSettings, TenantSweep};

@@ -13,13 +13,11 @@ use reprieve_core::monitoring::event::{Bearing, bearing, own};
 use reprieve_core::monitoring::{Change, Desired, MonitoringPlan, World, decide, plan};
 use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
-use reprieve_core::{
-    Decision, Event, EventForm, EventId, KeyNames, Mode, Phase, Plan, Record, RoleArn, Status, Step, StepOutcome, StepResult, Target,
-};
+use reprieve_core::{Decision, Event, EventForm, EventId, KeyNames, Mode, Phase, Plan, Record, RoleArn, Status, Step, StepOutcome, Target};
 
-use crate::act::{Persistence, answered_by, failure, not_carried_out};
+use crate::act::{Kind, Persistence, answered_by, make_changes, not_carried_out};
 use crate::guard::{Delivery, Handled};
-use crate::port::{AuditSink, CallError, Clock, Disposition, NoticeSink};
+use crate::port::{AuditSink, CallError, Clock, NoticeSink};
 
 /// The pause before a change is tried again; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -216,29 +214,10 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
         Ok(Provisioned { plan, record, complaints: told.err().map(|error| error.to_string()).into_iter().collect() })
     }
 
-    /// Carries out every change that does not build on one that failed.
     async fn carry_out(&self, changes: &[Change], until: Timestamp) -> Vec<StepOutcome> {
-        let mut outcomes: Vec<(&Change, StepOutcome)> = Vec::with_capacity(changes.len());
-        for change in changes {
-            let is_barred = outcomes.iter().any(|(earlier, outcome)| !outcome.result.is_success() && change.builds_on(earlier));
-            let result = if is_barred { StepResult::NotReached } else { self.persist(change, until).await };
-            let at = (!is_barred).then(|| self.ports.clock.now());
-            outcomes.push((change, StepOutcome { step: Step::Monitoring(change.clone()), result, at }));
-        }
-        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
-    }
-
-    /// Makes one change, and tries it again for as long as the patience lasts.
-    async fn persist(&self, change: &Change, until: Timestamp) -> StepResult {
-        let attempt = || async {
-            match self.ports.control.apply(change).await {
-                Ok(()) => StepResult::Done,
-                Err(error) if error.disposition() == Disposition::Permanent => failure(&error),
-                Err(error) => StepResult::FailedForNow { error: error.to_string() },
-            }
-        };
+        let kind = Kind { builds_on: Change::builds_on, step: Step::Monitoring };
         let persistence = Persistence { patience: self.settings.patience, first_pause: FIRST_PAUSE, until };
-        persistence.persist(&self.ports.clock, change.name(), attempt).await
+        make_changes(changes, kind, persistence, &self.ports.clock, |change| self.ports.control.apply(change)).await
     }
 
     /// Looks at what the changes came to. `None` where there was no time left to look.
@@ -276,6 +255,7 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
             mode: self.settings.mode,
             event: event.clone(),
             threat: None,
+            subject: None,
             considering,
             decision,
             steps,

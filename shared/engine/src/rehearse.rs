@@ -449,6 +449,7 @@ where
             mode: *mode,
             event,
             threat: None,
+            subject: None,
             considering: key.map(clean_up_plan).unwrap_or_default(),
             decision,
             steps,

@@ -7,7 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::pkcs8::EncodePublicKey as _;
-use reprieve_core::approval::{ACTION_TAG, APPROVER_TAG, CHANGE_TAG, CO_APPROVER_TAG, CO_SEAL_TAG, SEAL_TAG, SealedApproval, WINDOW_TAG};
+use reprieve_core::approval::{
+    ACTION_TAG, APPROVER_TAG, CHANGE_TAG, CO_APPROVER_TAG, CO_SEAL_TAG, SEAL_TAG, Sealable, SealedApproval, WINDOW_TAG,
+};
+use reprieve_core::azure::ResourceId;
 use reprieve_core::facts::Tags;
 use reprieve_core::{ApprovalKeys, KeyArn};
 
@@ -95,6 +98,12 @@ pub fn sealed_approval(key: &KeyArn, terms: &Terms) -> SealedApproval {
     sealed_with(KEY_ID, SECRET, key, terms)
 }
 
+/// Seals an approval for this resource in Azure.
+#[must_use]
+pub fn sealed_for(resource: &ResourceId, terms: &Terms) -> SealedApproval {
+    sealed_with(KEY_ID, SECRET, resource, terms)
+}
+
 /// Seals an approval for this key, with the approval key of the second group of approvers.
 #[must_use]
 pub fn sealed_by_security(key: &KeyArn, terms: &Terms) -> SealedApproval {
@@ -107,10 +116,10 @@ pub fn sealed_by_attacker(key: &KeyArn, terms: &Terms) -> SealedApproval {
     sealed_with(KEY_ID, [13; 32], key, terms)
 }
 
-fn sealed_with(key_id: &str, secret: [u8; 32], key: &KeyArn, terms: &Terms) -> SealedApproval {
+fn sealed_with(key_id: &str, secret: [u8; 32], resource: &impl Sealable, terms: &Terms) -> SealedApproval {
     let Terms { change, action, window, approver } = terms.clone();
     let mut approval = SealedApproval { change, action, window, approver, seal: String::new() };
-    let signature: Signature = signing_key(secret).sign(approval.canonical_text(key.as_str()).as_bytes());
+    let signature: Signature = signing_key(secret).sign(approval.canonical_text(resource.sealed_name()).as_bytes());
     approval.seal = SealedApproval::seal_text(key_id, &signature.to_bytes().into());
     approval
 }

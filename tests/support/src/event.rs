@@ -1,6 +1,7 @@
 //! Builders of events: what happened, to which key, by whom, when. Whatever a test does not say is usual.
 
 use jiff::Timestamp;
+use reprieve_core::azure::ResourceId;
 use reprieve_core::{Actor, ActorKind, CallOutcome, Details, Event, EventForm, EventId, KeyArn, RoleArn, Target};
 
 /// When the events of the tests happen.
@@ -126,6 +127,14 @@ impl EventBuilder {
         self.event.target = Target::Key(key.clone());
         self.event.account = Some(key.account());
         self.event.region = Some(key.region());
+        self
+    }
+
+    /// Says what it acted on in Azure, where there is neither account nor Region.
+    #[must_use]
+    pub fn on_azure(mut self, resource: &ResourceId) -> Self {
+        self.event.target = Target::Azure(resource.clone());
+        (self.event.account, self.event.region) = (None, None);
         self
     }
 

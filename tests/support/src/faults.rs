@@ -83,7 +83,7 @@ impl Faults {
         Some((rule.effect, rule.error.clone()))
     }
 
-    async fn through<T>(&self, call: Call, service: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+    pub(crate) async fn through<T>(&self, call: Call, service: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
         let name = call.name();
         let number = self.journal.begin(call);
         let_others_go().await;
@@ -114,8 +114,8 @@ impl Faults {
 /// A port whose calls are written down, and fail where [`Faults`] say so.
 #[derive(Debug, Clone)]
 pub struct FailOnCall<P> {
-    inner: P,
-    faults: Faults,
+    pub(crate) inner: P,
+    pub(crate) faults: Faults,
 }
 
 impl<P> FailOnCall<P> {

@@ -7,6 +7,7 @@ use reprieve_core::{EventId, KeyArn};
 use reprieve_engine::CallError;
 
 use crate::locked;
+use crate::tenant::TenantCall;
 
 /// One port call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub enum Call {
     Observe,
     /// `MonitoringControl::apply`.
     Apply(Box<Change>),
+    /// A call of the ports for Azure.
+    Tenant(TenantCall),
     /// `AuditSink::append`, with the record's id.
     Append(String),
     /// `NoticeSink::tell`, with the subject.
@@ -85,6 +88,7 @@ impl Call {
             Self::ChangeCalendar => "change_calendar",
             Self::Observe => "observe",
             Self::Apply(change) => change.name(),
+            Self::Tenant(call) => call.name(),
             Self::Append(_) => "append",
             Self::Tell(_) => "tell",
         }
@@ -113,9 +117,16 @@ impl Call {
             | Self::ChangeCalendar
             | Self::Observe
             | Self::Apply(_)
+            | Self::Tenant(_)
             | Self::Append(_)
             | Self::Tell(_) => None,
         }
+    }
+
+    /// Returns the call, where it is one of the ports for Azure.
+    #[must_use]
+    pub const fn tenant(&self) -> Option<&TenantCall> {
+        if let Self::Tenant(call) = self { Some(call) } else { None }
     }
 
     /// Says whether the call was meant to change the monitoring.
@@ -194,6 +205,11 @@ impl Journal {
         if let Some(entry) = pages.entries.get_mut(number - 1) {
             (entry.ended, entry.answer) = (Some(ended), Some(answer));
         }
+    }
+
+    /// Forgets everything: what was set up before a test begins.
+    pub fn clear(&self) {
+        *locked(&self.pages) = Pages::default();
     }
 
     /// Returns all calls, in the order in which they were made.

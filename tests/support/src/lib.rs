@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod monitoring;
 pub mod provisioner;
 pub mod sinks;
+pub mod tenant;
 pub mod world;
 
 use std::future::Future;
@@ -35,6 +36,7 @@ pub use ledger::FakeLedger;
 pub use monitoring::{FakeMonitoring, FakeMonitoringMeter, bare_world, monitoring_desired, monitoring_world};
 pub use provisioner::{MonitoringWorld, TestProvisioner, healthy_monitoring, monitoring_over};
 pub use sinks::{FakeAuditSink, FakeMeter, FakeNoticeSink};
+pub use tenant::{FakeTenant, FakeTenantLedger, FakeTenantMeter, TenantWorld, tenant};
 pub use world::{GuardBuilder, TestGuard, World, guard, world_with_key};
 
 /// How often a future is polled before it counts as stuck. The fakes yield about once a call.

@@ -1,0 +1,105 @@
+//! What is remembered of a subject between events: its open case, what to give back, what people were told.
+
+use reprieve_core::azure::Memory;
+use reprieve_core::azure::decide::recovers_a_vault;
+use reprieve_core::azure::lesson::lesson;
+use reprieve_core::azure::memory::Case;
+use reprieve_core::{Decision, Event, EventForm, Mode, Record, Status};
+
+use super::port::{TenantControl, TenantLedger, TenantMeter};
+use super::{Look, TenantGuard, Work};
+use crate::port::{AuditSink, CallError, Clock, NoticeSink, PolicySource};
+
+impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M: TenantMeter, P: PolicySource>
+    TenantGuard<T, L, A, N, C, M, P>
+{
+    /// Opens the case before anything is changed: a vault that is recovered, and whose companions are not yet written back, looks whole
+    /// to whoever does not know.
+    pub(super) async fn remember_opened(&self, work: &Work<'_>, look: &Look) -> Result<(), String> {
+        let case = self.case(work, &look.memory, false, recovers_a_vault(&look.plan));
+        self.ports.ledger.keep_case(work.subject, Some(&case)).await.map_err(|error| error.to_string())
+    }
+
+    fn case(&self, work: &Work<'_>, memory: &Memory, stands: bool, recovering: bool) -> Case {
+        let told = memory.case.as_ref().map(|case| case.told.clone()).unwrap_or_default();
+        let known = memory.case.as_ref().filter(|case| work.event.form == EventForm::Sweep && case.event.actor.is_known());
+        let (event, opened_at) =
+            known.map_or_else(|| (work.event.clone(), self.ports.clock.now()), |case| (case.event.clone(), case.opened_at));
+        Case { event, opened_at, stands, recovering, told }
+    }
+
+    /// Keeps, closes or leaves the case, and learns what the look taught. `told` is what people were told just now.
+    pub(super) async fn remember(
+        &self,
+        work: &Work<'_>,
+        memory: &Memory,
+        seen: Option<&Look>,
+        record: &Record,
+        told: Vec<String>,
+    ) -> Result<(), String> {
+        let Some((look, decision)) = seen.zip(record.decision.as_ref()) else { return Ok(()) };
+        let owed = !look.plan.changes.is_empty() && record.status != Status::NothingToDo;
+        let stands = matches!(decision, Decision::Stand { why } if why.permitted);
+        let enforces = self.settings.mode == Mode::Enforce;
+        let recovering = owed && enforces && (memory.is_recovering() || recovers_a_vault(&look.plan));
+        let mut case = self.case(work, memory, stands, recovering);
+        let told: Vec<String> = told.into_iter().filter(|sentence| !case.told.contains(sentence)).collect();
+        case.told.extend(told);
+        let is_open = owed || stands || matches!(decision, Decision::Escalate { .. });
+        let has_case = memory.case.is_some() || record.status != Status::NothingToDo;
+        let kept = match (is_open, has_case) {
+            (true, _) => self.ports.ledger.keep_case(work.subject, Some(&case)).await,
+            // Whoever does not know what is owed cannot say that nothing is.
+            (false, true) if look.recalled => self.ports.ledger.keep_case(work.subject, None).await,
+            (false, _) => Ok(()),
+        };
+        kept.and(self.learn(work, memory, look, decision).await)
+            .map_err(|error| format!("{} could not be remembered: {error}", work.subject))
+    }
+
+    async fn learn(&self, work: &Work<'_>, memory: &Memory, look: &Look, decision: &Decision) -> Result<(), CallError> {
+        if !look.recalled {
+            return Ok(());
+        }
+        // What was done to a key whose case is open is not how it was found at first sight.
+        let form = if memory.case.is_some() { EventForm::ApiCall } else { work.event.form };
+        match lesson(&look.world, &look.plan, decision, (form, look.memory.object.as_ref()), self.ports.clock.now()) {
+            Some(lesson) => self.ports.ledger.learn(work.subject, &lesson).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Takes out of a decision what people were told before, by an earlier sweep or of the same event. Returns whether anything of it is
+/// news.
+pub(super) fn silence_what_was_told(decision: &mut Decision, memory: &Memory, event: &Event, status: Status) -> bool {
+    let Some(case) = memory.case.as_ref().filter(|case| event.form == EventForm::Sweep || case.event.id == event.id) else {
+        return event.form != EventForm::Sweep || !matches!(decision, Decision::Stand { why } if !why.permitted);
+    };
+    let is_new = |sentence: &String| !case.told.contains(sentence);
+    match decision {
+        Decision::Stand { why } => !case.stands && why.permitted,
+        Decision::Remedy { why, .. } => {
+            let is_news = status == Status::Success || is_new(&why.sentence) || why.escalations.iter().any(is_new);
+            why.escalations.retain(is_new);
+            is_news
+        }
+        Decision::Escalate { why } => {
+            let is_news = why.escalations.iter().any(is_new);
+            why.escalations.retain(|sentence| is_new(sentence) || !is_news);
+            is_news
+        }
+    }
+}
+
+/// Returns what people know once they were told of an outcome. That something was mended is told each time.
+pub(super) fn told_by(record: &Record) -> Vec<String> {
+    let Some(why) = record.decision.as_ref().map(Decision::why) else { return Vec::new() };
+    let sentence = Some(&why.sentence).filter(|_| record.status != Status::Success);
+    why.escalations.iter().chain(sentence).cloned().collect()
+}
+
+/// Returns a short digest of a text (FNV-1a), stable over versions: part of the ids of records.
+pub(super) fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,145 @@
+//! The sweep of a tenant: finds what there is to keep, and looks at every subject, open cases first. What no event announced is answered
+//! like an event.
+
+use futures_util::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use reprieve_core::azure::{Discovery, Subject};
+use reprieve_core::event::Details;
+use reprieve_core::monitoring::event::SOURCE;
+use reprieve_core::{Actor, CallOutcome, Decision, Event, EventForm, EventId, Status, Target};
+
+use super::port::{TenantControl, TenantLedger, TenantMeter};
+use super::{Look, TenantGuard};
+use crate::guard::{Delivery, Handled};
+use crate::port::{AuditSink, Clock, NoticeSink, PolicySource};
+
+/// What a sweep found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TenantSweep {
+    /// How many subjects there are.
+    pub subjects: usize,
+    /// How many were looked at.
+    pub looked_at: usize,
+    /// How many were not as they must be, and no event had announced it.
+    pub lost_events: usize,
+    /// How many were mended.
+    pub mended: usize,
+    /// How many need a human.
+    pub escalated: usize,
+    /// How many could not be looked at, or mended, for now.
+    pub failed: Vec<String>,
+    /// How many are left to the next sweep for want of time.
+    pub left: usize,
+    /// What could not be looked through.
+    pub unreadable: Vec<String>,
+}
+
+impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M: TenantMeter, P: PolicySource>
+    TenantGuard<T, L, A, N, C, M, P>
+{
+    /// Sweeps. `id` is that of the timer's run.
+    pub async fn sweep(&self, id: &EventId, stopped_at: Timestamp) -> TenantSweep {
+        let clock = &self.ports.clock;
+        let started_at = clock.now();
+        let (found, older) = (self.ports.control.discover().await, self.ports.ledger.discovery().await);
+        let mut report = TenantSweep { unreadable: found.unreadable.clone(), ..TenantSweep::default() };
+        let mut known = match &older {
+            Ok(older) => found.merged_with(older, started_at),
+            Err(_) => found,
+        };
+        report.unreadable.extend(older.err().map(|error| error.to_string()));
+        let cases = self.ports.ledger.open_cases().await.unwrap_or_else(|error| {
+            report.unreadable.push(error.to_string());
+            Vec::new()
+        });
+        let queue = in_order(&cases, &known);
+        report.subjects = queue.len();
+        let budget = SignedDuration::try_from(self.settings.sweep_budget).unwrap_or(SignedDuration::MAX);
+        let until = started_at.checked_add(budget).unwrap_or(Timestamp::MAX).min(stopped_at);
+        for chunk in queue.chunks(self.settings.concurrency.max(1)) {
+            if clock.now() >= until {
+                break;
+            }
+            let delivery = Delivery { received_at: clock.now(), count: 1, stopped_at };
+            let place = &known;
+            let answers: Vec<Handled> = stream::iter(chunk.to_vec())
+                .map(|subject| async move { self.sweep_one(id, &subject, delivery, place).await })
+                .buffered(self.settings.concurrency.max(1))
+                .collect()
+                .await;
+            report.looked_at += chunk.len();
+            for (subject, handled) in chunk.iter().zip(&answers) {
+                report.count(subject, handled, cases.contains(subject));
+            }
+            known.cursor = chunk.last().filter(|subject| !cases.contains(subject)).map(Subject::key).or(known.cursor);
+        }
+        report.left = report.subjects.saturating_sub(report.looked_at);
+        if let Err(error) = self.ports.ledger.keep_discovery(&known).await {
+            report.unreadable.push(error.to_string());
+        }
+        self.ports.meter.sweep(&report);
+        report
+    }
+
+    async fn sweep_one(&self, id: &EventId, subject: &Subject, delivery: Delivery, known: &Discovery) -> Handled {
+        self.answer(subject, &unannounced(id.clone(), subject, delivery.received_at), delivery, known).await
+    }
+
+    /// Returns what is known of who did to a subject what a sweep found: its case says, else the Activity Log, else nobody.
+    pub(super) async fn culprit(&self, subject: &Subject, look: &Look, swept: &Event) -> Event {
+        let remembered = look.memory.case.as_ref().map(|case| &case.event).filter(|event| event.actor.is_known());
+        let called = match remembered {
+            Some(event) => Some(event.clone()),
+            // Asking takes a second, and most subjects are as they must be.
+            None if look.plan.is_whole() => None,
+            None => self.ports.control.last_call(subject, self.ports.clock.now()).await.ok().flatten(),
+        };
+        called.map_or_else(|| swept.clone(), |event| Event { id: swept.id.clone(), form: EventForm::Sweep, ..event })
+    }
+}
+
+impl TenantSweep {
+    fn count(&mut self, subject: &Subject, handled: &Handled, was_open: bool) {
+        let record = match handled {
+            Handled::Done { record, .. } => record,
+            Handled::Duplicate => return,
+            Handled::Retry { reason, .. } => return self.failed.push(format!("{subject}: {reason}")),
+        };
+        match (&record.decision, record.status) {
+            (Some(Decision::Remedy { .. }), status) => {
+                self.lost_events += usize::from(!was_open);
+                self.mended += usize::from(status == Status::Success);
+            }
+            (Some(Decision::Escalate { .. }), _) => self.escalated += 1,
+            (Some(Decision::Stand { .. }) | None, _) => {}
+        }
+    }
+}
+
+/// Open cases first, then what is deleted by its nature of being listed, then the rest, beginning behind where the last sweep ended.
+fn in_order(cases: &[Subject], known: &Discovery) -> Vec<Subject> {
+    let mut rest: Vec<&Subject> = known.subjects.iter().map(|seen| &seen.what).filter(|subject| !cases.contains(subject)).collect();
+    rest.sort_by_key(|subject| subject.key());
+    let cursor = known.cursor.clone().unwrap_or_default();
+    let begin = rest.iter().position(|subject| subject.key() > cursor).unwrap_or(0);
+    rest.rotate_left(begin);
+    cases.iter().chain(rest).cloned().collect()
+}
+
+/// Makes the event of what no event announced.
+fn unannounced(id: EventId, subject: &Subject, now: Timestamp) -> Event {
+    Event {
+        id,
+        form: EventForm::Sweep,
+        source: SOURCE.to_owned(),
+        name: "Sweep".to_owned(),
+        time: Some(now),
+        account: None,
+        region: None,
+        actor: Actor::unknown(),
+        target: Target::Azure(subject.resource()),
+        outcome: CallOutcome::Succeeded,
+        details: Details::default(),
+        oddities: Vec::new(),
+    }
+}
