@@ -36,6 +36,14 @@ pub enum WireError {
         /// The input, shortened.
         input: String,
     },
+    /// A record of Azure names no operation.
+    #[error("expected {expected}: `{input}` has no `operationName`, no `authorization.action` and no `eventType`")]
+    NoOperation {
+        /// What was expected.
+        expected: &'static str,
+        /// The input, shortened.
+        input: String,
+    },
     /// An EventBridge envelope says that it carries a CloudTrail record, and does not.
     #[error("the envelope `{detail_type}` carries no CloudTrail record: expected `detail.eventName`, found `{input}`")]
     NoRecord {
@@ -77,6 +85,10 @@ impl WireError {
 
     pub(crate) fn no_name(expected: &'static str, value: &Value) -> Self {
         Self::NoName { expected, input: shorten_value(value) }
+    }
+
+    pub(crate) fn no_operation(expected: &'static str, value: &Value) -> Self {
+        Self::NoOperation { expected, input: shorten_value(value) }
     }
 }
 

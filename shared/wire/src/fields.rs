@@ -47,6 +47,11 @@ impl<'a> Fields<'a> {
         self.object.is_some()
     }
 
+    /// Returns every field, where there is an object.
+    pub(crate) fn entries(&self) -> Option<&Map<String, Value>> {
+        self.object.as_deref()
+    }
+
     /// Returns the path of a field, as oddities name it.
     pub(crate) fn path(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }

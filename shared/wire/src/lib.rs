@@ -3,6 +3,7 @@
 //! What is odd about an input is noted on the event and the rest is parsed; what cannot be parsed is a [`WireError`] in the words
 //! of whoever sent it. *Architecture invariant:* nothing here decides, does I/O, reads a clock, or panics on any input.
 
+pub mod azure;
 pub mod chat;
 pub mod cloudtrail;
 pub mod custom_resource;

@@ -7,14 +7,17 @@
 //! | outcome of an escalation | Detection Finding 2004 | 1 Create | 1 New |
 //! | outcome where nothing was to be done | API Activity 6003, the call that was seen | by the call: 1 create, 2 read, 3 update, 4 delete, 99 other | 1 success, 2 failure (the call was refused) |
 //!
+//! On Azure, `cloud.account` is the subscription, `cloud.org` the caller's tenant, and a resource's `uid` its resource id.
+//!
 //! `command_uid` is the event's id: the same in its intent and in the outcome of every attempt. `severity_id` is the decision's; an intent has none yet (0).
 //! The caller of the offending call stands in `actor` (6003), in `evidences` (2004), and in `observables` (all). Nothing is lost: the
 //! whole record stands under `unmapped.reprieve`. `time` is when the record was made, in epoch milliseconds; for API Activity, and for
 //! `finding_info.first_seen_time`, when the call was made, where that is known.
 
+mod azure;
 mod seen;
 
-use reprieve_core::{Decision, Phase, Record, Severity, Status, Threat};
+use reprieve_core::{Decision, Phase, Record, Severity, Status, Target, Threat};
 use serde_json::{Map, Value, json};
 
 const SCHEMA_VERSION: &str = "1.8.0";
@@ -56,7 +59,7 @@ fn classify(record: &Record) -> Classified {
         (Phase::Outcome, Some(Decision::Stand { .. })) => Classified {
             class: (6003, "API Activity"),
             category: (6, "Application Activity"),
-            activity: seen::activity(&record.event.name),
+            activity: seen::activity(&record.event),
             status: seen::status(&record.event.outcome),
         },
     }
@@ -160,9 +163,10 @@ fn remediation(record: &Record) -> Map<String, Value> {
 
 /// Detection Finding's own attributes.
 fn finding(record: &Record) -> Map<String, Value> {
-    let title = match record.threat {
-        Some(threat) => format!("{} {}", record.event.target.display_name(), threat.phrase()),
-        None => record.event.name.clone(),
+    let title = match (&record.event.target, record.threat) {
+        (Target::Azure(id), _) => azure::title(&record.event.name, id),
+        (target, Some(threat)) => format!("{} {}", target.display_name(), threat.phrase()),
+        (Target::Key(_) | Target::KeyStore(_) | Target::Named(_) | Target::Unnamed, None) => record.event.name.clone(),
     };
     let mut info = object(json!({
         "uid": record.event.id.as_str(),

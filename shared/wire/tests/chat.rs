@@ -52,6 +52,7 @@ fn record() -> Record {
         received_at: "2026-11-20T10:15:01Z".parse().unwrap(),
         mode: Mode::Enforce,
         threat: Threat::of(&event),
+        subject: None,
         event,
         considering: Plan::default(),
         decision: Some(Decision::Remedy { plan: Plan::new(steps.to_vec()), why }),

@@ -48,6 +48,7 @@ fn record(decision: Option<Decision>, status: Status, steps: Vec<StepOutcome>) -
         received_at: at("2026-03-02T10:00:01.5Z"),
         mode: Mode::Enforce,
         threat: Threat::of(&event),
+        subject: None,
         considering: plan(),
         decision,
         steps,

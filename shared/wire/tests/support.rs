@@ -4,10 +4,21 @@ use std::path::Path;
 
 use reprieve_core::{CallOutcome, Event, Target, Threat};
 use reprieve_wire::{Line, Sighting};
+use serde_json::Value;
 
-/// Reads one fixture.
+/// Reads one fixture of AWS.
 pub(crate) fn fixture(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/aws").join(name);
+    fixture_of("aws", name)
+}
+
+/// Reads one fixture of Azure, as JSON.
+pub(crate) fn azure_fixture(name: &str) -> Value {
+    let text = fixture_of("azure", &format!("{name}.json"));
+    serde_json::from_str(&text).unwrap_or_else(|error| unreachable!("`{name}`: {error}"))
+}
+
+fn fixture_of(cloud: &str, name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(cloud).join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| unreachable!("`{}`: {error}", path.display()))
 }
 
@@ -30,6 +41,7 @@ fn describe_event(event: &Event) -> String {
     let target = match &event.target {
         Target::Key(key) => format!("key {}:{}:{}:{}", key.partition(), key.region(), key.account(), key.key_id()),
         Target::KeyStore(id) => format!("store {id}"),
+        Target::Azure(id) => format!("azure {id}"),
         Target::Named(name) => format!("named {name}"),
         Target::Unnamed => "-".to_owned(),
     };

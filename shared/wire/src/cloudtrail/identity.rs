@@ -42,6 +42,7 @@ pub(super) fn read(record: &Fields<'_>, form: EventForm, odd: &mut Oddities) -> 
         user_agent,
         arn,
         kind,
+        ..Actor::unknown()
     }
 }
 

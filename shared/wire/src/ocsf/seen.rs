@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use reprieve_core::{Actor, ActorKind, CallOutcome, Event, KeyArn, Record, Target};
 use serde_json::{Map, Value, json};
 
-use super::{Coded, OTHER};
+use super::{Coded, OTHER, azure};
 
 /// Returns API Activity's activity for a call, by the verb that its name begins with.
-pub(super) fn activity(call: &str) -> Coded {
+pub(super) fn activity(event: &Event) -> Coded {
     const VERBS: [(&str, Coded); 22] = [
         ("Create", (1, "Create")),
         ("Replicate", (1, "Create")),
@@ -33,7 +33,10 @@ pub(super) fn activity(call: &str) -> Coded {
         ("Disconnect", (3, "Update")),
         ("Synchronize", (3, "Update")),
     ];
-    VERBS.iter().find(|(verb, _)| call.starts_with(verb)).map_or((OTHER, "Other"), |(_, activity)| *activity)
+    if azure::is_of(event) {
+        return azure::activity(&event.name);
+    }
+    VERBS.iter().find(|(verb, _)| event.name.starts_with(verb)).map_or((OTHER, "Other"), |(_, activity)| *activity)
 }
 
 /// Returns API Activity's status.
@@ -44,8 +47,11 @@ pub(super) const fn status(outcome: &CallOutcome) -> Coded {
     }
 }
 
-/// Returns the place: the key's own account, Region and partition, else the event's.
+/// Returns the place: the key's own account, Region and partition, else the event's; on Azure, the subscription.
 pub(super) fn cloud(record: &Record) -> Value {
+    if azure::is_of(&record.event) {
+        return azure::cloud(&record.event);
+    }
     let (account, region) = record.place();
     let partition = record.key().map(KeyArn::partition).or_else(|| region.as_ref().map(reprieve_core::Region::partition));
     let mut cloud = fields([
@@ -65,17 +71,19 @@ pub(super) fn actor(actor: &Actor) -> Value {
     let (type_id, kind) = user_type(&actor.kind);
     let user = fields([
         ("name", Some(actor.display_name().into())),
-        ("uid", actor.arn.as_deref().map(Into::into)),
+        ("uid", actor.arn.as_deref().or(actor.object_id.as_deref()).map(Into::into)),
         ("type_id", Some(type_id.into())),
         ("type", Some(kind.into())),
         ("account", account),
+        ("org", actor.tenant_id.as_deref().map(|tenant| json!({ "uid": tenant }))),
     ]);
     let session = actor.role.as_ref().map(|role| {
         let session = [("issuer", Some(role.as_str().into())), ("uid", actor.session_name.as_deref().map(Into::into))];
         Value::Object(fields(session))
     });
     let by = actor.invoked_by.as_deref().map(Into::into);
-    fields([("user", Some(user.into())), ("session", session), ("app_name", by)]).into()
+    let application = actor.app_id.as_deref().map(Into::into);
+    fields([("user", Some(user.into())), ("session", session), ("app_name", by), ("app_uid", application)]).into()
 }
 
 fn user_type(kind: &ActorKind) -> (u8, String) {
@@ -89,6 +97,8 @@ fn user_type(kind: &ActorKind) -> (u8, String) {
         ActorKind::AwsService => (4, "AWSService".to_owned()),
         ActorKind::IdentityCenterUser => (1, "IdentityCenterUser".to_owned()),
         ActorKind::ExternalUser => (1, "ExternalUser".to_owned()),
+        ActorKind::EntraUser => (1, "EntraUser".to_owned()),
+        ActorKind::ServicePrincipal => (4, "ServicePrincipal".to_owned()),
         ActorKind::Unknown => (0, "Unknown".to_owned()),
         ActorKind::Other(other) => (OTHER, other.clone()),
     }
@@ -128,6 +138,7 @@ pub(super) fn resources(target: &Target) -> Value {
             "owner": { "account": account_object(key.account().as_str()) },
         }]),
         Target::KeyStore(id) => json!([{ "uid": id, "type": "AWS KMS custom key store" }]),
+        Target::Azure(id) => json!([azure::resource(id)]),
         Target::Named(name) => json!([{ "name": name }]),
         Target::Unnamed => json!([]),
     }
@@ -140,8 +151,14 @@ pub(super) fn observables(event: &Event) -> Value {
     if let Some(key) = event.target.key() {
         observables.push(at("target.id", 10, "Resource UID", key.as_str()));
     }
+    if let Some(id) = event.target.azure() {
+        observables.push(at("target.id", 10, "Resource UID", id.as_str()));
+    }
     if let Some(arn) = &event.actor.arn {
         observables.push(at("actor.arn", 10, "Resource UID", arn));
+    }
+    if let Some(id) = &event.actor.object_id {
+        observables.push(at("actor.object_id", 31, "User UID", id));
     }
     if let Some(user) = &event.actor.user_name {
         observables.push(at("actor.user_name", 4, "User Name", user));
@@ -157,6 +174,6 @@ fn account_object(id: &str) -> Value {
 }
 
 /// Makes an object out of the fields that are there.
-fn fields<const N: usize>(fields: [(&str, Option<Value>); N]) -> Map<String, Value> {
+pub(super) fn fields<const N: usize>(fields: [(&str, Option<Value>); N]) -> Map<String, Value> {
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

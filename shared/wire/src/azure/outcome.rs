@@ -1,0 +1,99 @@
+//! Whether a call on Azure did what it says. Records say it in several places, and some of them say `Success` of a call that was
+//! refused: whichever place tells of a refusal is believed. A server that failed does not say whether the call took effect, so such a
+//! call is never taken for refused: a look too many does no harm.
+
+use reprieve_core::CallOutcome;
+
+use crate::error::shorten;
+use crate::fields::Oddities;
+
+/// What is noted of a call whose server failed.
+const OF_UNKNOWN_EFFECT: &str = "tells of a server that failed; the call is taken to have had its effect";
+
+/// The reason phrases of HTTP that name a failure, as Azure writes them.
+const FAILURES: [(&str, u16); 20] = [
+    ("BadRequest", 400),
+    ("Unauthorized", 401),
+    ("PaymentRequired", 402),
+    ("Forbidden", 403),
+    ("NotFound", 404),
+    ("MethodNotAllowed", 405),
+    ("NotAcceptable", 406),
+    ("RequestTimeout", 408),
+    ("Conflict", 409),
+    ("Gone", 410),
+    ("PreconditionFailed", 412),
+    ("RequestEntityTooLarge", 413),
+    ("UnsupportedMediaType", 415),
+    ("UnprocessableEntity", 422),
+    ("Locked", 423),
+    ("TooManyRequests", 429),
+    ("InternalServerError", 500),
+    ("BadGateway", 502),
+    ("ServiceUnavailable", 503),
+    ("GatewayTimeout", 504),
+];
+
+/// Takes the most telling of these words: a reason such as `Forbidden` or `403` before a mere `Failed`. None of them: the call is
+/// taken to have had its effect.
+pub(super) fn of_words(words: &[&str], message: Option<String>, field: &str, odd: &mut Oddities) -> CallOutcome {
+    if let Some(word) = words.iter().find(|word| parts(word).filter_map(failing_status).any(|status| status >= 500)) {
+        odd.note(field, format!("{OF_UNKNOWN_EFFECT}: `{}`", shorten(word)));
+        return CallOutcome::Succeeded;
+    }
+    let reason = words.iter().flat_map(|word| parts(word)).find(|part| failing_status(part).is_some());
+    let code = reason.or_else(|| words.iter().copied().find(|word| is_failure(word)));
+    code.map_or(CallOutcome::Succeeded, |code| CallOutcome::Refused { code: shorten(code), message })
+}
+
+fn is_failure(word: &str) -> bool {
+    let usual = word.trim().to_ascii_lowercase();
+    usual.starts_with("fail") || usual.starts_with("cancel")
+}
+
+fn parts(word: &str) -> impl Iterator<Item = &str> {
+    word.split(['.', ' ']).filter(|part| !part.is_empty())
+}
+
+fn failing_status(word: &str) -> Option<u16> {
+    let number = word.parse::<u16>().ok().filter(|status| word.len() == 3 && (400..600).contains(status));
+    number.or_else(|| FAILURES.iter().find(|(phrase, _)| phrase.eq_ignore_ascii_case(word)).map(|(_, status)| *status))
+}
+
+/// Returns the reason phrase of a failing status; of an unusual one, its number.
+pub(super) fn reason(status: u32) -> String {
+    let phrase = FAILURES.iter().find(|(_, number)| u32::from(*number) == status).map(|(phrase, _)| (*phrase).to_owned());
+    phrase.unwrap_or_else(|| status.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_from_success_in_every_word_that_azure_writes() {
+        for (word, expected) in [
+            ("Success", None),
+            ("Succeeded", None),
+            ("Succeeded.Created", None),
+            ("Started", None),
+            ("Accepted", None),
+            ("200", None),
+            ("", None),
+            ("OK", None),
+            ("None", None),
+            ("Failed", Some("Failed")),
+            ("Failure", Some("Failure")),
+            ("Canceled", Some("Canceled")),
+            ("Failed.Forbidden", Some("Forbidden")),
+            ("forbidden", Some("forbidden")),
+            ("403", Some("403")),
+            ("Conflict", Some("Conflict")),
+            ("Forbidden (HTTP Status Code: 403)", Some("Forbidden")),
+        ] {
+            let outcome = of_words(&["Succeeded", word], None, "status", &mut Oddities::default());
+            let refused = |code: &str| CallOutcome::Refused { code: code.to_owned(), message: None };
+            assert_eq!(outcome, expected.map_or(CallOutcome::Succeeded, refused), "{word}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Takes an input apart into items: lists within lists, `{"records":[...]}`, the pages of a listing, and any of them written as a
+//! JSON text, once or twice over. What it must not do: judge an item, or let one that is broken lose the others.
+
+use serde_json::Value;
+
+use crate::error::{WireError, shorten};
+
+/// How deep lists, records and texts may stand in one another. Event Grid and Event Hubs need five.
+const DEEPEST: usize = 12;
+/// The longest text that is read as JSON, in bytes: the largest message of a dedicated Event Hubs cluster.
+const LONGEST_TEXT_BYTES: usize = 20 * 1024 * 1024;
+/// The most items of one input.
+const MOST_ITEMS: usize = 20_000;
+
+/// The fields of which an item has at least one: an object with them is no container, whatever else it holds.
+const OF_ITEMS: [&str; 6] = ["eventType", "specversion", "operationName", "authorization", "eventTimestamp", "IsPastDue"];
+
+/// One item, or what stands where one should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Where it stands, as a path into the input.
+    pub at: String,
+    /// The item, or why there is none.
+    pub item: Result<Value, WireError>,
+    /// What stands there.
+    pub input: Value,
+}
+
+/// Takes a value that stands at `at` apart, in its order.
+#[must_use]
+pub fn unpack(value: &Value, at: &str) -> Vec<Unpacked> {
+    let mut items = Items(Vec::new());
+    items.add(value, at, 0);
+    items.0
+}
+
+struct Items(Vec<Unpacked>);
+
+impl Items {
+    fn add(&mut self, value: &Value, at: &str, depth: usize) {
+        if self.0.len() > MOST_ITEMS {
+            return;
+        }
+        if self.0.len() == MOST_ITEMS {
+            return self.refuse(value, at, "at most 20000 events at once; the rest is not read");
+        }
+        if depth > DEEPEST {
+            return self.refuse(value, at, "lists, records and JSON texts at most 12 deep");
+        }
+        match value {
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.add(item, &format!("{at}[{index}]"), depth + 1);
+                }
+            }
+            Value::String(text) => self.add_text(text, value, at, depth),
+            Value::Object(_) => match contents(value) {
+                Some((name, inner)) => self.add(inner, &join(at, name), depth + 1),
+                None => self.0.push(Unpacked { at: at.to_owned(), item: Ok(value.clone()), input: value.clone() }),
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) => {
+                self.0.push(Unpacked { at: at.to_owned(), item: Ok(value.clone()), input: value.clone() });
+            }
+        }
+    }
+
+    fn add_text(&mut self, text: &str, value: &Value, at: &str, depth: usize) {
+        if text.len() > LONGEST_TEXT_BYTES {
+            return self.refuse(value, at, "a JSON text of at most 20 MiB");
+        }
+        match serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')) {
+            Ok(inner) => self.add(&inner, at, depth + 1),
+            Err(source) => {
+                let item = Err(WireError::not_json(text, &source));
+                self.0.push(Unpacked { at: at.to_owned(), item, input: value.clone() });
+            }
+        }
+    }
+
+    fn refuse(&mut self, value: &Value, at: &str, expected: &'static str) {
+        let item = Err(WireError::Container { expected, input: shorten(at) });
+        self.0.push(Unpacked { at: at.to_owned(), item, input: value.clone() });
+    }
+}
+
+/// Returns what a container holds: the records of a log, the page of a listing.
+fn contents(value: &Value) -> Option<(&'static str, &Value)> {
+    let object = value.as_object()?;
+    let is_item = OF_ITEMS.iter().any(|name| object.contains_key(*name));
+    if is_item {
+        return None;
+    }
+    ["records", "Records", "value"].into_iter().find_map(|name| {
+        let inner = object.get(name)?;
+        (inner.is_array() || inner.is_string()).then_some((name, inner))
+    })
+}
+
+fn join(at: &str, name: &str) -> String {
+    if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
+}
