@@ -1,0 +1,45 @@
+//! Diagnostic settings and activity-log alerts of ours: made, or mended with what they hold besides. Action groups: switched on.
+
+use reprieve_core::azure::ResourceId;
+use reprieve_engine::CallError;
+use serde_json::{Map, Value, json};
+
+use super::gone;
+use crate::answer::{holds, is_true, items, merged, writable};
+use crate::api;
+use crate::arm::Condition;
+use crate::control::AzureControl;
+
+impl AzureControl {
+    pub(super) async fn put_diagnostic_setting(&self, setting: &ResourceId, wanted: &Value) -> Result<(), CallError> {
+        let present = self.arm.get(setting.as_str(), api::DIAGNOSTIC_SETTINGS).await?;
+        let present = writable(present.as_ref().and_then(|present| present.get("properties")), &[]);
+        self.put_properties(setting.as_str(), api::DIAGNOSTIC_SETTINGS, &present, wanted).await
+    }
+
+    pub(super) async fn put_activity_log_alert(&self, alert: &ResourceId, wanted: &Value) -> Result<(), CallError> {
+        let present = self.arm.get(alert.as_str(), api::ACTIVITY_LOG_ALERTS).await?.unwrap_or_default();
+        let properties = writable(present.get("properties"), &[]);
+        // A condition that asks for more than ours does not fire when it should.
+        let leaves = |properties: &Value| items(properties, "/condition/allOf").len();
+        if holds(&properties, wanted) && leaves(&properties) == leaves(wanted) {
+            return Ok(());
+        }
+        let mut body = Map::new();
+        body.insert("location".to_owned(), json!("Global"));
+        if let Some(tags) = present.get("tags").filter(|tags| tags.is_object()) {
+            body.insert("tags".to_owned(), tags.clone());
+        }
+        body.insert("properties".to_owned(), merged(&properties, wanted));
+        self.arm.put(alert.as_str(), api::ACTIVITY_LOG_ALERTS, &Value::Object(body), Condition::Always).await.map(drop)
+    }
+
+    pub(super) async fn enable_action_group(&self, group: &ResourceId) -> Result<(), CallError> {
+        let present = self.arm.get(group.as_str(), api::ACTION_GROUPS).await?.ok_or_else(|| gone(group))?;
+        if is_true(&present, "/properties/enabled") {
+            return Ok(());
+        }
+        let body = json!({ "properties": { "enabled": true } });
+        self.arm.patch(group.as_str(), api::ACTION_GROUPS, &body, Condition::Always).await.map(drop)
+    }
+}

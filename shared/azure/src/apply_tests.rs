@@ -1,0 +1,130 @@
+//! Changes against scripted answers: what is sent, what is not, and what refusals mean.
+
+use std::sync::Arc;
+
+use reprieve_core::azure::{Desired, KeyReference, PurgeProtection};
+use reprieve_engine::{Disposition, TenantControl as _};
+
+use super::*;
+use crate::scripted::{Scripted, ScriptedHttp, empty, json as answer, refused};
+
+const ACCOUNT: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/stlogs";
+const VAULT: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv";
+
+fn id(text: &str) -> ResourceId {
+    ResourceId::parse(text).unwrap()
+}
+
+fn container() -> ResourceId {
+    id(&format!("{ACCOUNT}/blobServices/default/containers/sqldbauditlogs"))
+}
+
+fn control(answers: impl IntoIterator<Item = Scripted>) -> (AzureControl, Arc<ScriptedHttp>) {
+    let http = ScriptedHttp::playing(answers);
+    let desired = Desired {
+        subscriptions: [id(ACCOUNT).subscription()].into(),
+        purge_protection: PurgeProtection::Off,
+        soft_delete_days: 30,
+        immutability_days: 90,
+        lock_immutability: false,
+        allowed_vaults: [id(VAULT)].into(),
+        log_key: None,
+        log_identity: None,
+        log_storage: None,
+        audit_route: None,
+        action_group: None,
+        alerts_group: None,
+    };
+    (AzureControl::new(&http.connection(), desired, "11111111-2222-3333-4444-555555555555"), http)
+}
+
+fn missing() -> Scripted {
+    refused(404, "ResourceNotFound")
+}
+
+#[tokio::test]
+async fn a_deleted_container_is_restored_by_the_blob_service() {
+    let (control, http) = control([refused(404, "ContainerNotFound"), empty(201)]);
+    control.apply(&Change::RestoreContainer { container: container(), version: "01DA".to_owned() }).await.unwrap();
+    let asked = http.asked().remove(1);
+    assert_eq!(asked.line, "PUT https://stlogs.blob.core.windows.net/sqldbauditlogs?restype=container&comp=undelete");
+    assert_eq!(asked.header("x-ms-deleted-container-name"), Some("sqldbauditlogs"));
+    assert_eq!(asked.header("x-ms-deleted-container-version"), Some("01DA"));
+    assert_eq!(asked.header("authorization"), Some("Bearer https://storage.azure.com/.default"));
+}
+
+#[tokio::test]
+async fn a_container_that_is_back_already_is_left_alone() {
+    let (control, http) = control([answer(200, &json!({"id": container(), "properties": {}}))]);
+    control.apply(&Change::RestoreContainer { container: container(), version: "01DA".to_owned() }).await.unwrap();
+    assert_eq!(http.lines().len(), 1);
+}
+
+#[tokio::test]
+async fn a_pinned_version_is_taken_off_so_that_rotation_is_followed() {
+    let pinned = json!({"location": "x", "properties": {"encryption": {
+        "keySource": "Microsoft.Keyvault",
+        "keyvaultproperties": {"keyname": "logs", "keyvaulturi": "https://kv.vault.azure.net", "keyversion": "01"},
+    }}});
+    let (control, http) = control([answer(200, &pinned), answer(200, &json!({}))]);
+    let key = KeyReference::parse("https://kv.vault.azure.net/keys/logs").unwrap();
+    let identity = id("/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/logs");
+    control.apply(&Change::SetKeySource { account: id(ACCOUNT), key, identity }).await.unwrap();
+    let sent = http.asked().remove(1).json();
+    assert_eq!(sent.pointer("/properties/encryption/keyvaultproperties/keyversion"), Some(&json!("")), "{sent}");
+}
+
+#[tokio::test]
+async fn what_is_gone_is_not_made_anew() {
+    let gone = [
+        Change::PatchVault { vault: id(VAULT), location: "x".to_owned(), soft_delete: true, purge_protection: true },
+        Change::PutBlobService { account: id(ACCOUNT), properties: json!({}), what: Vec::new() },
+        Change::LockImmutabilityPolicy { container: container(), etag: None },
+        Change::EnableActionGroup { group: id("/subscriptions/s/resourceGroups/g/providers/Microsoft.Insights/actionGroups/a") },
+        Change::GrantKeyUse { vault: id(VAULT), principal_id: "p".to_owned() },
+    ];
+    for change in gone {
+        let (control, http) = control([missing()]);
+        let error = control.apply(&change).await.unwrap_err();
+        assert!(matches!(error, CallError::NotFound { .. }), "{change}: {error}");
+        assert!(http.lines().iter().all(|line| line.starts_with("GET ")), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_was_locked_meanwhile_is_looked_at_again() {
+    let locked =
+        json!({"properties": {"immutabilityPeriodSinceCreationInDays": 30, "state": "Locked", "allowProtectedAppendWrites": true}});
+    let (control, http) = control([answer(200, &locked).with("etag", "\"2\"")]);
+    let change = Change::PutImmutabilityPolicy { container: container(), days: 90, etag: Some("\"1\"".to_owned()) };
+    assert_eq!(control.apply(&change).await.unwrap_err().disposition(), Disposition::LookAgain);
+    assert_eq!(http.lines().len(), 1);
+}
+
+#[tokio::test]
+async fn a_retention_that_somebody_lengthened_is_not_shortened() {
+    let longer =
+        json!({"properties": {"immutabilityPeriodSinceCreationInDays": 400, "state": "Unlocked", "allowProtectedAppendWrites": false}});
+    let (control, http) = control([answer(200, &longer).with("etag", "\"2\""), answer(200, &json!({}))]);
+    control.apply(&Change::PutImmutabilityPolicy { container: container(), days: 90, etag: None }).await.unwrap();
+    let sent = http.asked().remove(1);
+    assert_eq!(sent.json().pointer("/properties/immutabilityPeriodSinceCreationInDays"), Some(&json!(400)));
+    assert_eq!(sent.header("if-match"), Some("\"2\""));
+}
+
+#[tokio::test]
+async fn a_managed_hsm_is_patched_and_recovered_in_its_own_shape() {
+    let hsm = id("/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/managedHSMs/hsm");
+    let (patching, http) = control([answer(200, &json!({"location": "westeurope", "properties": {}})), answer(200, &json!({}))]);
+    let patch = Change::PatchVault { vault: hsm.clone(), location: "westeurope".to_owned(), soft_delete: true, purge_protection: true };
+    patching.apply(&patch).await.unwrap();
+    assert_eq!(http.asked().remove(1).json(), json!({"location": "westeurope", "properties": {"enablePurgeProtection": true}}));
+    let (recovering, http) = control([missing(), answer(200, &json!({}))]);
+    let recover = Change::RecoverVault { vault: hsm, location: "westeurope".to_owned(), tenant_id: None, sku: None };
+    recovering.apply(&recover).await.unwrap();
+    let sent = json!({
+        "location": "westeurope", "sku": {"family": "B", "name": "Standard_B1"},
+        "properties": {"tenantId": "11111111-2222-3333-4444-555555555555", "createMode": "recover"},
+    });
+    assert_eq!(http.asked().remove(1).json(), sent);
+}

@@ -1,0 +1,38 @@
+//! A clock that tests set, so that none of them waits.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{Span, Timestamp};
+use reprieve_engine::Clock;
+
+/// Stands still until it is moved; clones move together. Waiting is tokio's, which tests pause.
+#[derive(Debug, Clone)]
+pub(crate) struct TestClock(Arc<Mutex<Timestamp>>);
+
+impl TestClock {
+    /// Makes a clock that shows this time.
+    pub(crate) fn at(time: &str) -> Self {
+        Self(Arc::new(Mutex::new(time.parse().unwrap())))
+    }
+
+    /// Moves it on.
+    pub(crate) fn pass(&self, span: Span) {
+        let mut time = self.0.lock().unwrap();
+        *time += span;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    async fn within<F: Future + Send>(&self, limit: Duration, answer: F) -> Option<F::Output> {
+        tokio::time::timeout(limit, answer).await.ok()
+    }
+}
