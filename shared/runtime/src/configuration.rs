@@ -1,5 +1,6 @@
 //! Configuration: parsed once at start into types that cannot be wrong. Every wrong variable is named at once.
 
+mod azure;
 mod basics;
 mod drill;
 mod monitoring;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use reprieve_core::{AccountId, ApprovalKeys, ApprovalRules, Domain, Mode, Region};
 use tracing_subscriber::filter::Targets;
 
+pub use azure::AzureConfiguration;
 pub use basics::Basics;
 pub use drill::DrillConfiguration;
 pub use monitoring::MonitoringConfiguration;
@@ -138,6 +140,7 @@ fn read_rules(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<Ap
         break_glass_hours: break_glass_hours?,
         sandbox_accounts: sandbox_accounts?,
         minimum_waiting_days: minimum_waiting_days?,
+        ..ApprovalRules::default()
     })
 }
 

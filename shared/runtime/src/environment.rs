@@ -1,5 +1,9 @@
 //! The table of environment variables: each declared once; its documentation is generated from here.
 
+mod azure;
+
+pub use azure::*;
+
 /// A function that is configured by environment variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
@@ -9,6 +13,8 @@ pub enum Function {
     ProvisionMonitoring,
     /// Rehearses the incident.
     RehearseIncident,
+    /// Guards an Azure tenant.
+    AzureGuard,
 }
 
 impl Function {
@@ -19,11 +25,15 @@ impl Function {
             Self::CancelKeyDeletion => "aws-cancel-key-deletion",
             Self::ProvisionMonitoring => "aws-provision-monitoring",
             Self::RehearseIncident => "aws-rehearse-incident",
+            Self::AzureGuard => "azure-guard",
         }
     }
 }
 
-const EVERY: &[Function] = &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident];
+const EVERY: &[Function] = &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident, Function::AzureGuard];
+const AWS: &[Function] = &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident];
+const GUARDS: &[Function] = &[Function::CancelKeyDeletion, Function::AzureGuard];
+const AZURE: &[Function] = &[Function::AzureGuard];
 const GUARD: &[Function] = &[Function::CancelKeyDeletion];
 const GUARD_AND_DRILL: &[Function] = &[Function::CancelKeyDeletion, Function::RehearseIncident];
 const MONITORING: &[Function] = &[Function::ProvisionMonitoring];
@@ -69,7 +79,7 @@ pub const AUDIT_BUCKET: Variable = Variable {
     default: None,
     accepts: "an S3 bucket name",
     meaning: "The audit store; the bucket has Object Lock on.",
-    read_by: EVERY,
+    read_by: AWS,
 };
 
 /// How long records are kept.
@@ -78,7 +88,7 @@ pub const AUDIT_RETENTION_DAYS: Variable = Variable {
     default: Some("365"),
     accepts: "days, 1 to 36500",
     meaning: "How long each record is locked (Object Lock, COMPLIANCE).",
-    read_by: EVERY,
+    read_by: AWS,
 };
 
 /// The notice topic.
@@ -87,7 +97,7 @@ pub const NOTICE_TOPIC_ARN: Variable = Variable {
     default: None,
     accepts: "the ARN of an SNS topic",
     meaning: "Where people are told.",
-    read_by: EVERY,
+    read_by: AWS,
 };
 
 /// The function's own role.
@@ -105,7 +115,7 @@ pub const APPROVAL_KEYS: Variable = Variable {
     default: Some(""),
     accepts: "`KEY-ID=BASE64[;from=TIME][;until=TIME]` entries separated by commas, as `reprieve approval-key` prints them (EC P-256)",
     meaning: "The public keys that seal approvals, and when each does. Without one, nothing can be sealed.",
-    read_by: GUARD,
+    read_by: GUARDS,
 };
 
 /// The roles whose plain tags approve.
@@ -132,7 +142,7 @@ pub const BREAK_GLASS_HOURS: Variable = Variable {
     default: Some("24"),
     accepts: "hours, 1 to 168",
     meaning: "How long an act under a broken glass passes; unless it is approved meanwhile, the next sweep takes it back.",
-    read_by: GUARD,
+    read_by: GUARDS,
 };
 
 /// The accounts in which everything passes.
@@ -195,7 +205,7 @@ pub const WEBHOOK_PARAMETER: Variable = Variable {
     default: Some(""),
     accepts: "the name of a Systems Manager parameter (SecureString)",
     meaning: "Chat channels that hear notices too: one `slack URL` or `teams URL` a line.",
-    read_by: EVERY,
+    read_by: AWS,
 };
 
 /// The pace of one process.
@@ -213,7 +223,7 @@ pub const METRICS_NAMESPACE: Variable = Variable {
     default: Some("Reprieve"),
     accepts: "a CloudWatch namespace, 1 to 255 characters",
     meaning: "Where the metrics appear in CloudWatch.",
-    read_by: EVERY,
+    read_by: AWS,
 };
 
 /// What is logged.
@@ -231,7 +241,7 @@ pub const AWS_REGION: Variable = Variable {
     default: None,
     accepts: "an AWS Region",
     meaning: "The Region that is guarded. Set by Lambda.",
-    read_by: EVERY,
+    read_by: AWS,
 };
 
 /// A local cloud's address; for tests.
@@ -240,7 +250,7 @@ pub const AWS_ENDPOINT_URL: Variable = Variable {
     default: Some(""),
     accepts: "a URL",
     meaning: "The address of a local cloud, in place of AWS. For tests and the demonstration only.",
-    read_by: EVERY,
+    read_by: AWS,
 };
 
 /// The role of a function that is not the guard.
@@ -415,7 +425,7 @@ pub const DRILL_ALARM_DEADLINE_SECONDS: Variable = Variable {
 };
 
 /// All variables, in the order in which they are documented.
-pub const ALL: [Variable; 41] = [
+pub const ALL: [Variable; 65] = [
     MODE,
     LEDGER_TABLE,
     AUDIT_BUCKET,
@@ -457,6 +467,30 @@ pub const ALL: [Variable; 41] = [
     LOG,
     AWS_REGION,
     AWS_ENDPOINT_URL,
+    SUBSCRIPTIONS,
+    TENANT_ID,
+    CLIENT_ID,
+    PRINCIPAL_ID,
+    STORAGE_ACCOUNT,
+    POLICY_CONTAINER,
+    ALLOWED_VAULTS,
+    LOG_KEY,
+    LOG_IDENTITY,
+    PURGE_PROTECTION,
+    LOCK_IMMUTABILITY,
+    IMMUTABILITY_DAYS,
+    SOFT_DELETE_DAYS,
+    EVENT_HUB_RULE,
+    EVENT_HUB_NAME,
+    LOG_STORAGE,
+    ACTION_GROUP,
+    ALERTS_GROUP,
+    BREAK_GLASS_PRINCIPALS,
+    SANDBOX_SUBSCRIPTIONS,
+    WEBHOOKS,
+    SWEEP_BUDGET_SECONDS,
+    CUSTOM_HANDLER_PORT,
+    AZURE_ENDPOINT_URL,
 ];
 
 /// Writes the table as Markdown.
@@ -476,6 +510,9 @@ pub fn markdown() -> String {
 fn readers(variable: &Variable) -> String {
     if variable.read_by == EVERY {
         return "all".to_owned();
+    }
+    if variable.read_by == AWS {
+        return "all on AWS".to_owned();
     }
     variable.read_by.iter().map(|function| format!("`{}`", function.name())).collect::<Vec<_>>().join(", ")
 }

@@ -8,6 +8,6 @@ pub mod invocation;
 pub mod metrics;
 pub mod telemetry;
 
-pub use configuration::{Basics, Configuration, ConfigurationError, DrillConfiguration, MonitoringConfiguration};
+pub use configuration::{AzureConfiguration, Basics, Configuration, ConfigurationError, DrillConfiguration, MonitoringConfiguration};
 pub use invocation::{Invoked, log_answer};
-pub use metrics::EmfMeter;
+pub use metrics::{EmfMeter, LogMeter};

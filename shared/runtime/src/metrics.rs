@@ -1,4 +1,5 @@
-//! Metrics, as CloudWatch Embedded Metric Format on standard output: no call, no permission, no waiting.
+//! Metrics, as lines on standard output: no call, no permission, no waiting. On AWS in CloudWatch's Embedded Metric Format; on Azure
+//! as logged fields, which Application Insights keeps and queries find (`customDimensions.prop__metrics`).
 //!
 //! Each metric is declared once, with its unit. Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use reprieve_core::drill::{DrillReport, Path};
 use reprieve_core::monitoring::{ControlStatus, MonitoringPlan};
 use reprieve_core::{Decision, EventForm, Record, Status, StepResult};
-use reprieve_engine::{DrillMeter, Meter, MonitoringMeter, SweepReport};
+use reprieve_engine::{DrillMeter, Meter, MonitoringMeter, SweepReport, TenantMeter, TenantSweep};
 use serde_json::{Map, Value, json};
 
 /// One metric.
@@ -42,6 +43,9 @@ metrics! {
     LOST_EVENTS = "LostEvents", "Count", "Endangered keys that a sweep found and no event had announced.";
     OPEN_CASES = "OpenCases", "Count", "Endangered keys that a sweep could not give back.";
     NOT_REACHED_KEYS = "NotReachedKeys", "Count", "Keys that a sweep left to the next, because its time was used up.";
+    SWEPT_SUBJECTS = "SweptSubjects", "Count", "Azure: vaults, keys, storage accounts and alerts that a sweep looked at.";
+    NOT_REACHED_SUBJECTS = "NotReachedSubjects", "Count", "Azure: what a sweep left to the next, because its time was used up.";
+    UNREADABLE_PLACES = "UnreadablePlaces", "Count", "Azure: what a sweep could not look through.";
     POLICY_UNUSABLE = "PolicyUnusable", "Count", "Decisions made while the policies could not be used, so that nothing was approved.";
     MONITORING_CHANGES = "MonitoringChanges", "Count", "Changes of the monitoring that were made.";
     MONITORING_FAILED = "MonitoringFailed", "Count", "Changes of the monitoring that failed, or were not tried because one before them had; a human must look.";
@@ -115,6 +119,40 @@ impl MonitoringMeter for EmfMeter {
 impl DrillMeter for EmfMeter {
     fn drilled(&self, record: &Record, report: Option<&DrillReport>) {
         self.write(record.recorded_at.as_millisecond(), &drill_values(record, report), properties_of(record));
+    }
+}
+
+/// Logs metrics, one line for each occasion, with the values in the field `metrics`.
+#[derive(Debug, Clone, Copy)]
+pub struct LogMeter;
+
+impl LogMeter {
+    fn write(values: &[(Metric, f64)], properties: Map<String, Value>) {
+        let metrics = Value::Object(values.iter().map(|(metric, value)| (metric.name.to_owned(), json!(value))).collect());
+        let properties = Value::Object(properties);
+        tracing::info!(%metrics, %properties, "metrics");
+    }
+}
+
+impl TenantMeter for LogMeter {
+    fn outcome(&self, record: &Record) {
+        let subject = ("subject".to_owned(), json!(record.subject));
+        Self::write(&values_of(record), properties_of(record).into_iter().chain([subject]).collect());
+    }
+
+    fn sweep(&self, report: &TenantSweep) {
+        let values = [
+            (SWEPT_SUBJECTS, count(report.looked_at)),
+            (LOST_EVENTS, count(report.lost_events)),
+            (OPEN_CASES, count(report.failed.len())),
+            (NOT_REACHED_SUBJECTS, count(report.left)),
+            (UNREADABLE_PLACES, count(report.unreadable.len())),
+        ];
+        Self::write(&values, Map::from_iter([("task".to_owned(), json!("sweep"))]));
+    }
+
+    fn policy_unusable(&self, _: Timestamp) {
+        Self::write(&[(POLICY_UNUSABLE, 1.0)], Map::new());
     }
 }
 

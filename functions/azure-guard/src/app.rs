@@ -1,0 +1,220 @@
+//! Routes and invocations. Nothing is decided here.
+//!
+//! An item that cannot be read is never dropped: the invocation fails, and after the last attempt Event Grid puts the event into the
+//! dead-letter store, where it can be read and given in again. The other items of its batch are answered all the same, once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use reprieve_core::azure::Function;
+use reprieve_core::azure::event::{Reach, reach};
+use reprieve_core::{Event, EventId};
+use reprieve_engine::port::{AuditSink, Clock, NoticeSink, PolicySource};
+use reprieve_engine::{Delivery, TenantControl, TenantGuard, TenantLedger, TenantMeter};
+use reprieve_runtime::log_answer;
+use reprieve_wire::azure::custom_handler::Kind;
+use reprieve_wire::azure::{Parsed, TimerCall, parse_invocation};
+
+use crate::answer::{Answer, respond};
+
+/// The route of the timer.
+const SWEEP: &str = "Sweep";
+
+/// Event Grid takes an invocation for failed after 30 s; by then all of it is written down.
+const INVOCATION_TAKES: Duration = Duration::from_secs(25);
+
+/// Beyond what Event Grid and Event Hubs hand over in one invocation.
+const BODY_LIMIT_BYTES: usize = 8 * 1024 * 1024;
+
+/// The guard as this handler runs it, whatever stands behind its ports.
+pub trait Guard: Send + Sync + 'static {
+    /// Works on one event, for one function.
+    fn handle(&self, function: Function, event: &Event, delivery: Delivery) -> impl Future<Output = Vec<reprieve_engine::Handled>> + Send;
+    /// Sweeps.
+    fn sweep(&self, id: &EventId, stopped_at: Timestamp) -> impl Future<Output = reprieve_engine::TenantSweep> + Send;
+    /// Returns the time.
+    fn now(&self) -> Timestamp;
+    /// Returns how many things are worked on at the same time.
+    fn concurrency(&self) -> usize;
+    /// Returns how long a sweep may take.
+    fn sweep_budget(&self) -> Duration;
+}
+
+impl<T, L, A, N, C, M, P> Guard for TenantGuard<T, L, A, N, C, M, P>
+where
+    T: TenantControl + Send + 'static,
+    L: TenantLedger + Send + 'static,
+    A: AuditSink + Send + 'static,
+    N: NoticeSink + Send + 'static,
+    C: Clock + Send + 'static,
+    M: TenantMeter + Send + 'static,
+    P: PolicySource + Send + 'static,
+{
+    async fn handle(&self, function: Function, event: &Event, delivery: Delivery) -> Vec<reprieve_engine::Handled> {
+        Self::handle(self, function, event, delivery).await
+    }
+
+    async fn sweep(&self, id: &EventId, stopped_at: Timestamp) -> reprieve_engine::TenantSweep {
+        Self::sweep(self, id, stopped_at).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    fn concurrency(&self) -> usize {
+        self.settings.concurrency
+    }
+
+    fn sweep_budget(&self) -> Duration {
+        self.settings.sweep_budget
+    }
+}
+
+/// What every route works with.
+#[derive(Debug)]
+pub struct App<G> {
+    guard: Arc<G>,
+}
+
+impl<G> Clone for App<G> {
+    fn clone(&self) -> Self {
+        Self { guard: Arc::clone(&self.guard) }
+    }
+}
+
+/// Makes the routes over a guard.
+pub fn router<G: Guard>(guard: G) -> Router {
+    Router::new()
+        .route("/", get(|| async { respond(StatusCode::OK, &[]) }))
+        .route("/{function}", post(invoke::<G>))
+        .fallback(|| async { respond(StatusCode::NOT_FOUND, &["there is no such route: a function is called with POST /NAME".to_owned()]) })
+        .method_not_allowed_fallback(|| async {
+            respond(StatusCode::METHOD_NOT_ALLOWED, &["a function is called with POST /NAME".to_owned()])
+        })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
+        .with_state(App { guard: Arc::new(guard) })
+}
+
+async fn invoke<G: Guard>(
+    State(app): State<App<G>>,
+    path: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let Path(name) = match path {
+        Ok(path) => path,
+        Err(rejected) => return respond(rejected.status(), &[format!("the route could not be read: {}", rejected.body_text())]),
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(rejected) => return respond(rejected.status(), &[format!("the invocation could not be read: {}", rejected.body_text())]),
+    };
+    match Function::of_name(&name) {
+        Some(function) => app.events(function, &body).await.into_response(),
+        None if name == SWEEP => app.sweep(&body).await.into_response(),
+        None => respond(StatusCode::NOT_FOUND, &[format!("there is no function `{name}`")]),
+    }
+}
+
+impl<G: Guard> App<G> {
+    async fn events(&self, function: Function, body: &[u8]) -> Answer {
+        let invocation = match parse_invocation(body) {
+            Ok(invocation) => invocation,
+            Err(error) => {
+                tracing::error!(function = function.name(), %error, "the invocation could not be read");
+                return Answer::failed(error.to_string());
+            }
+        };
+        match invocation.kind {
+            Kind::Events(items) => self.batch(function, &items).await,
+            Kind::Timer(_) => Answer::failed(format!("{} answers events, and a timer called it", function.name())),
+        }
+    }
+
+    /// Works on a batch: what concerns different resources side by side, what concerns one in the order of its times.
+    async fn batch(&self, function: Function, items: &[Parsed]) -> Answer {
+        let received_at = self.guard.now();
+        let delivery = Delivery { received_at, count: 1, stopped_at: later(received_at, INVOCATION_TAKES) };
+        let mut answer = Answer::default();
+        let mut groups: BTreeMap<String, Vec<Event>> = BTreeMap::new();
+        for Parsed { at, event, .. } in items {
+            match event {
+                Ok(event) => groups.entry(subject_of(event, function)).or_default().push(event.clone()),
+                Err(error) => {
+                    tracing::error!(function = function.name(), at, %error, "an event could not be read");
+                    answer.again(format!("{at}: {error}"));
+                }
+            }
+        }
+        for group in groups.values_mut() {
+            group.sort_by_key(|event| event.time);
+        }
+        let answers = stream::iter(groups.into_values()).map(|group| async move {
+            let mut answers = Vec::new();
+            for event in group {
+                let handled = self.guard.handle(function, &event, delivery).await;
+                answers.extend(handled.into_iter().map(|handled| (event.clone(), handled)));
+            }
+            answers
+        });
+        let answers: Vec<_> = answers.buffer_unordered(self.guard.concurrency().max(1)).flat_map(stream::iter).collect().await;
+        for (event, handled) in answers {
+            match log_answer(&event, handled) {
+                Some(reason) => answer.again(format!("`{}` on {}: {reason}", event.name, event.target.display_name())),
+                None => answer.done(format!("`{}` on {}: answered", event.name, event.target.display_name())),
+            }
+        }
+        answer
+    }
+
+    async fn sweep(&self, body: &[u8]) -> Answer {
+        let TimerCall { sweep, .. } = match parse_invocation(body).map(|invocation| invocation.kind) {
+            Ok(Kind::Timer(call)) => call,
+            Ok(Kind::Events(_)) => return Answer::failed("Sweep answers a timer, and events called it"),
+            Err(error) => return Answer::failed(error.to_string()),
+        };
+        let now = self.guard.now();
+        let report = self.guard.sweep(&sweep.id, later(now, self.guard.sweep_budget() + INVOCATION_TAKES)).await;
+        for reason in &report.failed {
+            tracing::warn!(reason, "a subject is still open and will be looked at again");
+        }
+        for reason in &report.unreadable {
+            tracing::error!(reason, "the sweep could not look everywhere");
+        }
+        let mut answer = Answer::default();
+        answer.done(format!(
+            "{} of {} looked at, {} not announced by any event, {} mended, {} need a human, {} open, {} left",
+            report.looked_at,
+            report.subjects,
+            report.lost_events,
+            report.mended,
+            report.escalated,
+            report.failed.len(),
+            report.left
+        ));
+        answer
+    }
+}
+
+/// Groups what concerns one resource.
+fn subject_of(event: &Event, function: Function) -> String {
+    match reach(event, function) {
+        Reach::One(subject) => subject.key(),
+        Reach::All => "all".to_owned(),
+        Reach::Nothing => event.id.to_string(),
+    }
+}
+
+fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,77 @@
+//! The custom handler that Azure Functions starts: it listens where the host calls, and answers until the host ends it.
+//!
+//! Telemetry, configuration, clients, run: nothing is decided here.
+
+use std::error::Error;
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use azure_guard::router;
+use reprieve_azure::{AzureControl, AzureSettings, BlobAuditSink, BlobLedger, BlobPolicySource, SystemClock, WebhookNoticeSink, connect};
+use reprieve_engine::{TenantGuard, TenantPorts, TenantSettings};
+use reprieve_runtime::{AzureConfiguration, LogMeter, telemetry};
+use tokio::net::TcpListener;
+
+/// The guard on Azure.
+type AzureGuard =
+    TenantGuard<AzureControl, BlobLedger, BlobAuditSink, WebhookNoticeSink, SystemClock, LogMeter, BlobPolicySource<SystemClock>>;
+
+/// How long one change is tried again inside one invocation. A role takes longer to count; the next delivery goes on then.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How many subjects are worked on at the same time.
+const CONCURRENCY: usize = 8;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(|name| std::env::var(name).ok()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            telemetry::start(telemetry::default_filter());
+            tracing::error!(%error, "the function cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), Box<dyn Error>> {
+    let configuration = AzureConfiguration::parse(lookup)?;
+    telemetry::start(configuration.log.clone());
+    let port = configuration.port;
+    let guard = guard(&configuration)?;
+    // The host calls from this machine alone.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    Ok(axum::serve(listener, router(guard)).await?)
+}
+
+fn guard(configuration: &AzureConfiguration) -> Result<AzureGuard, Box<dyn Error>> {
+    let AzureConfiguration { desired, rules, principal_id, .. } = configuration.clone();
+    let AzureConfiguration { client_id, tenant_id, storage_account, .. } = configuration;
+    let azure = connect(&AzureSettings {
+        endpoint_url: configuration.endpoint_url.clone(),
+        webhooks: configuration.webhooks.clone(),
+        policy_container: configuration.policy_container.clone(),
+        ..AzureSettings::new(client_id, tenant_id, storage_account, desired.clone())
+    })?;
+    Ok(TenantGuard {
+        ports: TenantPorts {
+            control: azure.control,
+            ledger: azure.ledger,
+            audit: azure.audit,
+            notices: azure.notices,
+            clock: azure.clock,
+            meter: LogMeter,
+            policies: azure.policies,
+        },
+        settings: TenantSettings {
+            mode: configuration.mode,
+            desired,
+            rules,
+            own_principal: Some(principal_id),
+            patience: PATIENCE,
+            concurrency: CONCURRENCY,
+            sweep_budget: configuration.sweep_budget,
+        },
+    })
+}

@@ -1,0 +1,103 @@
+//! The files that the host reads agree with the code: folders are the functions, each has the trigger that it needs, and the executable
+//! is the one that is built.
+#![expect(clippy::unwrap_used, reason = "a test that goes another way must stop")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use reprieve_core::azure::Function;
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn json(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| unreachable!("`{}`: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| unreachable!("`{}`: {error}", path.display()))
+}
+
+fn folders() -> BTreeSet<String> {
+    let entries = std::fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
+    let functions = entries.filter(|path| path.join("function.json").is_file());
+    functions.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_function_has_a_folder_and_every_folder_is_a_function() {
+    let expected: BTreeSet<String> =
+        Function::ALL.map(|function| function.name().to_owned()).into_iter().chain(["Sweep".to_owned()]).collect();
+    assert_eq!(folders(), expected);
+}
+
+/// Which trigger calls a function.
+const fn trigger(function: Function) -> &'static str {
+    match function {
+        // Vaults log what is done to their keys, and Event Grid does not tell of it.
+        Function::RecoverKey | Function::RestoreRotationPolicy => "eventHubTrigger",
+        Function::RestoreSoftDelete
+        | Function::RecoverVault
+        | Function::ProtectStorage
+        | Function::EncryptActivityLogs
+        | Function::LockAuditStorage
+        | Function::ProvisionAlerts => "eventGridTrigger",
+    }
+}
+
+#[test]
+fn each_function_has_one_binding_its_trigger() {
+    let triggers = Function::ALL.map(|function| (function.name(), trigger(function))).into_iter().chain([("Sweep", "timerTrigger")]);
+    for (function, trigger) in triggers {
+        let bindings = json(&root().join(function).join("function.json"))["bindings"].clone();
+        let bindings = bindings.as_array().unwrap();
+        assert_eq!(bindings.len(), 1, "{function}");
+        assert_eq!((bindings[0]["type"].as_str(), bindings[0]["direction"].as_str()), (Some(trigger), Some("in")), "{function}");
+        assert!(bindings[0]["name"].as_str().is_some_and(|name| !name.is_empty()), "{function}");
+    }
+}
+
+#[test]
+fn functions_of_the_event_hub_are_called_in_batches_each_by_its_own_consumer_group() {
+    let mut groups = BTreeSet::new();
+    for function in Function::ALL.into_iter().filter(|function| trigger(*function) == "eventHubTrigger") {
+        let file = json(&root().join(function.name()).join("function.json"));
+        let binding = &file["bindings"][0];
+        assert_eq!(binding["connection"], "AuditEvents", "{}", function.name());
+        assert_eq!(binding["cardinality"], "many", "{}", function.name());
+        assert_eq!(binding["eventHubName"], "%REPRIEVE_AZURE_EVENT_HUB_NAME%", "{}", function.name());
+        // Without it, the host goes on behind a batch that failed.
+        assert!(file["retry"]["maxRetryCount"].as_i64().is_some_and(|count| count > 0), "{}", function.name());
+        assert!(groups.insert(binding["consumerGroup"].as_str().unwrap().to_owned()), "{}: a group of its own", function.name());
+    }
+}
+
+#[test]
+fn the_host_starts_the_binary_that_is_built_and_hands_payloads_over() {
+    let host = json(&root().join("host.json"));
+    let handler = &host["customHandler"];
+    assert_eq!(handler["description"]["defaultExecutablePath"], "azure-guard");
+    assert_eq!(handler["enableForwardingHttpRequest"], false);
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let bin = manifest.split("[[bin]]").nth(1).unwrap();
+    assert!(bin.lines().any(|line| line == "name = \"azure-guard\""), "{bin}");
+    assert_eq!(host["version"], "2.0");
+}
+
+/// The host ends what takes longer.
+#[test]
+fn a_sweep_ends_before_the_host_ends_it() {
+    let timeout = json(&root().join("host.json"))["functionTimeout"].clone();
+    let parts: Vec<u64> = timeout.as_str().unwrap().split(':').map(|part| part.parse().unwrap()).collect();
+    let [hours, minutes, seconds] = parts.as_slice() else { unreachable!("`{timeout}` is no time") };
+    let budget: u64 = reprieve_runtime::environment::SWEEP_BUDGET_SECONDS.default.unwrap().parse().unwrap();
+    // What was begun may take as long as the answer to an event.
+    assert!(budget + 30 <= hours * 3600 + minutes * 60 + seconds, "`{timeout}` for a budget of {budget} s");
+}
+
+#[test]
+fn the_timer_runs_every_hour() {
+    let schedule = json(&root().join("Sweep/function.json"))["bindings"][0]["schedule"].clone();
+    let fields: Vec<&str> = schedule.as_str().unwrap().split(' ').collect();
+    assert_eq!((fields.len(), fields[0]), (6, "0"), "seconds, minutes, hours, days, months, days of the week");
+    assert_eq!(fields[2..], ["*", "*", "*", "*"]);
+}
