@@ -6,18 +6,23 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::args::desk::ApprovalKeyArguments;
+use crate::desk::name::SealingName;
 
 #[derive(Debug, Serialize)]
-struct Json<'a> {
-    id: &'a str,
-    arn: &'a str,
-    public_key: &'a str,
+struct Json {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arn: Option<String>,
+    /// The URL of the key in Key Vault, with its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    public_key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Timestamp>,
     /// The entry of `REPRIEVE_APPROVAL_KEYS`.
-    entry: &'a str,
+    entry: String,
 }
 
 /// Prints the entry.
@@ -30,14 +35,24 @@ pub(crate) async fn run(arguments: &ApprovalKeyArguments) -> anyhow::Result<()> 
         from.zip(until).is_none_or(|(from, until)| from < until),
         "--from is not before --until: such a key would seal nothing"
     );
-    let key = crate::desk::open(&arguments.cloud).await?.sealing_key(&arguments.key, arguments.key_id.as_deref()).await?;
-    let entry = key.entry(from, until);
+    let id = arguments.key_id.as_deref();
+    let json = match &arguments.key {
+        SealingName::Kms(name) => {
+            let key = crate::desk::open(&arguments.cloud).await?.sealing_key(name, id).await?;
+            let entry = key.entry(from, until);
+            Json { id: key.id, arn: Some(key.arn.to_string()), url: None, public_key: key.public_key, from, until, entry }
+        }
+        SealingName::KeyVault(name) => {
+            let key = crate::desk::open_azure(&arguments.azure)?.sealing_key(name, id).await?;
+            let entry = key.entry(from, until);
+            Json { id: key.id, arn: None, url: Some(key.url.to_string()), public_key: key.public_key, from, until, entry }
+        }
+    };
     let mut out = anstream::stdout().lock();
     if arguments.json {
-        let json = Json { id: &key.id, arn: key.arn.as_str(), public_key: &key.public_key, from, until, entry: &entry };
         writeln!(out, "{}", serde_json::to_string(&json)?)?;
     } else {
-        writeln!(out, "{entry}")?;
+        writeln!(out, "{}", json.entry)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `reprieve approvals`: who approved what for when, on one key or on all, and how each approval stands.
+//! `reprieve approvals`: who approved what for when, on one key or resource or on all keys, and how each approval stands.
 
 mod standing;
 
@@ -6,21 +6,48 @@ use std::io::Write;
 
 use jiff::Timestamp;
 use owo_colors::{OwoColorize as _, Style};
-use reprieve_aws_desk::{Desk, DeskError, KeyFile, Listing};
+use reprieve_aws_desk::{KeyFile, Listing};
+use reprieve_azure_desk::{self as azure, ResourceFile};
 use reprieve_core::ApprovalKeys;
 use reprieve_core::approval::ApprovalSource;
 use reprieve_core::approval::window::Window;
+use reprieve_core::azure::Subject;
 
 use self::standing::{PublicKeys, Standing, State};
 use crate::args::desk::ApprovalsArguments;
-use crate::desk::{moment, name_of, short_approver, shown_window};
+use crate::desk::approvable::Approvable;
+use crate::desk::name::{ResourceName, SealingName};
+use crate::desk::{short_approver, shown_window, written};
 use crate::style::highlight;
 use crate::table::{self, Cell, Row};
 
-/// A key and its approvals.
+/// A key or resource and its approvals.
 struct Listed {
-    key: KeyFile,
+    file: File,
     standings: Vec<Standing>,
+}
+
+/// What was read of one.
+enum File {
+    Key(Box<KeyFile>),
+    Azure(Box<ResourceFile>),
+}
+
+impl File {
+    fn resource(&self) -> Approvable<'_> {
+        match self {
+            Self::Key(key) => Approvable::Key(key),
+            Self::Azure(file) => Approvable::Azure(file),
+        }
+    }
+}
+
+/// What was found, and with which public keys it was judged.
+struct Found {
+    listed: Vec<Listed>,
+    public_keys: PublicKeys,
+    /// The option that names the ledger, where that was not read.
+    unread_ledger: Option<&'static str>,
 }
 
 /// Lists the approvals.
@@ -28,22 +55,10 @@ struct Listed {
 /// # Errors
 /// Says what cannot be used, or what the cloud answered.
 pub(crate) async fn run(arguments: &ApprovalsArguments, now: Timestamp) -> anyhow::Result<()> {
-    let desk = crate::desk::open(&arguments.cloud).await?;
-    let public_keys = public_keys(&desk, arguments).await?;
-    let Listing { files, unreadable } = match &arguments.key {
-        Some(key) => Listing { files: vec![desk.key(key).await?], unreadable: Vec::new() },
-        None => desk.keys().await?,
+    let Found { listed, public_keys, unread_ledger } = match &arguments.resource {
+        Some(ResourceName::Azure(name)) => in_azure(name, arguments, now).await?,
+        Some(ResourceName::Key(_)) | None => in_aws(arguments, now).await?,
     };
-    for (key, error) in &unreadable {
-        anstream::eprintln!("reprieve: `{key}` is left out: {error}");
-    }
-    let table = arguments.ledger.ledger_table.as_deref();
-    let recollections = desk.recall_all(table, files.iter().map(|key| &key.arn)).await?;
-    let listed: Vec<Listed> = files
-        .into_iter()
-        .zip(recollections)
-        .map(|(key, known)| Listed { standings: standing::of_key(&key, known.as_ref(), &public_keys, now), key })
-        .collect();
     let mut out = anstream::stdout().lock();
     if arguments.json {
         for standing in listed.iter().flat_map(|listed| &listed.standings) {
@@ -52,43 +67,83 @@ pub(crate) async fn run(arguments: &ApprovalsArguments, now: Timestamp) -> anyho
         return Ok(());
     }
     print(&listed, arguments, &mut out)?;
-    for note in notes(table.is_some(), &public_keys.keys) {
-        writeln!(out, "{}", highlight(note).bright_black())?;
+    for note in notes(unread_ledger, &public_keys.keys) {
+        writeln!(out, "{}", highlight(&note).bright_black())?;
     }
     Ok(())
 }
 
-/// The public keys to judge with: all that were given, else those that were named, read live.
-async fn public_keys(desk: &Desk, arguments: &ApprovalsArguments) -> Result<PublicKeys, DeskError> {
+async fn in_aws(arguments: &ApprovalsArguments, now: Timestamp) -> anyhow::Result<Found> {
+    let desk = crate::desk::open(&arguments.cloud).await?;
+    let public_keys =
+        public_keys(arguments, async |name: &SealingName| Ok(desk.sealing_key(name.of_kms()?, None).await?.entry(None, None))).await?;
+    let Listing { files, unreadable } = match &arguments.resource {
+        Some(ResourceName::Key(key)) => Listing { files: vec![desk.key(key).await?], unreadable: Vec::new() },
+        Some(ResourceName::Azure(_)) | None => desk.keys().await?,
+    };
+    for (key, error) in &unreadable {
+        anstream::eprintln!("reprieve: `{key}` is left out: {error}");
+    }
+    let table = arguments.ledger.ledger_table.as_deref();
+    let recollections = desk.recall_all(table, files.iter().map(|key| &key.arn)).await?;
+    let listed = files.into_iter().zip(recollections).map(|(key, known)| {
+        let known = known.as_ref().map(written);
+        Listed { standings: standing::of(Approvable::Key(&key), known.as_ref(), &public_keys, now), file: File::Key(Box::new(key)) }
+    });
+    Ok(Found { listed: listed.collect(), public_keys, unread_ledger: table.is_none().then_some("--ledger-table") })
+}
+
+async fn in_azure(name: &azure::ResourceName, arguments: &ApprovalsArguments, now: Timestamp) -> anyhow::Result<Found> {
+    let desk = crate::desk::open_azure(&arguments.azure)?;
+    let public_keys =
+        public_keys(arguments, async |name: &SealingName| Ok(desk.sealing_key(name.of_key_vault()?, None).await?.entry(None, None)))
+            .await?;
+    let file = desk.resource(&desk.locate(name).await?).await?;
+    let account = arguments.ledger.ledger_account.as_deref();
+    let known = match account {
+        // Approvals are of the resource, whatever aspect of it they are about.
+        Some(account) => Some(desk.recall(account, &Subject::VaultObject(file.id.clone())).await?.0),
+        None => None,
+    };
+    let standings = standing::of(Approvable::Azure(&file), known.as_ref(), &public_keys, now);
+    let listed = vec![Listed { file: File::Azure(Box::new(file)), standings }];
+    Ok(Found { listed, public_keys, unread_ledger: account.is_none().then_some("--ledger-account") })
+}
+
+/// The public keys to judge with: all that were given, else those that were named, read live by `entry`.
+async fn public_keys(
+    arguments: &ApprovalsArguments,
+    entry: impl AsyncFn(&SealingName) -> anyhow::Result<String>,
+) -> anyhow::Result<PublicKeys> {
     if let Some(keys) = &arguments.judging.approval_keys {
         return Ok(PublicKeys { keys: keys.clone(), are_all: true });
     }
     let mut entries = Vec::new();
     for name in &arguments.sealing_keys {
-        entries.push(desk.sealing_key(name, None).await?.entry(None, None));
+        entries.push(entry(name).await?);
     }
     Ok(PublicKeys { keys: ApprovalKeys::parse(&entries.join(","))?, are_all: false })
 }
 
-fn notes(ledger_was_read: bool, keys: &ApprovalKeys) -> impl Iterator<Item = &'static str> {
-    let ledger = "The ledger was not read, which holds late approvals and revocations: give --ledger-table.";
+fn notes(unread_ledger: Option<&str>, keys: &ApprovalKeys) -> impl Iterator<Item = String> {
+    let ledger = unread_ledger.map(|option| format!("The ledger was not read, which holds late approvals and revocations: give {option}."));
     let unverified = "No public key was given to judge seals with: give --approval-key, or set REPRIEVE_APPROVAL_KEYS.";
-    let notes = [(!ledger_was_read).then_some(ledger), keys.is_empty().then_some(unverified)];
+    let notes = [ledger, keys.is_empty().then(|| unverified.to_owned())];
     notes.into_iter().flatten()
 }
 
 fn print(listed: &[Listed], arguments: &ApprovalsArguments, out: &mut impl Write) -> anyhow::Result<()> {
     let with_approvals: Vec<&Listed> = listed.iter().filter(|listed| !listed.standings.is_empty()).collect();
     if with_approvals.is_empty() {
-        match &arguments.key {
-            Some(key) => writeln!(out, "There is no approval of {key}.")?,
+        match &arguments.resource {
+            Some(resource) => writeln!(out, "There is no approval of {resource}.")?,
             None => writeln!(out, "There is no approval on any of {} keys.", listed.len())?,
         }
         return Ok(());
     }
-    for Listed { key, standings } in with_approvals {
-        let pending = key.deletion_date.map(|date| format!(", deleted from {} on", moment(date))).unwrap_or_default();
-        writeln!(out, "{}  {}", name_of(key).bold(), format!("{} ({}{pending})", key.arn, key.state.as_str()).bright_black())?;
+    for Listed { file, standings } in with_approvals {
+        let resource = file.resource();
+        writeln!(out, "{}  {}", resource.name().bold(), format!("{} ({})", resource.id(), resource.state()).bright_black())?;
         let rows: Vec<Row<6>> = standings.iter().map(row).collect();
         table::print(["CHANGE", "ACTION", "APPROVER", "WINDOW", "SOURCE", "STATE"], &rows, out)?;
         writeln!(out)?;

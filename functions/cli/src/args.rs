@@ -44,16 +44,16 @@ fn without_empty_variables(command: Command) -> Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Approves a change on a key: seals it with KMS, and writes it on the key or in the ledger
+    /// Approves a change on a KMS key or a resource in Azure: seals it, and writes it there or in the ledger
     #[command(after_long_help = desk::APPROVE_HELP)]
     Approve(ApproveArguments),
-    /// Revokes a change on a key: nothing of it passes any more, and it stays revoked
+    /// Revokes a change on a KMS key or a resource in Azure: nothing of it passes any more, and it stays revoked
     #[command(after_long_help = desk::REVOKE_HELP)]
     Revoke(RevokeArguments),
     /// Lists approvals: who, what, when, and whether they hold, and why not
     #[command(after_long_help = desk::APPROVALS_HELP)]
     Approvals(ApprovalsArguments),
-    /// Prints a KMS key's public half as the functions are configured with it
+    /// Prints the public half of a key in KMS or Key Vault as the functions are configured with it
     #[command(after_long_help = desk::APPROVAL_KEY_HELP)]
     ApprovalKey(ApprovalKeyArguments),
     /// Checks policies, and tests them against cases

@@ -1,18 +1,44 @@
-//! What the verbs of the change manager's desk share: opening it, and how keys, people, times and commands are written.
+//! What the verbs of the change manager's desk share: opening it, what is approved, and how keys, people, times and commands are written.
+
+pub(crate) mod approvable;
+pub(crate) mod name;
 
 use jiff::{Timestamp, Unit};
 use reprieve_aws_desk::{Desk, DeskSettings, KeyFile};
+use reprieve_azure_desk as azure;
+use reprieve_core::approval::Written;
 use reprieve_core::approval::window::Window;
+use reprieve_core::facts::Recollection;
 
-use crate::args::desk::CloudArguments;
+use crate::args::desk::{AzureArguments, CloudArguments};
 
-/// Opens the desk as the options say.
+/// Opens the desk on AWS as the options say.
 ///
 /// # Errors
 /// When TLS cannot be set up.
 pub(crate) async fn open(cloud: &CloudArguments) -> anyhow::Result<Desk> {
     let settings = DeskSettings { profile: cloud.profile.clone(), region: cloud.region.clone() };
     Ok(Desk::open(&settings).await?)
+}
+
+/// Opens the desk on Azure as the options say. The environment may send it to a sandbox on this machine, with tokens for that: see
+/// `shared/docs/approvals.md`.
+///
+/// # Errors
+/// When TLS cannot be set up, or something that was given cannot be used.
+pub(crate) fn open_azure(arguments: &AzureArguments) -> anyhow::Result<azure::Desk> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let settings = azure::DeskSettings {
+        client_id: arguments.client_id.clone(),
+        endpoint_url: variable("REPRIEVE_AZURE_ENDPOINT_URL"),
+        access_tokens: variable("REPRIEVE_AZURE_ACCESS_TOKENS"),
+    };
+    Ok(azure::Desk::open(&settings)?)
+}
+
+/// Returns what the ledger of AWS holds of approvals.
+pub(crate) fn written(known: &Recollection) -> Written {
+    Written { approvals: known.approvals.clone(), revocations: known.revocations.clone() }
 }
 
 /// Returns what people call the key: its first alias, else its id.

@@ -2,6 +2,7 @@
 //!
 //! Nothing is looked up: what is known of a key comes from `--facts`, or is what the event itself claims.
 
+mod azure;
 mod facts;
 mod json;
 mod style;
@@ -15,6 +16,7 @@ use reprieve_core::decide::{Domain, Situation, Triage};
 use reprieve_core::{Actor, ActorKind, ApprovalRules, Decision, Event, Policy, Threat, decide, triage};
 use reprieve_wire::{Line, Sighting, SweepCall, WireError, parse_text};
 
+use self::azure::{AzureExplanation, AzureFacts};
 use crate::args::explain::ExplainArguments;
 use crate::explain::facts::FactsSource;
 
@@ -42,6 +44,7 @@ pub(crate) struct Explanation {
 #[derive(Debug)]
 pub(crate) enum Item {
     Event(Box<Explanation>),
+    Azure(Box<AzureExplanation>),
     Sweep { line: usize, call: SweepCall },
     Error { line: usize, error: WireError },
 }
@@ -55,7 +58,6 @@ const SWEEP: &str = "A scheduled sweep: keys are listed, and all that is pending
 /// When a file cannot be read, holds no event, or the output cannot be written.
 pub(crate) fn run(arguments: &ExplainArguments, present: Timestamp) -> anyhow::Result<Understood> {
     let now = arguments.now.unwrap_or(present);
-    let facts = FactsSource::load(arguments.facts.as_deref(), now)?;
     let text = read(&arguments.file)?;
     let judge = Judge {
         policy: crate::policies::load(arguments.policies.as_deref())?,
@@ -68,15 +70,10 @@ pub(crate) fn run(arguments: &ExplainArguments, present: Timestamp) -> anyhow::R
         now,
     };
     anyhow::ensure!(!text.trim().is_empty(), "{} holds no event", shown_name(&arguments.file));
-    let lines = parse_text(&text);
-    let mut items = Vec::with_capacity(lines.len());
-    for Line { line, parsed } in lines {
-        items.push(match parsed {
-            Ok(Sighting::Event(event)) => Item::Event(Box::new(explain(line, event, &facts, &judge))),
-            Ok(Sighting::Sweep(call)) => Item::Sweep { line, call },
-            Err(error) => Item::Error { line, error },
-        });
-    }
+    let items = match azure::values(&text) {
+        Some(values) => azure::explain(values, &AzureFacts::load(arguments.facts.as_deref())?, &judge),
+        None => of_aws(&text, &FactsSource::load(arguments.facts.as_deref(), now)?, &judge),
+    };
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());
     if arguments.json {
         json::print(&items, &mut out)?;
@@ -85,6 +82,15 @@ pub(crate) fn run(arguments: &ExplainArguments, present: Timestamp) -> anyhow::R
     }
     out.flush()?;
     name_errors(&items, &arguments.file)
+}
+
+fn of_aws(text: &str, facts: &FactsSource, judge: &Judge) -> Vec<Item> {
+    let read = parse_text(text).into_iter().map(|Line { line, parsed }| match parsed {
+        Ok(Sighting::Event(event)) => Item::Event(Box::new(explain(line, event, facts, judge))),
+        Ok(Sighting::Sweep(call)) => Item::Sweep { line, call },
+        Err(error) => Item::Error { line, error },
+    });
+    read.collect()
 }
 
 /// What decides besides the event and the facts.
@@ -100,7 +106,9 @@ fn rules(arguments: &ExplainArguments) -> ApprovalRules {
         keys: arguments.approval_keys.clone(),
         approver_roles: arguments.approver_roles.iter().cloned().collect(),
         break_glass_roles: arguments.break_glass_roles.iter().cloned().collect(),
+        break_glass_principals: arguments.break_glass_principals.iter().map(|id| id.to_ascii_lowercase()).collect(),
         sandbox_accounts: arguments.sandbox_accounts.iter().cloned().collect(),
+        sandbox_subscriptions: arguments.sandbox_subscriptions.iter().cloned().collect(),
         minimum_waiting_days: arguments.minimum_waiting_days,
         ..ApprovalRules::default()
     }

@@ -22,8 +22,8 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use reprieve_aws_desk::DeskError;
 use reprieve_engine::CallError;
+use {reprieve_aws_desk as aws, reprieve_azure_desk as azure};
 
 use crate::args::{Arguments, Verb};
 
@@ -72,8 +72,9 @@ fn wait_for<T>(verb: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
-    let by_desk = error.downcast_ref::<DeskError>().is_some_and(|error| !error.is_refusal());
-    let by_cloud = by_desk || error.downcast_ref::<CallError>().is_some();
+    let by_aws = error.downcast_ref::<aws::DeskError>().is_some_and(|error| !error.is_refusal());
+    let by_azure = error.downcast_ref::<azure::DeskError>().is_some_and(|error| !error.is_refusal());
+    let by_cloud = by_aws || by_azure || error.downcast_ref::<CallError>().is_some();
     if by_cloud { CLOUD_FAILED } else { BAD_INPUT }
 }
 

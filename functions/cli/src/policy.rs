@@ -105,13 +105,15 @@ const TEST_HELP: &str = r#"CASES
     name                  what the case shows, as a sentence
     expect                permit or deny
     policies              the ids of exactly the policies that must determine it; [] where none does
-    actor                 type, role (ARN), session_name, user_name, account, arn, source_identity; null: unknown
-    key                   the key's ARN
-    action                delete, disable, disable-rotation, delete-material, ... as the schema lists them
+    actor                 type, role (ARN), session_name, user_name, account, arn, source_identity; in Azure type,
+                          user_name (the UPN), object_id, app_id; null: unknown
+    key                   the key's ARN; or
+    resource              the id of a resource in Azure: /subscriptions/...
+    action                delete, disable, disable-rotation, weaken-vault, ... as the schema lists them
     event_time            when it happened; null: unknown
     now                   when it is decided [default: event_time]
-    tags                  the key's tags, as an object [default: none]; null: unreadable
-    key_state             PendingDeletion, Disabled, ... as DescribeKey says [default: unreadable]
+    tags                  its tags, as an object [default: none]; null: unreadable
+    key_state             PendingDeletion, Disabled, ... as DescribeKey says [default: unreadable; in Azure not-applicable]
     waiting_period_days   what ScheduleKeyDeletion asked for [default: unknown]
     change_calendar       OPEN, CLOSED or unknown [default: none is configured]
     revocations_known     false where the ledger could not be read [default: true]
@@ -122,10 +124,10 @@ const TEST_HELP: &str = r#"CASES
       source              sealed-tags, ledger or plain-tags [default: sealed-tags]
       seal_key            the id of the approval key that sealed it [default: key-1]
       set_at              when plain tags were set [default: unknown]
-      resource            the ARN that it was given for [default: the key]
+      resource            the ARN or id that it was given for [default: the key or resource]
       revoked             true where the change was revoked
-    configuration         break_glass_roles, break_glass_hours, sandbox_accounts, minimum_waiting_days,
-                          as the environment variables of the functions say
+    configuration         break_glass_roles, break_glass_principals, break_glass_hours, sandbox_accounts,
+                          sandbox_subscriptions, minimum_waiting_days, as the environment variables of the functions say
 
 EXIT CODES
   0  every answer is as expected

@@ -1,4 +1,4 @@
-//! `reprieve revoke`: withdraws the approvals of a change on a key. The ledger says so first, because that holds whatever happens to
+//! `reprieve revoke`: withdraws the approvals of a change on a key or a resource in Azure. The ledger says so first, because that holds whatever happens to
 //! the tags; then the tags go, where they can.
 
 use std::io::Write;
@@ -6,13 +6,16 @@ use std::io::Write;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use owo_colors::OwoColorize as _;
-use reprieve_aws_desk::{Desk, DeskError, KeyFile};
-use reprieve_core::approval::{CHANGE_TAG, Revocation, SealedApproval};
-use reprieve_core::facts::Recollection;
+use reprieve_aws_desk as aws;
+use reprieve_azure_desk as azure;
+use reprieve_core::approval::{CHANGE_TAG, Revocation, SealedApproval, Written};
+use reprieve_core::azure::Subject;
 use serde::Serialize;
 
 use crate::args::desk::RevokeArguments;
-use crate::desk::{moment, name_of};
+use crate::desk::approvable::Approvable;
+use crate::desk::name::ResourceName;
+use crate::desk::{moment, written};
 use crate::style::{WIDTH, highlight, wrap};
 
 /// The longest change id and reason, in characters.
@@ -24,11 +27,11 @@ const TEXT_LIMIT: usize = 256;
 enum TagsAfter {
     /// The change's tags were removed.
     Removed,
-    /// The key carries none.
+    /// The resource carries none.
     None,
     /// The tags are of another change, and stay.
     OtherChange { change: String },
-    /// They cannot be changed while the deletion is pending.
+    /// They cannot be changed while the deletion is pending, or before the resource is recovered.
     Pending,
     /// They could not be removed.
     Failed { why: String },
@@ -37,8 +40,12 @@ enum TagsAfter {
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     revoked: bool,
-    key: &'a str,
-    aliases: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aliases: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<&'a str>,
     change: &'a str,
     by: &'a str,
     at: Timestamp,
@@ -47,10 +54,18 @@ struct Report<'a> {
     /// When it was revoked before, if it was; the first word stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     revoked_before: Option<Timestamp>,
-    /// Whether an approval of the change was found on the key or in the ledger.
+    /// Whether an approval of the change was found on the resource or in the ledger.
     approval_found: bool,
     tags: &'a TagsAfter,
     next: &'a str,
+}
+
+/// What is to be revoked.
+struct Request<'a> {
+    change: &'a str,
+    reason: Option<&'a str>,
+    now: Timestamp,
+    json: bool,
 }
 
 /// Revokes the change.
@@ -58,38 +73,97 @@ struct Report<'a> {
 /// # Errors
 /// Says what cannot be used, or what the cloud answered. Tags that cannot be removed are no error: the revocation stands without.
 pub(crate) async fn run(arguments: &RevokeArguments, now: Timestamp) -> anyhow::Result<()> {
-    let table = arguments.ledger.ledger_table.as_deref().context(
-        "a revocation is written into the ledger: give --ledger-table, or set REPRIEVE_LEDGER_TABLE (removed tags alone could be put back)",
-    )?;
+    let ledger = ledger(arguments)?;
     let change = checked("--change", &arguments.change)?;
     let reason = arguments.reason.as_deref().map(|reason| checked("--reason", reason)).transpose()?;
-    let desk = crate::desk::open(&arguments.cloud).await?.or_at(&arguments.key);
-    let by = desk.caller().await?.arn;
-    let key = desk.key(&arguments.key).await?;
-    let known = desk.recall(table, &key.arn).await?;
-    let revocation = Revocation { change: change.to_owned(), by, at: now, reason: reason.map(ToOwned::to_owned) };
-    desk.revoke_in_ledger(table, &key.arn, &revocation).await?;
-    let tags = remove_tags(&desk, &key, change).await;
-
-    let before = known.revocations.iter().find(|revocation| revocation.change == change);
-    let report = Report {
-        revoked: true,
-        key: key.arn.as_str(),
-        aliases: &key.aliases,
-        change,
-        by: &revocation.by,
-        at: revocation.at,
-        reason,
-        revoked_before: before.map(|revocation| revocation.at),
-        approval_found: is_approved(&key, &known, change),
-        tags: &tags,
-        next: next(&key),
-    };
-    let mut out = anstream::stdout().lock();
-    if arguments.json {
-        return Ok(writeln!(out, "{}", serde_json::to_string(&report)?)?);
+    let request = Request { change, reason, now, json: arguments.json };
+    match &arguments.resource {
+        ResourceName::Key(name) => of_key(name, ledger, &request, arguments).await,
+        ResourceName::Azure(name) => of_resource(name, ledger, &request, arguments).await,
     }
-    print(&report, name_of(&key), table, &mut out)
+}
+
+fn ledger(arguments: &RevokeArguments) -> anyhow::Result<&str> {
+    let (ledger, hint) = match &arguments.resource {
+        ResourceName::Key(_) => (&arguments.ledger.ledger_table, "give --ledger-table, or set REPRIEVE_LEDGER_TABLE"),
+        ResourceName::Azure(_) => (&arguments.ledger.ledger_account, "give --ledger-account, or set REPRIEVE_AZURE_STORAGE_ACCOUNT"),
+    };
+    ledger.as_deref().with_context(|| format!("a revocation is written into the ledger: {hint} (removed tags alone could be put back)"))
+}
+
+async fn of_key(name: &aws::KeyName, ledger: &str, request: &Request<'_>, arguments: &RevokeArguments) -> anyhow::Result<()> {
+    let desk = crate::desk::open(&arguments.cloud).await?.or_at(name);
+    let by = desk.caller().await?.arn;
+    let key = desk.key(name).await?;
+    let known = written(&desk.recall(ledger, &key.arn).await?);
+    let revocation = request.revocation(by);
+    desk.revoke_in_ledger(ledger, &key.arn, &revocation).await?;
+    let resource = Approvable::Key(&key);
+    let tags = match tags_now(resource, request.change) {
+        Some(tags) => tags,
+        None => match desk.remove_approval(&key.arn, &key.tags).await {
+            Ok(()) => TagsAfter::Removed,
+            Err(aws::DeskError::PendingDeletion { .. }) => TagsAfter::Pending,
+            Err(error) => TagsAfter::Failed { why: error.to_string() },
+        },
+    };
+    request.report(resource, &revocation, &known, &tags, ledger)
+}
+
+async fn of_resource(name: &azure::ResourceName, ledger: &str, request: &Request<'_>, arguments: &RevokeArguments) -> anyhow::Result<()> {
+    let desk = crate::desk::open_azure(&arguments.azure)?;
+    let by = desk.caller().await?.approver();
+    let file = desk.resource(&desk.locate(name).await?).await?;
+    // Revocations are of the resource, whatever aspect of it the approvals are about.
+    let (known, _) = desk.recall(ledger, &Subject::VaultObject(file.id.clone())).await?;
+    let revocation = request.revocation(by);
+    desk.revoke_in_ledger(ledger, &file.id, &revocation).await?;
+    let resource = Approvable::Azure(&file);
+    let tags = match tags_now(resource, request.change) {
+        Some(tags) => tags,
+        None => match desk.remove_approval(&file).await {
+            Ok(()) => TagsAfter::Removed,
+            Err(azure::DeskError::Deleted { .. }) => TagsAfter::Pending,
+            Err(error) => TagsAfter::Failed { why: error.to_string() },
+        },
+    };
+    request.report(resource, &revocation, &known, &tags, ledger)
+}
+
+impl Request<'_> {
+    fn revocation(&self, by: String) -> Revocation {
+        Revocation { change: self.change.to_owned(), by, at: self.now, reason: self.reason.map(ToOwned::to_owned) }
+    }
+
+    fn report(
+        &self,
+        resource: Approvable<'_>,
+        revocation: &Revocation,
+        known: &Written,
+        tags: &TagsAfter,
+        ledger: &str,
+    ) -> anyhow::Result<()> {
+        let before = known.revocations.iter().find(|revocation| revocation.change == self.change);
+        let report = Report {
+            revoked: true,
+            key: resource.key(),
+            aliases: resource.aliases(),
+            resource: resource.resource(),
+            change: self.change,
+            by: &revocation.by,
+            at: revocation.at,
+            reason: self.reason,
+            revoked_before: before.map(|revocation| revocation.at),
+            approval_found: is_approved(resource, known, self.change),
+            tags,
+            next: next(resource),
+        };
+        let mut out = anstream::stdout().lock();
+        if self.json {
+            return Ok(writeln!(out, "{}", serde_json::to_string(&report)?)?);
+        }
+        print(&report, resource, ledger, &mut out)
+    }
 }
 
 fn checked<'a>(option: &str, text: &'a str) -> anyhow::Result<&'a str> {
@@ -100,54 +174,52 @@ fn checked<'a>(option: &str, text: &'a str) -> anyhow::Result<&'a str> {
     Ok(text)
 }
 
-async fn remove_tags(desk: &Desk, key: &KeyFile, change: &str) -> TagsAfter {
-    match key.tags.get(CHANGE_TAG) {
-        None => return TagsAfter::None,
-        Some(other) if other != change => return TagsAfter::OtherChange { change: other.clone() },
-        Some(_) if key.deletion_is_pending() => return TagsAfter::Pending,
-        Some(_) => {}
-    }
-    match desk.remove_approval(&key.arn, &key.tags).await {
-        Ok(()) => TagsAfter::Removed,
-        Err(DeskError::PendingDeletion { .. }) => TagsAfter::Pending,
-        Err(error) => TagsAfter::Failed { why: error.to_string() },
+/// What is known of the tags without a call; `None` where they are to be removed.
+fn tags_now(resource: Approvable<'_>, change: &str) -> Option<TagsAfter> {
+    match resource.tags().get(CHANGE_TAG) {
+        None => Some(TagsAfter::None),
+        Some(other) if other != change => Some(TagsAfter::OtherChange { change: other.clone() }),
+        Some(_) => resource.is_going().then_some(TagsAfter::Pending),
     }
 }
 
-fn is_approved(key: &KeyFile, known: &Recollection, change: &str) -> bool {
+fn is_approved(resource: Approvable<'_>, known: &Written, change: &str) -> bool {
     let in_ledger = known.approvals.iter().any(|approval: &SealedApproval| approval.change == change);
-    in_ledger || key.tags.get(CHANGE_TAG).is_some_and(|tag| tag == change)
+    in_ledger || resource.tags().get(CHANGE_TAG).is_some_and(|tag| tag == change)
 }
 
-const fn next(key: &KeyFile) -> &'static str {
-    if key.deletion_is_pending() {
-        "the next sweep takes the pending deletion back, unless an approval of another change covers it"
-    } else {
-        "nothing of this change passes on this key any more; to approve anew, use another change id"
+const fn next(resource: Approvable<'_>) -> &'static str {
+    match (resource, resource.is_going()) {
+        (Approvable::Key(_), true) => "the next sweep takes the pending deletion back, unless an approval of another change covers it",
+        (Approvable::Key(_), false) => "nothing of this change passes on this key any more; to approve anew, use another change id",
+        (Approvable::Azure(_), true) => "the next sweep recovers it, unless an approval of another change covers its deletion",
+        (Approvable::Azure(_), false) => "nothing of this change passes on this resource any more; to approve anew, use another change id",
     }
 }
 
-fn print(report: &Report<'_>, name: &str, table: &str, out: &mut impl Write) -> anyhow::Result<()> {
-    writeln!(out, "{}  {}: {}", "REVOKED".red().bold(), report.change.bold(), name.bold())?;
+fn print(report: &Report<'_>, resource: Approvable<'_>, ledger_name: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    writeln!(out, "{}  {}: {}", "REVOKED".red().bold(), report.change.bold(), resource.name().bold())?;
     let ledger = match report.revoked_before {
-        Some(at) => format!("`{table}` said so already, since {}; the first word stays", moment(at)),
-        None => format!("`{table}` says so from now on, for every action of the change"),
+        Some(at) => format!("`{ledger_name}` said so already, since {}; the first word stays", moment(at)),
+        None => format!("`{ledger_name}` says so from now on, for every action of the change"),
     };
     let tags = match report.tags {
         TagsAfter::Removed => "removed".to_owned(),
-        TagsAfter::None => "the key carries no approval".to_owned(),
+        TagsAfter::None => format!("the {} carries no approval", resource.kind()),
         TagsAfter::OtherChange { change } => format!("they approve change {change}, and stay"),
-        TagsAfter::Pending => "they stay until the deletion is taken back, and count for nothing".to_owned(),
+        TagsAfter::Pending if resource.key().is_some() => "they stay until the deletion is taken back, and count for nothing".to_owned(),
+        TagsAfter::Pending => "they stay until it is recovered, and count for nothing".to_owned(),
         TagsAfter::Failed { why } => format!("they could not be removed, and count for nothing: {why}"),
     };
-    let unknown = "neither the key nor the ledger holds an approval of this change: if one comes, it is revoked already";
+    let kind = resource.kind();
+    let unknown = format!("neither the {kind} nor the ledger holds an approval of this change: if one comes, it is revoked already");
     let fields = [
-        ("key", report.key),
+        (resource.caption(), resource.id()),
         ("by", report.by),
         ("reason", report.reason.unwrap_or_default()),
         ("ledger", &ledger),
         ("tags", &tags),
-        ("note", if report.approval_found { "" } else { unknown }),
+        ("note", if report.approval_found { "" } else { &unknown }),
         ("next", report.next),
     ];
     for (name, text) in fields.into_iter().filter(|(_, text)| !text.is_empty()) {

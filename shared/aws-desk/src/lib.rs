@@ -17,4 +17,3 @@ pub use approval_key::SealingKey;
 pub use desk::{Caller, Desk, DeskSettings};
 pub use error::DeskError;
 pub use key::{KeyFile, KeyName, Listing};
-pub use tags::{TagPlan, TagSlot, seal_key_of};

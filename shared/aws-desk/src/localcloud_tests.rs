@@ -5,13 +5,14 @@ use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement
 use aws_sdk_kms::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use jiff::Timestamp;
+use reprieve_core::approval::slot::{TagPlan, TagSlot};
 use reprieve_core::approval::{ApprovalSource, Revocation, SealedApproval};
 use reprieve_core::facts::Tags;
 use reprieve_core::{ApprovalKeys, KeyArn, KeyState};
 use reprieve_localcloud::{LocalCloud, Options};
 use tokio::sync::OnceCell;
 
-use crate::{Desk, DeskError, KeyName, SealingKey, TagPlan, TagSlot};
+use crate::{Desk, DeskError, KeyName, SealingKey};
 
 /// The local cloud that the tests of this process share.
 static CLOUD: OnceCell<LocalCloud> = OnceCell::const_new();

@@ -3,14 +3,16 @@
 //! Whether it lets something pass is not said here; that is policy's to say, at the time of the act.
 
 use jiff::Timestamp;
-use reprieve_aws_desk::{KeyFile, seal_key_of};
 use reprieve_core::ApprovalKeys;
 use reprieve_core::approval::plain::is_plain;
+use reprieve_core::approval::slot::seal_key_of;
 use reprieve_core::approval::window::Window;
-use reprieve_core::approval::{ACTION_TAG, APPROVER_TAG, ApprovalSource, CHANGE_TAG, Revocation, SealError, SealedApproval, WINDOW_TAG};
-use reprieve_core::facts::Recollection;
+use reprieve_core::approval::{
+    ACTION_TAG, APPROVER_TAG, ApprovalSource, CHANGE_TAG, Revocation, SealError, SealedApproval, WINDOW_TAG, Written,
+};
 use serde::Serialize;
 
+use crate::desk::approvable::Approvable;
 use crate::desk::{distance, moment};
 
 /// How an approval stands.
@@ -36,8 +38,13 @@ pub(super) enum State {
 /// An approval and how it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Standing {
-    pub(super) key: String,
-    pub(super) aliases: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) aliases: Option<Vec<String>>,
+    /// The resource in Azure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) resource: Option<String>,
     pub(super) change: Option<String>,
     pub(super) action: Option<String>,
     pub(super) approver: Option<String>,
@@ -60,16 +67,18 @@ pub(super) struct PublicKeys {
     pub(super) are_all: bool,
 }
 
-/// Judges every approval of a key: the tags' first, then the ledger's.
-pub(super) fn of_key(key: &KeyFile, known: Option<&Recollection>, keys: &PublicKeys, now: Timestamp) -> Vec<Standing> {
+/// Judges every approval of a key or resource: the tags' first, then the ledger's.
+pub(super) fn of(resource: Approvable<'_>, known: Option<&Written>, keys: &PublicKeys, now: Timestamp) -> Vec<Standing> {
     let revocations = known.map(|known| known.revocations.as_slice()).unwrap_or_default();
-    let judge = Judge { key, keys, revocations, now };
+    let judge = Judge { resource, keys, revocations, now };
     let mut standings = Vec::new();
-    if is_plain(&key.tags) {
+    let tags = resource.tags();
+    // In Azure, tags count under a seal alone.
+    if resource.key().is_some() && is_plain(tags) {
         standings.push(judge.plain());
     } else {
-        let on_key = [SealedApproval::from_tags(&key.tags), SealedApproval::co_approval_from_tags(&key.tags)];
-        standings.extend(on_key.into_iter().flatten().map(|approval| judge.sealed(approval, ApprovalSource::SealedTags)));
+        let on_resource = [SealedApproval::from_tags(tags), SealedApproval::co_approval_from_tags(tags)];
+        standings.extend(on_resource.into_iter().flatten().map(|approval| judge.sealed(approval, ApprovalSource::SealedTags)));
     }
     let in_ledger = known.into_iter().flat_map(|known| known.approvals.iter().cloned());
     standings.extend(in_ledger.map(|approval| judge.sealed(Ok(approval), ApprovalSource::Ledger)));
@@ -77,7 +86,7 @@ pub(super) fn of_key(key: &KeyFile, known: Option<&Recollection>, keys: &PublicK
 }
 
 struct Judge<'a> {
-    key: &'a KeyFile,
+    resource: Approvable<'a>,
     keys: &'a PublicKeys,
     revocations: &'a [Revocation],
     now: Timestamp,
@@ -91,8 +100,9 @@ impl Judge<'_> {
         };
         let seal_key = seal_key_of(&approval).map(ToOwned::to_owned);
         let standing = Standing {
-            key: self.key.arn.to_string(),
-            aliases: self.key.aliases.clone(),
+            key: self.resource.key().map(ToOwned::to_owned),
+            aliases: self.resource.aliases().map(<[String]>::to_vec),
+            resource: self.resource.resource().map(ToOwned::to_owned),
             change: Some(approval.change.clone()),
             action: Some(approval.action.clone()),
             approver: Some(approval.approver.clone()),
@@ -105,7 +115,7 @@ impl Judge<'_> {
         };
         // A key seals what happens while it is valid, which is at the earliest now and within the window.
         let time = Window::parse(&approval.window).map_or(self.now, |window| self.now.clamp(window.start, window.end));
-        match approval.verify(&self.key.arn, Some(time), &self.keys.keys, source) {
+        match approval.verify(&self.resource, Some(time), &self.keys.keys, source) {
             Ok(verified) => self.by_time(standing, verified.window_start, verified.window_end),
             Err(SealError::UnknownKey(id)) if !self.keys.are_all => {
                 let why = format!("the public key of `{id}`, which sealed it, is not at hand");
@@ -146,10 +156,11 @@ impl Judge<'_> {
 
     /// What the tags say, whatever is missing.
     fn of_tags(&self, source: ApprovalSource) -> Standing {
-        let tag = |name: &str| self.key.tags.get(name).cloned();
+        let tag = |name: &str| self.resource.tags().get(name).cloned();
         Standing {
-            key: self.key.arn.to_string(),
-            aliases: self.key.aliases.clone(),
+            key: self.resource.key().map(ToOwned::to_owned),
+            aliases: self.resource.aliases().map(<[String]>::to_vec),
+            resource: self.resource.resource().map(ToOwned::to_owned),
             change: tag(CHANGE_TAG),
             action: tag(ACTION_TAG),
             approver: tag(APPROVER_TAG),

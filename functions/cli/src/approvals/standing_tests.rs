@@ -3,6 +3,7 @@
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use p256::pkcs8::EncodePublicKey as _;
+use reprieve_aws_desk::KeyFile;
 use reprieve_core::approval::{CO_APPROVER_TAG, SEAL_TAG};
 use reprieve_core::{KeyArn, KeyState};
 
@@ -53,9 +54,9 @@ fn key(tags: &[(&'static str, &str)]) -> KeyFile {
     }
 }
 
-fn standings(tags: &[(&'static str, &str)], known: Option<&Recollection>, keys: &PublicKeys) -> Vec<(State, String)> {
+fn standings(tags: &[(&'static str, &str)], known: Option<&Written>, keys: &PublicKeys) -> Vec<(State, String)> {
     let now = "2026-12-01T22:00:00Z".parse().unwrap();
-    let standings = of_key(&key(tags), known, keys, now);
+    let standings = of(Approvable::Key(&key(tags)), known, keys, now);
     standings.into_iter().map(|standing| (standing.state, standing.why.or(standing.when).unwrap_or_default())).collect()
 }
 
@@ -107,12 +108,12 @@ fn a_revocation_in_the_ledger_reaches_the_tags_and_the_ledger() {
         at: "2026-11-30T12:00:00Z".parse().unwrap(),
         reason: Some("in use".to_owned()),
     };
-    let known = Recollection { approvals: vec![approval.clone()], revocations: vec![revocation], ..Recollection::default() };
+    let known = Written { approvals: vec![approval.clone()], revocations: vec![revocation], ..Written::default() };
     let revoked = (State::Revoked, "revoked by dave at 2026-11-30 12:00 UTC: in use".to_owned());
     assert_eq!(standings(&tags(&approval), Some(&known), &public_keys("risk", true)), [revoked.clone(), revoked]);
 }
 
 #[test]
 fn a_key_without_approvals_has_none() {
-    assert_eq!(standings(&[("owner", "payments")], Some(&Recollection::default()), &public_keys("risk", true)), []);
+    assert_eq!(standings(&[("owner", "payments")], Some(&Written::default()), &public_keys("risk", true)), []);
 }

@@ -4,14 +4,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use reprieve_aws_desk::{KeyFile, seal_key_of};
-use reprieve_core::approval::{Approval, ApprovalSource, SealedApproval};
-use reprieve_core::facts::Recollection;
+use reprieve_core::approval::slot::seal_key_of;
+use reprieve_core::approval::{Approval, ApprovalSource, Sealable as _, SealedApproval, Written};
 use reprieve_core::policy::{Question, Verdict};
-use reprieve_core::{Actor, ActorKind, ApprovalKeys, ApprovalRules, Policy};
+use reprieve_core::{ApprovalKeys, ApprovalRules, Policy};
 
-/// The longest waiting period of a deletion, in days.
-const LONGEST_WAITING_DAYS: u32 = 30;
+use crate::desk::approvable::Approvable;
 
 /// More approvers than any policy will ask for.
 const MANY_APPROVERS: u32 = 8;
@@ -31,22 +29,22 @@ pub(super) enum Foresight {
 /// Names the policies that forbid it whoever else approves, in their own words.
 pub(super) fn foresee(
     policy: &Policy,
-    key: &KeyFile,
+    resource: Approvable<'_>,
     action: &str,
     approval: &Approval,
     approvers: u32,
     at: Timestamp,
 ) -> anyhow::Result<Foresight> {
-    let actor = somebody_else(key);
+    let actor = resource.somebody();
     let rules = ApprovalRules::default();
     let ask = |independent_approvers| {
         policy.ask(&Question {
             actor: &actor,
             action,
-            key: &key.arn,
-            tags: Some(&key.tags),
-            key_state: Some(key.state.as_str()),
-            waiting_period_days: Some(LONGEST_WAITING_DAYS),
+            resource: resource.asked(),
+            tags: Some(resource.tags()),
+            key_state: Some(resource.key_state()),
+            waiting_period_days: Some(resource.longest_waiting_days()),
             event_time: Some(at),
             now: at,
             change_calendar: None,
@@ -73,51 +71,43 @@ fn words_of(verdict: &Verdict) -> String {
     format!("policy {} forbids it{because}", verdict.policies.join(", "))
 }
 
-/// A user of the key's account of whom nothing else is known.
-fn somebody_else(key: &KeyFile) -> Actor {
-    let account = key.arn.account();
-    let name = "whoever-makes-the-change";
-    Actor {
-        kind: ActorKind::IamUser,
-        arn: Some(format!("arn:{}:iam::{account}:user/{name}", key.arn.partition())),
-        account: Some(account),
-        user_name: Some(name.to_owned()),
-        ..Actor::unknown()
-    }
-}
-
 /// Says whether somebody else approved the act already, under another approval key. An approval whose public key is not at hand counts
 /// here: the guard judges it in the end.
 pub(super) fn others_approved(
-    key: &KeyFile,
-    recollection: Option<&Recollection>,
+    resource: Approvable<'_>,
+    written: Option<&Written>,
     action: &str,
     own: &Approval,
     keys: &ApprovalKeys,
     at: Timestamp,
 ) -> bool {
-    let on_key = [SealedApproval::from_tags(&key.tags), SealedApproval::co_approval_from_tags(&key.tags)];
-    let on_key = on_key.into_iter().flatten().flatten();
-    let in_ledger = recollection.into_iter().flat_map(|known| known.approvals.iter().cloned());
+    let on_resource = [SealedApproval::from_tags(resource.tags()), SealedApproval::co_approval_from_tags(resource.tags())];
+    let on_resource = on_resource.into_iter().flatten().flatten();
+    let in_ledger = written.into_iter().flat_map(|known| known.approvals.iter().cloned());
     let revoked: BTreeSet<&str> =
-        recollection.into_iter().flat_map(|known| &known.revocations).map(|revocation| revocation.change.as_str()).collect();
-    on_key.chain(in_ledger).any(|other| {
+        written.into_iter().flat_map(|known| &known.revocations).map(|revocation| revocation.change.as_str()).collect();
+    on_resource.chain(in_ledger).any(|other| {
         let is_others =
             !own.is_by(&reprieve_core::actor::identities_of_name(&other.approver)) && seal_key_of(&other) != own.seal_key.as_deref();
-        let holds = super::may_hold(&other, &key.arn, keys);
+        let holds = super::may_hold(&other, resource, keys);
         let covers = other.check_values().is_ok_and(|window| window.start <= at && at < window.end);
         other.action == action && is_others && holds && covers && !revoked.contains(other.change.as_str())
     })
 }
 
 /// Returns the approval as it will be once it is sealed.
-pub(super) fn to_be(approval: &SealedApproval, key: &KeyFile, seal_key: &str, source: ApprovalSource) -> anyhow::Result<Approval> {
+pub(super) fn to_be(
+    approval: &SealedApproval,
+    resource: Approvable<'_>,
+    seal_key: &str,
+    source: ApprovalSource,
+) -> anyhow::Result<Approval> {
     let window = approval.check_values()?;
     Ok(Approval {
         change: approval.change.clone(),
         approver: approval.approver.clone(),
         approver_identities: reprieve_core::actor::identities_of_name(&approval.approver),
-        resource: key.arn.to_string(),
+        resource: resource.sealed_name().to_owned(),
         window_start: window.start,
         window_end: window.end,
         source,

@@ -1,5 +1,6 @@
 //! What the shipped policies and the user's say of an approval that is not given yet.
 
+use reprieve_aws_desk::KeyFile;
 use reprieve_core::policy::PolicyFile;
 use reprieve_core::{KeyArn, KeyState};
 
@@ -32,8 +33,8 @@ fn approval(window: &str) -> SealedApproval {
 const TWO_HOURS: &str = "2026-12-01T21:00:00Z/2026-12-01T23:00:00Z";
 
 fn foreseen(policy: &Policy, key: &KeyFile, window: &str, approvers: u32) -> Result<Foresight, String> {
-    let expected = to_be(&approval(window), key, "security", ApprovalSource::SealedTags).unwrap();
-    foresee(policy, key, "delete", &expected, approvers, expected.window_start).map_err(|error| error.to_string())
+    let expected = to_be(&approval(window), Approvable::Key(key), "security", ApprovalSource::SealedTags).unwrap();
+    foresee(policy, Approvable::Key(key), "delete", &expected, approvers, expected.window_start).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -67,7 +68,8 @@ fn a_policy_of_the_users_refuses_too() {
 
 #[test]
 fn others_count_where_they_differ_in_person_and_approval_key() {
-    let own = to_be(&approval(TWO_HOURS), &key(&[]), "security", ApprovalSource::SealedTags).unwrap();
+    let bare = key(&[]);
+    let own = to_be(&approval(TWO_HOURS), Approvable::Key(&bare), "security", ApprovalSource::SealedTags).unwrap();
     let at = own.window_start;
     let other = |approver: &str, seal: &str| SealedApproval { approver: approver.to_owned(), seal: seal.to_owned(), ..approval(TWO_HOURS) };
     let same_key = SEAL.replace("v1.risk", "v1.security");
@@ -80,7 +82,7 @@ fn others_count_where_they_differ_in_person_and_approval_key() {
         ("another action", SealedApproval { action: "disable".to_owned(), ..other("dave", SEAL) }, false),
         ("another day", SealedApproval { window: TWO_HOURS.replace("-01T", "-02T"), ..other("dave", SEAL) }, false),
     ] {
-        let known = Recollection { approvals: vec![other], ..Recollection::default() };
-        assert_eq!(others_approved(&key(&[]), Some(&known), "delete", &own, &keys, at), counts, "{what}");
+        let known = Written { approvals: vec![other], revocations: Vec::new() };
+        assert_eq!(others_approved(Approvable::Key(&bare), Some(&known), "delete", &own, &keys, at), counts, "{what}");
     }
 }

@@ -4,12 +4,13 @@ use std::io::Write;
 
 use jiff::Timestamp;
 use owo_colors::{OwoColorize as _, Style};
-use reprieve_aws_desk::{KeyFile, TagSlot};
+use reprieve_core::approval::slot::TagSlot;
 use reprieve_core::approval::window::Window;
 use reprieve_core::approval::{ApprovalSource, SealedApproval};
 use serde::Serialize;
 
-use crate::desk::{distance, name_of, shown_window};
+use crate::desk::approvable::Approvable;
+use crate::desk::{distance, shown_window};
 use crate::style::{WIDTH, highlight, wrap};
 
 /// The width of the column of names, in characters.
@@ -26,12 +27,12 @@ pub(super) struct Remaining {
 /// What came of it.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
-    pub(super) key: &'a KeyFile,
+    pub(super) resource: Approvable<'a>,
     pub(super) approval: &'a SealedApproval,
     pub(super) window: Window,
     pub(super) seal_key: &'a str,
     pub(super) source: ApprovalSource,
-    /// Where on the key it stands; `None` in the ledger.
+    /// Where on the resource it stands; `None` in the ledger.
     pub(super) slot: Option<TagSlot>,
     /// Where it was written, in words.
     pub(super) written: String,
@@ -45,8 +46,12 @@ pub(super) struct Report<'a> {
 struct Json<'a> {
     approved: bool,
     dry_run: bool,
-    key: &'a str,
-    aliases: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aliases: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<&'a str>,
     change: &'a str,
     action: &'a str,
     window: &'a str,
@@ -63,12 +68,13 @@ struct Json<'a> {
 impl Report<'_> {
     /// Prints one JSON object.
     pub(super) fn print_json(&self, out: &mut impl Write) -> anyhow::Result<()> {
-        let Self { key, approval, .. } = self;
+        let Self { resource, approval, .. } = self;
         let json = Json {
             approved: !self.dry_run,
             dry_run: self.dry_run,
-            key: key.arn.as_str(),
-            aliases: &key.aliases,
+            key: resource.key(),
+            aliases: resource.aliases(),
+            resource: resource.resource(),
             change: &approval.change,
             action: &approval.action,
             window: &approval.window,
@@ -85,11 +91,11 @@ impl Report<'_> {
 
     /// Prints what a person wants to know.
     pub(super) fn print(&self, out: &mut impl Write) -> anyhow::Result<()> {
-        let Self { key, approval, seal_key, .. } = self;
+        let Self { resource, approval, seal_key, .. } = self;
         let (done, style) =
             if self.dry_run { ("WOULD APPROVE", Style::new().yellow().bold()) } else { ("APPROVED", Style::new().green().bold()) };
-        writeln!(out, "{}  {}: {} {}", done.style(style), approval.change.bold(), approval.action, name_of(key).bold())?;
-        field("key", key.arn.as_str(), out)?;
+        writeln!(out, "{}  {}: {} {}", done.style(style), approval.change.bold(), approval.action, resource.name().bold())?;
+        field(resource.caption(), resource.id(), out)?;
         field("window", &self.window_words(), out)?;
         field("approver", &approval.approver, out)?;
         let verified = if self.dry_run { "would be signed with" } else { "verified; signed with" };

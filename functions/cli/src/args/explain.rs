@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
+use reprieve_core::azure::SubscriptionId;
 use reprieve_core::{AccountId, ApprovalKeys, Region, RoleArn};
 
 #[derive(Debug, Args)]
@@ -11,13 +12,15 @@ pub(crate) struct ExplainArguments {
     /// The file with the events, or `-` for standard input
     ///
     /// EventBridge envelopes, CloudTrail records, SQS batches, CloudTrail files (`{"Records":[...]}`) or the answer of
-    /// `aws cloudtrail lookup-events`; one of them, a JSON array, or one a line (JSONL).
+    /// `aws cloudtrail lookup-events`; one of them, a JSON array, or one a line (JSONL). Or events of Azure: of Event Grid, the Activity
+    /// Log (`az monitor activity-log list`), or a vault's audit log.
     #[arg(value_name = "FILE|-")]
     pub(crate) file: String,
 
     /// What is known of the keys; without it, what the events claim is assumed
     ///
-    /// JSON: the facts of one key, taken for every key; or an object of them by key ARN. The form is below.
+    /// JSON: the facts of one key, taken for every key; or an object of them by key ARN. In Azure, what was observed of a subject. The
+    /// forms are below.
     #[arg(long, value_name = "FILE")]
     pub(crate) facts: Option<String>,
 
@@ -40,6 +43,14 @@ pub(crate) struct ExplainArguments {
     /// An account in which everything passes; may be given more than once
     #[arg(long = "sandbox-account", value_name = "ID", value_parser = AccountId::parse)]
     pub(crate) sandbox_accounts: Vec<AccountId>,
+
+    /// The object id of somebody in Entra ID who may break the glass; may be given more than once
+    #[arg(long = "break-glass-principal", value_name = "ID")]
+    pub(crate) break_glass_principals: Vec<String>,
+
+    /// An Azure subscription in which everything passes; may be given more than once
+    #[arg(long = "sandbox-subscription", value_name = "ID", value_parser = SubscriptionId::parse)]
+    pub(crate) sandbox_subscriptions: Vec<SubscriptionId>,
 
     /// The shortest waiting period of a deletion that is let stand, in days
     #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(7..=30))]
@@ -91,9 +102,22 @@ pub(crate) const EXPLAIN_HELP: &str = r#"FACTS
 
     {"arn:aws:kms:eu-central-1:111122223333:key/1234abcd": {"state": "Disabled"}}
 
+FACTS OF AZURE
+  Without facts, it is said which function would look at what. With them, it decides on the subject whose
+  aspect they are about; or on several, by subject (`looks` of --json names them):
+
+    {"world": {"aspect": "vault", "vault": "absent", "deleted": {"is": {...}}, "companions": "absent"},
+     "memory": {"approvals": [], "revocations": []}}
+    {"object:/subscriptions/ID/.../vaults/kv/keys/a": {"world": {"aspect": "vault_object", ...}}}
+
+    world    what was observed, each part {"is": ...}, "absent" or {"unreadable": "why"}
+    memory   what the ledger holds: approvals, revocations, case, vault, object [default: nothing]
+    desired  what the deployment asks for [default: the defaults of the functions' variables]
+
 OUTPUT WITH --json
   One object a line for each event, with at least
     threat, resource, actor, decision (stand, remedy, escalate), plan, why, policies, oddities
+  Of an event in Azure: resource, actor, outcome, looks (function, subject), decisions (as above, each with its subject)
   An event that cannot be understood is {"error", "line"}, and the rest go on.
 
 EXIT CODES
@@ -104,4 +128,5 @@ EXAMPLES
   reprieve explain events.jsonl
   reprieve explain events.jsonl --facts facts.json --json | jq -r .why
   aws cloudtrail lookup-events --output json | reprieve explain -
+  az monitor activity-log list --offset 1d | reprieve explain -
 "#;

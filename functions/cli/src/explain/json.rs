@@ -43,6 +43,10 @@ struct NotUnderstood {
 pub(super) fn print(items: &[Item], out: &mut impl Write) -> anyhow::Result<()> {
     for item in items {
         let text = match item {
+            Item::Azure(explanation) => {
+                super::azure::print_json(explanation, out)?;
+                continue;
+            }
             Item::Event(explanation) => serde_json::to_string(&explained(explanation))?,
             Item::Sweep { line, call } => serde_json::to_string(&Explained {
                 threat: None,
@@ -100,7 +104,7 @@ fn explained(explanation: &Explanation) -> Explained<'_> {
 
 fn resource(target: &Target) -> Option<&str> {
     match target {
-        Target::Key(_) | Target::KeyStore(_) | Target::Named(_) => Some(target.display_name()),
+        Target::Key(_) | Target::KeyStore(_) | Target::Azure(_) | Target::Named(_) => Some(target.display_name()),
         Target::Unnamed => None,
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use jiff::{Timestamp, Unit};
 use owo_colors::{OwoColorize as _, Style};
-use reprieve_core::{Decision, Severity, Step};
+use reprieve_core::{Decision, Event, Severity, Step};
 
 use super::style::{WIDTH, highlight, of_decision, of_severity, wrap};
 use super::{Explanation, Item};
@@ -16,7 +16,11 @@ const NAMES: usize = 12;
 pub(super) fn print(items: &[Item], now: Timestamp, out: &mut impl Write) -> anyhow::Result<()> {
     let mut after_block = false;
     for (index, item) in items.iter().enumerate() {
-        let is_block = matches!(item, Item::Event(explanation) if explanation.threat.is_some());
+        let is_block = match item {
+            Item::Event(explanation) => explanation.threat.is_some(),
+            Item::Azure(explanation) => !explanation.looks.is_empty(),
+            Item::Sweep { .. } | Item::Error { .. } => false,
+        };
         if index > 0 && (is_block || after_block) {
             writeln!(out)?;
         }
@@ -24,6 +28,8 @@ pub(super) fn print(items: &[Item], now: Timestamp, out: &mut impl Write) -> any
         match item {
             Item::Event(explanation) if is_block => block(explanation, now, out)?,
             Item::Event(explanation) => one_line(explanation, out)?,
+            Item::Azure(explanation) if is_block => super::azure::print(explanation, now, out)?,
+            Item::Azure(explanation) => super::azure::print_one_line(explanation, out)?,
             Item::Sweep { line, .. } => brief(*line, "stand", super::SWEEP, out)?,
             Item::Error { line, .. } => brief(*line, "error", "not understood; the reason is on standard error", out)?,
         }
@@ -44,13 +50,13 @@ fn one_line(explanation: &Explanation, out: &mut impl Write) -> anyhow::Result<(
     brief(explanation.line, explanation.decision.name(), &text, out)
 }
 
-fn brief(line: usize, decision: &str, text: &str, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) fn brief(line: usize, decision: &str, text: &str, out: &mut impl Write) -> anyhow::Result<()> {
     let style = if decision == "error" { Style::new().red().bold() } else { Style::new().bright_black() };
     writeln!(out, "{} {}  {}", format!("{line:>5}").bright_black(), decision.style(style), highlight(text))?;
     Ok(())
 }
 
-fn block(explanation: &Explanation, now: Timestamp, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) fn block(explanation: &Explanation, now: Timestamp, out: &mut impl Write) -> anyhow::Result<()> {
     let Explanation { line, event, threat: _, decision, assumed } = explanation;
     let why = decision.why();
     let severity = why.severity.caption().to_uppercase();
@@ -60,7 +66,7 @@ fn block(explanation: &Explanation, now: Timestamp, out: &mut impl Write) -> any
         format!("{line:>5}").bright_black(),
         decision.name().to_uppercase().style(of_decision(decision)),
         severity.style(of_severity(why.severity)),
-        headline(explanation).bright_black(),
+        headline(event).bright_black(),
     )?;
     paragraph(&why.sentence, out)?;
     for (index, step) in decision.plan().into_iter().flat_map(|plan| &plan.steps).enumerate() {
@@ -84,21 +90,20 @@ fn block(explanation: &Explanation, now: Timestamp, out: &mut impl Write) -> any
     Ok(())
 }
 
-fn headline(explanation: &Explanation) -> String {
-    let event = &explanation.event;
+pub(super) fn headline(event: &Event) -> String {
     let when = event.time.map_or_else(|| "at an unknown time".to_owned(), shown_time);
     let who = super::actor(&event.actor).map(|who| format!(" by {who}")).unwrap_or_default();
     format!("{}{who}, {when}", event.name)
 }
 
-fn paragraph(text: &str, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) fn paragraph(text: &str, out: &mut impl Write) -> anyhow::Result<()> {
     for line in wrap(text, WIDTH - 6) {
         writeln!(out, "      {}", highlight(&line))?;
     }
     Ok(())
 }
 
-fn field(name: &str, text: &str, style: Style, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) fn field(name: &str, text: &str, style: Style, out: &mut impl Write) -> anyhow::Result<()> {
     for (index, line) in wrap(text, WIDTH - 6 - NAMES).into_iter().enumerate() {
         let name = if index == 0 { name } else { "" };
         writeln!(out, "      {} {}", format!("{name:<width$}", width = NAMES - 1).bright_black(), line.replace('`', "").style(style))?;
@@ -112,7 +117,7 @@ fn step_text(step: &Step) -> String {
         Step::EnableKey { .. } => "EnableKey: it serves again".to_owned(),
         Step::EnableKeyRotation { period_days: Some(days), .. } => format!("EnableKeyRotation: every {days} days"),
         Step::EnableKeyRotation { period_days: None, .. } => "EnableKeyRotation: with the default period".to_owned(),
-        Step::Monitoring(change) => format!("{}: {change}", change.name()),
+        Step::Monitoring(_) | Step::Azure(_) => format!("{}: {step}", step.name()),
     }
 }
 
@@ -140,20 +145,30 @@ fn shown_time(time: Timestamp) -> String {
 }
 
 fn summary(items: &[Item], out: &mut impl Write) -> anyhow::Result<()> {
-    let (mut stand, mut remedy, mut escalate, mut errors) = (0_usize, 0_usize, 0_usize, 0_usize);
+    let (mut stand, mut remedy, mut escalate, mut errors, mut looks) = (0_usize, 0_usize, 0_usize, 0_usize, 0_usize);
+    let mut count = |decision: &Decision| match decision {
+        Decision::Stand { .. } => stand += 1,
+        Decision::Remedy { .. } => remedy += 1,
+        Decision::Escalate { .. } => escalate += 1,
+    };
+    let mut without_look = 0_usize;
     for item in items {
         match item {
-            Item::Event(explanation) => match explanation.decision {
-                Decision::Stand { .. } => stand += 1,
-                Decision::Remedy { .. } => remedy += 1,
-                Decision::Escalate { .. } => escalate += 1,
-            },
-            Item::Sweep { .. } => stand += 1,
+            Item::Event(explanation) => count(&explanation.decision),
+            Item::Azure(explanation) => {
+                explanation.judged.iter().for_each(|(_, judged)| count(&judged.decision));
+                let is_open = explanation.judged.is_empty();
+                looks += usize::from(is_open && !explanation.looks.is_empty());
+                without_look += usize::from(explanation.looks.is_empty());
+            }
+            Item::Sweep { .. } => without_look += 1,
             Item::Error { .. } => errors += 1,
         }
     }
+    stand += without_look;
+    let to_look_at = if looks == 0 { String::new() } else { format!(", {looks} to be looked at") };
     let not_understood = if errors == 0 { String::new() } else { format!(", {errors} not understood") };
-    let counts = format!("{} events: {remedy} remedy, {escalate} escalate, {stand} stand{not_understood}", items.len());
+    let counts = format!("{} events: {remedy} remedy, {escalate} escalate, {stand} stand{to_look_at}{not_understood}", items.len());
     writeln!(out, "\n{}", counts.bold())?;
     Ok(())
 }

@@ -6,9 +6,10 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use reprieve_core::actor::identities_of_name;
 use reprieve_core::approval::window::Window;
-use reprieve_core::approval::{Approval, ApprovalSource, Revocation, weigh_established};
+use reprieve_core::approval::{Approval, ApprovalSource, Revocation, Sealable as _, weigh_established};
+use reprieve_core::azure::{ResourceId, SubscriptionId};
 use reprieve_core::facts::Tags;
-use reprieve_core::policy::{PolicyError, Question, Verdict};
+use reprieve_core::policy::{Asked, PolicyError, Question, Verdict};
 use reprieve_core::{AccountId, Actor, ActorKind, ApprovalRules, KeyArn, Policy, RoleArn};
 use serde::{Deserialize, Deserializer};
 
@@ -30,7 +31,7 @@ pub(super) struct Case {
     /// The policies that must determine it; `None`: whichever.
     pub(super) policies: Option<BTreeSet<String>>,
     actor: Actor,
-    key: KeyArn,
+    acted_on: ActedOn,
     action: String,
     tags: Option<Tags>,
     key_state: Option<String>,
@@ -41,6 +42,32 @@ pub(super) struct Case {
     revocations_known: bool,
     approvals: Vec<Approval>,
     rules: ApprovalRules,
+}
+
+/// What a case is about.
+#[derive(Debug, Clone)]
+enum ActedOn {
+    /// A KMS key.
+    Key(KeyArn),
+    /// A resource in Azure.
+    Azure(ResourceId),
+}
+
+impl ActedOn {
+    fn asked(&self) -> Asked<'_> {
+        match self {
+            Self::Key(key) => Asked::Key(key),
+            Self::Azure(resource) => Asked::Azure(resource),
+        }
+    }
+
+    /// Returns its name as approvals are sealed for it.
+    fn sealed_name(&self) -> &str {
+        match self {
+            Self::Key(key) => key.sealed_name(),
+            Self::Azure(resource) => resource.sealed_name(),
+        }
+    }
 }
 
 /// A file of cases.
@@ -61,6 +88,7 @@ struct WrittenCase {
     policies: Option<BTreeSet<String>>,
     actor: Said<WrittenActor>,
     key: Option<KeyArn>,
+    resource: Option<ResourceId>,
     action: Option<String>,
     tags: Said<Tags>,
     key_state: Said<String>,
@@ -149,6 +177,8 @@ struct WrittenActor {
     account: Option<AccountId>,
     arn: Option<String>,
     source_identity: Option<String>,
+    object_id: Option<String>,
+    app_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -181,7 +211,9 @@ const fn usual_source() -> ApprovalSource {
 struct WrittenConfiguration {
     break_glass_roles: Option<BTreeSet<RoleArn>>,
     break_glass_hours: Option<u32>,
+    break_glass_principals: Option<BTreeSet<String>>,
     sandbox_accounts: Option<BTreeSet<AccountId>>,
+    sandbox_subscriptions: Option<BTreeSet<SubscriptionId>>,
     minimum_waiting_days: Option<u32>,
 }
 
@@ -209,12 +241,16 @@ impl WrittenCase {
     /// Fills in what the case leaves out with what is usual.
     fn over(self, usual: &Self) -> Self {
         let usual = usual.clone();
+        // A case is about one thing: what it names takes the place of either.
+        let names_one = self.key.is_some() || self.resource.is_some();
+        let (usual_key, usual_resource) = if names_one { (None, None) } else { (usual.key, usual.resource) };
         Self {
             name: self.name,
             expect: self.expect,
             policies: self.policies,
             actor: self.actor.or(usual.actor),
-            key: self.key.or(usual.key),
+            key: self.key.or(usual_key),
+            resource: self.resource.or(usual_resource),
             action: self.action.or(usual.action),
             tags: self.tags.or(usual.tags),
             key_state: self.key_state.or(usual.key_state),
@@ -229,7 +265,12 @@ impl WrittenCase {
     }
 
     fn into_case(self) -> anyhow::Result<Case> {
-        let key = self.key.context("it names no `key`")?;
+        let acted_on = match (self.key, self.resource) {
+            (Some(key), None) => ActedOn::Key(key),
+            (None, Some(resource)) => ActedOn::Azure(resource),
+            (Some(_), Some(_)) => anyhow::bail!("it names a `key` and a `resource`: a case is about one of them"),
+            (None, None) => anyhow::bail!("it names no `key`, and no `resource` of Azure"),
+        };
         let event_time = self.event_time.required("it has no `event_time`; write `null` where nobody knows when it happened")?;
         let actor = self.actor.required("it has no `actor`; write `null` for an unknown caller")?;
         let approvals = self.approvals.unwrap_or_default();
@@ -237,25 +278,35 @@ impl WrittenCase {
             name: self.name.unwrap_or_default(),
             expect: self.expect.context("it says not what to `expect`: `permit` or `deny`")?,
             policies: self.policies,
-            actor: actor.map_or_else(|| Ok(Actor::unknown()), |actor| actor.into_actor(&key))?,
+            actor: actor.map_or_else(|| Ok(Actor::unknown()), |actor| actor.into_actor(&acted_on))?,
             action: self.action.context("it names no `action`, such as `delete`")?,
             tags: self.tags.unwrap_or(Some(Tags::new())),
-            key_state: self.key_state.unwrap_or(None),
+            key_state: self.key_state.unwrap_or(matches!(acted_on, ActedOn::Azure(_)).then(|| "not-applicable".to_owned())),
             waiting_period_days: self.waiting_period_days.unwrap_or(None),
             now: self.now.or(event_time).context("without an `event_time`, it needs `now`: when it is decided")?,
             event_time,
             change_calendar: self.change_calendar.unwrap_or(None),
             revocations_known: self.revocations_known.unwrap_or(true),
-            approvals: approvals.into_iter().map(|approval| approval.into_approval(&key)).collect::<anyhow::Result<_>>()?,
+            approvals: approvals.into_iter().map(|approval| approval.into_approval(&acted_on)).collect::<anyhow::Result<_>>()?,
             rules: self.configuration.into_rules(),
-            key,
+            acted_on,
         })
     }
 }
 
 impl WrittenActor {
-    /// Completes the actor as the provider's log would: the session's or user's ARN follows from the rest.
-    fn into_actor(self, key: &KeyArn) -> anyhow::Result<Actor> {
+    /// Completes the actor as the provider's log would.
+    fn into_actor(self, acted_on: &ActedOn) -> anyhow::Result<Actor> {
+        match acted_on {
+            ActedOn::Key(key) => self.into_actor_on_aws(key),
+            ActedOn::Azure(_) => self.into_actor_on_azure(),
+        }
+    }
+
+    /// The session's or user's ARN follows from the rest.
+    fn into_actor_on_aws(self, key: &KeyArn) -> anyhow::Result<Actor> {
+        let of_azure = self.object_id.is_some() || self.app_id.is_some();
+        anyhow::ensure!(!of_azure, "its `actor` has an `object_id` or `app_id`, which callers of AWS have not");
         let kind = match (self.kind.as_deref(), &self.role, &self.user_name) {
             (Some(kind), _, _) => kind_of(kind)?,
             (None, Some(_), _) => ActorKind::AssumedRole,
@@ -284,6 +335,19 @@ impl WrittenActor {
             ..Actor::unknown()
         })
     }
+
+    fn into_actor_on_azure(self) -> anyhow::Result<Actor> {
+        let of_aws = self.role.is_some() || self.session_name.is_some() || self.account.is_some() || self.arn.is_some();
+        anyhow::ensure!(!of_aws, "its `actor` has a `role`, `session_name`, `account` or `arn`, which callers of Azure have not");
+        let kind = match (self.kind.as_deref(), &self.user_name, self.object_id.as_ref().or(self.app_id.as_ref())) {
+            (Some(kind), _, _) => kind_of(kind)?,
+            (None, Some(_), _) => ActorKind::EntraUser,
+            (None, None, Some(_)) => ActorKind::ServicePrincipal,
+            (None, None, None) => anyhow::bail!("its `actor` has neither `user_name`, `object_id`, `app_id` nor `type`"),
+        };
+        let Self { user_name, object_id, app_id, source_identity, .. } = self;
+        Ok(Actor { kind, user_name, object_id, app_id, source_identity, ..Actor::unknown() })
+    }
 }
 
 fn kind_of(text: &str) -> anyhow::Result<ActorKind> {
@@ -297,15 +361,17 @@ fn kind_of(text: &str) -> anyhow::Result<ActorKind> {
         "AwsService" | "AWSService" => ActorKind::AwsService,
         "IdentityCenterUser" => ActorKind::IdentityCenterUser,
         "ExternalUser" => ActorKind::ExternalUser,
+        "EntraUser" => ActorKind::EntraUser,
+        "ServicePrincipal" => ActorKind::ServicePrincipal,
         "Unknown" => ActorKind::Unknown,
         other => anyhow::bail!(
-            "the `type` of its actor, `{other}`, is none of Root, IamUser, AssumedRole, Role, FederatedUser, AwsAccount, AwsService, IdentityCenterUser, ExternalUser, Unknown"
+            "the `type` of its actor, `{other}`, is none of Root, IamUser, AssumedRole, Role, FederatedUser, AwsAccount, AwsService, IdentityCenterUser, ExternalUser, EntraUser, ServicePrincipal, Unknown"
         ),
     })
 }
 
 impl WrittenApproval {
-    fn into_approval(self, key: &KeyArn) -> anyhow::Result<Approval> {
+    fn into_approval(self, acted_on: &ActedOn) -> anyhow::Result<Approval> {
         let window = Window::parse_typed(&self.window)?;
         let seal_key = match self.source {
             ApprovalSource::SealedTags | ApprovalSource::Ledger => Some(self.seal_key.unwrap_or_else(|| "key-1".to_owned())),
@@ -321,7 +387,7 @@ impl WrittenApproval {
         Ok(Approval {
             approver_identities: identities_of_name(&self.approver),
             approver: self.approver,
-            resource: self.resource.unwrap_or_else(|| key.to_string()),
+            resource: self.resource.unwrap_or_else(|| acted_on.sealed_name().to_owned()),
             window_start: window.start,
             window_end: window.end,
             source: self.source,
@@ -338,7 +404,9 @@ impl WrittenConfiguration {
         Self {
             break_glass_roles: self.break_glass_roles.or(usual.break_glass_roles),
             break_glass_hours: self.break_glass_hours.or(usual.break_glass_hours),
+            break_glass_principals: self.break_glass_principals.or(usual.break_glass_principals),
             sandbox_accounts: self.sandbox_accounts.or(usual.sandbox_accounts),
+            sandbox_subscriptions: self.sandbox_subscriptions.or(usual.sandbox_subscriptions),
             minimum_waiting_days: self.minimum_waiting_days.or(usual.minimum_waiting_days),
         }
     }
@@ -348,10 +416,14 @@ impl WrittenConfiguration {
         ApprovalRules {
             break_glass_roles: self.break_glass_roles.unwrap_or(default.break_glass_roles),
             break_glass_hours: self.break_glass_hours.unwrap_or(default.break_glass_hours),
+            // As the functions' configuration keeps them.
+            break_glass_principals: self
+                .break_glass_principals
+                .map_or(default.break_glass_principals, |ids| ids.into_iter().map(|id| id.to_ascii_lowercase()).collect()),
             sandbox_accounts: self.sandbox_accounts.unwrap_or(default.sandbox_accounts),
+            sandbox_subscriptions: self.sandbox_subscriptions.unwrap_or(default.sandbox_subscriptions),
             minimum_waiting_days: self.minimum_waiting_days.unwrap_or(default.minimum_waiting_days),
-            keys: default.keys,
-            approver_roles: default.approver_roles,
+            ..default
         }
     }
 }
@@ -372,7 +444,7 @@ impl Case {
         let verdict = policy.ask(&Question {
             actor: &self.actor,
             action: &self.action,
-            key: &self.key,
+            resource: self.acted_on.asked(),
             tags: self.tags.as_ref(),
             key_state: self.key_state.as_deref(),
             waiting_period_days: self.waiting_period_days,
