@@ -26,7 +26,7 @@ use p256::ecdsa::{Signature, SigningKey};
 use p256::pkcs8::EncodePublicKey as _;
 use reprieve_core::approval::{ACTION_TAG, APPROVER_TAG, Approval, ApprovalSource, CHANGE_TAG, SEAL_TAG, SealedApproval, WINDOW_TAG};
 use reprieve_core::facts::{Recollection, Tags};
-use reprieve_core::policy::{PolicyFile, Question};
+use reprieve_core::policy::{Asked, PolicyFile, Question};
 use reprieve_core::{
     AccountId, Actor, ActorKind, ApprovalKeys, ApprovalRules, CallOutcome, Decision, Details, Domain, Event, EventForm, EventId, KeyArn,
     KeyDescription, KeyFacts, KeyState, Known, Policy, RoleArn, Situation, Target, decide,
@@ -209,7 +209,7 @@ impl Scene {
         Question {
             actor: &self.event.actor,
             action: "delete",
-            key: &self.key,
+            resource: Asked::Key(&self.key),
             tags: Some(&self.tags),
             key_state: Some("PendingDeletion"),
             waiting_period_days: Some(7),

@@ -39,7 +39,7 @@ pub struct Report {
 }
 
 impl Report {
-    pub(crate) fn of(scenario: &Scenario, observation: Observation, took: Duration) -> Self {
+    pub(crate) fn of<S>(scenario: &Scenario<S>, observation: Observation, took: Duration) -> Self {
         let mut problems = observation.problems;
         if problems.is_empty() && observation.observed != scenario.expected {
             problems.push(format!("it ended as `{}`, not as `{}`", observation.observed, scenario.expected));

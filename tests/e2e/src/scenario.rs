@@ -22,11 +22,23 @@ use crate::stage::Stage;
 pub use policies::{BROKEN as BROKEN_RULES, STRICT as STRICT_RULES};
 pub use proof::Observation;
 
-type Playing<'a> = Pin<Box<dyn Future<Output = Result<Observation>> + 'a>>;
+pub(crate) type Playing<'a> = Pin<Box<dyn Future<Output = Result<Observation>> + 'a>>;
 
-/// One scenario.
+/// What scenarios are played on.
+pub trait Playhouse {
+    /// Ends what a scenario asked to go wrong.
+    fn clear_faults(&self);
+}
+
+impl Playhouse for Stage {
+    fn clear_faults(&self) {
+        self.cloud.clear_faults();
+    }
+}
+
+/// One scenario, on the stage of a cloud.
 #[derive(Clone, Copy)]
-pub struct Scenario {
+pub struct Scenario<S: 'static = Stage> {
     /// Its name, for `--only` and reports.
     pub name: &'static str,
     /// A few words for the table.
@@ -37,16 +49,16 @@ pub struct Scenario {
     pub expected: &'static str,
     /// Whether it does so much that only a summary is worth showing.
     pub is_crowded: bool,
-    play: for<'a> fn(&'a Stage) -> Playing<'a>,
+    pub(crate) play: for<'a> fn(&'a S) -> Playing<'a>,
 }
 
-impl Scenario {
+impl<S: Playhouse> Scenario<S> {
     /// Plays the scenario and says how it ended. What fails is in the report, never an error.
-    pub async fn play(&self, stage: &Stage) -> Report {
+    pub async fn play(&self, stage: &S) -> Report {
         let began = Instant::now();
         let observation = (self.play)(stage).await.unwrap_or_else(|error| Observation::broken(&error));
         // The next scenario begins without the faults of this one, however it ended.
-        stage.cloud.clear_faults();
+        stage.clear_faults();
         Report::of(self, observation, began.elapsed())
     }
 }

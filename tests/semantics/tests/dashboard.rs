@@ -61,7 +61,9 @@ fn every_metric_of_ours_that_is_shown_is_in_the_table_of_metrics() {
 #[test]
 fn every_metric_of_the_table_is_shown() {
     let shown: BTreeSet<String> = shown().into_iter().map(|(_, name, _)| name).collect();
-    let missing: Vec<&str> = metrics::ALL.iter().map(|metric| metric.name).filter(|name| !shown.contains(*name)).collect();
+    // What only the Azure guard counts is not in CloudWatch.
+    let of_aws = metrics::ALL.iter().filter(|metric| !metric.meaning.starts_with("Azure:"));
+    let missing: Vec<&str> = of_aws.map(|metric| metric.name).filter(|name| !shown.contains(*name)).collect();
     assert_eq!(missing, Vec::<&str>::new());
 }
 

@@ -1,4 +1,4 @@
-//! The one-way rule: which crate may know which. Functions know the runtime and the AWS adapters; those know wire and engine; those
+//! The one-way rule: which crate may know which. Functions know the runtime and the adapters of their own cloud; those know wire and engine; those
 //! know the core; the core knows nobody. Read from `cargo metadata`, so that it is enforced and not trusted.
 #![expect(clippy::unwrap_used, reason = "a test that goes another way must stop")]
 
@@ -50,6 +50,8 @@ fn rooms_know_each_other_one_way() {
         ("reprieve-aws-desk", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
         ("reprieve-aws-drill", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
         ("reprieve-aws-monitoring", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
+        ("reprieve-azure", &["reprieve-core", "reprieve-engine", "reprieve-wire"]),
+        ("reprieve-azure-sandbox", &[]),
     ]);
     let metadata = metadata();
     for (name, may_know) in &allowed {
@@ -66,6 +68,8 @@ fn functions_know_rooms_and_never_tests() {
         "reprieve-aws-desk",
         "reprieve-aws-drill",
         "reprieve-aws-monitoring",
+        "reprieve-azure",
+        "reprieve-azure-desk",
         "reprieve-core",
         "reprieve-engine",
         "reprieve-runtime",
@@ -90,6 +94,16 @@ fn only_the_aws_adapters_know_the_sdk() {
 }
 
 #[test]
+fn only_the_azure_adapters_know_the_azure_sdk() {
+    let may_know = ["reprieve-azure", "reprieve-azure-desk"];
+    for package in metadata().workspace_packages() {
+        let all = package.dependencies.iter().map(|dependency| dependency.name.as_str());
+        let sdks: Vec<&str> = all.filter(|name| name.starts_with("azure_")).collect();
+        assert!(sdks.is_empty() || may_know.contains(&package.name.as_str()), "`{}` must not know {sdks:?}", package.name);
+    }
+}
+
+#[test]
 fn the_core_knows_no_runtime_and_no_cloud() {
     let metadata = metadata();
     let core = metadata.workspace_packages().into_iter().find(|package| package.name.as_str() == "reprieve-core").unwrap();
@@ -108,12 +122,17 @@ fn the_core_knows_no_runtime_and_no_cloud() {
 /// The functions of Lambda, each by its crate.
 const FUNCTIONS: [&str; 3] = ["aws-cancel-key-deletion", "aws-provision-monitoring", "aws-rehearse-incident"];
 
+/// The function of Azure, by its crate.
+const AZURE_GUARD: &str = "azure-guard";
+
 /// Signing and tagging are for people: a function that cannot seal cannot be made to.
 #[test]
-fn no_function_of_lambda_is_built_with_the_desk() {
+fn no_function_is_built_with_a_desk() {
     for function in FUNCTIONS {
         assert!(!tree(function).contains("reprieve-aws-desk"), "{function}");
     }
+    let guard = tree(AZURE_GUARD);
+    assert!(!guard.contains("reprieve-azure-desk") && !guard.contains("reprieve-aws-desk"), "{guard:?}");
     assert!(tree("reprieve-cli").contains("reprieve-aws-desk"), "the tree is that of the command");
 }
 
@@ -135,7 +154,7 @@ fn the_guard_is_not_built_with_the_monitoring() {
 /// One TLS provider, no seeding of aws-lc at start, no native roots: what a cold start costs.
 #[test]
 fn the_functions_have_one_tls_provider_and_no_native_roots() {
-    let trees = FUNCTIONS.map(|function| (function, tree(function)));
+    let trees: Vec<_> = FUNCTIONS.into_iter().chain([AZURE_GUARD]).map(|function| (function, tree(function))).collect();
     assert!(trees.iter().all(|(_, known)| known.contains("reprieve-engine")), "the trees are those of the functions");
     for barred in [
         "aws-lc-rs",
@@ -146,6 +165,8 @@ fn the_functions_have_one_tls_provider_and_no_native_roots() {
         "rustls-native-certs",
         "reprieve-test-support",
         "reprieve-localcloud",
+        "reprieve-azure-sandbox",
+        "reqwest",
     ] {
         for (function, known) in &trees {
             assert!(!known.contains(barred), "`{barred}` is in the function: see `cargo tree -p {function} -e normal -i {barred}`");
@@ -156,6 +177,15 @@ fn the_functions_have_one_tls_provider_and_no_native_roots() {
 #[test]
 fn no_aws_function_compiles_azure_code() {
     for function in FUNCTIONS {
-        assert!(!tree(function).iter().any(|name| name.starts_with("azure")), "{function}");
+        let known = tree(function);
+        assert!(!known.iter().any(|name| name.starts_with("azure") || name.starts_with("reprieve-azure")), "{function}: {known:?}");
     }
+}
+
+#[test]
+fn the_azure_function_compiles_no_aws_code() {
+    let known = tree(AZURE_GUARD);
+    assert!(known.contains("reprieve-azure"), "the tree is that of the guard");
+    assert!(!known.iter().any(|name| name.starts_with("aws-") || name.starts_with("reprieve-aws")), "{known:?}");
+    assert!(!known.contains("lambda_runtime"), "{known:?}");
 }

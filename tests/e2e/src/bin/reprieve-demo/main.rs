@@ -1,7 +1,8 @@
-//! The demo: deploys the guard on a local cloud, plays the scenarios, and shows live what happens.
+//! The demo: deploys the guards on a local cloud, AWS and Azure, plays the scenarios, and shows live what happens.
 //!
 //! Ends with exit code 0 only if every scenario ended as promised. Must not build anything: `scripts/demo` does.
 
+mod azure;
 mod by_hand;
 mod screen;
 
@@ -16,6 +17,8 @@ use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use indicatif::ProgressBar;
 use owo_colors::OwoColorize as _;
+use reprieve_e2e::azure::scenario::AZURE;
+use reprieve_e2e::azure::stage::AzureStage;
 use reprieve_e2e::by_hand::Handout;
 use reprieve_e2e::report::{Report, as_json};
 use reprieve_e2e::scenario::{Scenario, demonstrated};
@@ -30,7 +33,7 @@ use self::screen::{Screen, say};
 /// How often the timeline is brought up to date.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Plays attacks and mistakes against the guard on a local cloud, and shows how the keys come back.
+/// Plays attacks and mistakes against the guards on a local cloud, and shows how the keys come back.
 #[derive(Debug, Parser)]
 #[command(name = "scripts/demo", args_conflicts_with_subcommands = true)]
 struct Arguments {
@@ -43,8 +46,14 @@ struct Arguments {
     #[arg(long)]
     keep: bool,
     /// Plays this scenario only; may be given more than once.
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(demonstrated().map(|scenario| scenario.name)))]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(names()))]
     only: Vec<String>,
+    /// Plays the scenarios on AWS only.
+    #[arg(long, conflicts_with = "azure")]
+    aws: bool,
+    /// Plays the scenarios in Azure only.
+    #[arg(long)]
+    azure: bool,
     /// Sets the stage and plays nothing: prints how to play by hand, and stays until Ctrl-C.
     #[arg(long, conflicts_with_all = ["json", "keep", "only"])]
     stage_only: bool,
@@ -80,24 +89,21 @@ async fn demo(arguments: &Arguments) -> Result<bool> {
     if arguments.prepare {
         return prepare(&screen);
     }
-    let stage = set_stage(&screen, arguments.port).await?;
-    if arguments.stage_only {
-        keep(&stage, false).await?;
-        stage.strike();
-        return Ok(true);
+    let is_chosen = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
+    let on_aws: Vec<Scenario> = demonstrated().filter(|scenario| !arguments.azure && is_chosen(scenario.name)).collect();
+    let in_azure: Vec<Scenario<AzureStage>> = AZURE
+        .into_iter()
+        .filter(|scenario| !arguments.aws && !arguments.stage_only && !arguments.keep && is_chosen(scenario.name))
+        .collect();
+    let mut reports = Vec::with_capacity(on_aws.len() + in_azure.len());
+    if !on_aws.is_empty() {
+        reports.extend(play_on_aws(&screen, &on_aws, arguments).await?);
     }
-    let chosen: Vec<Scenario> =
-        demonstrated().filter(|scenario| arguments.only.is_empty() || arguments.only.iter().any(|name| name == scenario.name)).collect();
-    let mut reports = Vec::with_capacity(chosen.len());
-    for (index, scenario) in chosen.iter().enumerate() {
-        let number = format!("{}/{}", index + 1, chosen.len());
-        tokio::select! {
-            report = play(&screen, &stage, scenario, &number) => reports.push(report?),
-            _ = tokio::signal::ctrl_c() => {
-                stage.strike();
-                anyhow::bail!("interrupted in `{}`", scenario.name);
-            }
-        }
+    if !in_azure.is_empty() {
+        reports.extend(azure::play(&screen, &in_azure).await?);
+    }
+    if arguments.stage_only {
+        return Ok(true);
     }
     let took = began.elapsed();
     show_end(&screen, &reports, took)?;
@@ -105,11 +111,38 @@ async fn demo(arguments: &Arguments) -> Result<bool> {
         let text = format!("{:#}\n", as_json(&reports, started_at, took));
         std::fs::write(file, text).with_context(|| format!("cannot write `{}`", file.display()))?;
     }
+    Ok(!reports.is_empty() && reports.iter().all(|report| report.ok))
+}
+
+/// Returns the names of all scenarios.
+fn names() -> Vec<&'static str> {
+    demonstrated().map(|scenario| scenario.name).chain(AZURE.iter().map(|scenario| scenario.name)).collect()
+}
+
+/// Sets the stage on AWS, plays there, and leaves it standing where that was asked for.
+async fn play_on_aws(screen: &Screen, chosen: &[Scenario], arguments: &Arguments) -> Result<Vec<Report>> {
+    let stage = set_stage(screen, arguments.port).await?;
+    if arguments.stage_only {
+        keep(&stage, false).await?;
+        stage.strike();
+        return Ok(Vec::new());
+    }
+    let mut reports = Vec::with_capacity(chosen.len());
+    for (index, scenario) in chosen.iter().enumerate() {
+        let number = format!("{}/{}", index + 1, chosen.len());
+        tokio::select! {
+            report = play(screen, &stage, scenario, &number) => reports.push(report?),
+            _ = tokio::signal::ctrl_c() => {
+                stage.strike();
+                anyhow::bail!("interrupted in `{}`", scenario.name);
+            }
+        }
+    }
     if arguments.keep {
         keep(&stage, true).await?;
     }
     stage.strike();
-    Ok(!reports.is_empty() && reports.iter().all(|report| report.ok))
+    Ok(reports)
 }
 
 /// Says how to play by hand, and stays until Ctrl-C.
@@ -210,7 +243,7 @@ fn receive(activity: &mut tokio::sync::broadcast::Receiver<Activity>, ordered: &
     }
 }
 
-fn show_report(screen: &Screen, report: &Report) -> Result<()> {
+pub(crate) fn show_report(screen: &Screen, report: &Report) -> Result<()> {
     if let Some(decision) = &report.decision {
         for line in wrapped(&format!("“{}”", shortened(decision)), 2, screen.width) {
             say(&line.italic().to_string())?;
