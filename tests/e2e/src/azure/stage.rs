@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use jiff::Timestamp;
 use reprieve_azure_sandbox::delivery::{Delivery, DeliveryOptions, Disorder};
 use reprieve_azure_sandbox::host::{Host, HostOptions, Invocation};
 use reprieve_azure_sandbox::{Options, PrincipalKind, Sandbox};
@@ -56,6 +58,7 @@ pub struct AzureStage {
     pub guard_object_id: String,
     folder: tempfile::TempDir,
     is_prepared: tokio::sync::OnceCell<()>,
+    begun_at: Mutex<Timestamp>,
 }
 
 impl AzureStage {
@@ -90,7 +93,21 @@ impl AzureStage {
         let delivery = Delivery::start(&sandbox, vec![host.clone()], DeliveryOptions::default());
         let is_prepared = tokio::sync::OnceCell::new();
         let guard_object_id = guard.principal_id;
-        Ok(Self { sandbox, owner, mallory, pat, alice, chat, host, desk, delivery, guard_object_id, folder, is_prepared })
+        Ok(Self {
+            sandbox,
+            owner,
+            mallory,
+            pat,
+            alice,
+            chat,
+            host,
+            desk,
+            delivery,
+            guard_object_id,
+            folder,
+            is_prepared,
+            begun_at: Mutex::new(Timestamp::now()),
+        })
     }
 
     /// Runs the timer once.
@@ -116,7 +133,16 @@ impl AzureStage {
             }
             Ok::<(), anyhow::Error>(())
         };
-        self.is_prepared.get_or_try_init(sweeps).await.copied()
+        let began = Timestamp::now();
+        self.is_prepared.get_or_try_init(sweeps).await?;
+        // What the first sweeps did belongs to the scenario that asked for them.
+        *self.begun_at.lock().unwrap_or_else(PoisonError::into_inner) = began;
+        Ok(())
+    }
+
+    /// Returns when the scenario began that is played now.
+    pub(crate) fn begun_at(&self) -> Timestamp {
+        *self.begun_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until every event is answered.

@@ -123,7 +123,7 @@ fn exchanges_outside_of_the_contracts_are_violations() {
         ("an unknown query key", exchange("GET", &format!("{VAULT}?api-version=2024-11-01&force=1"), None, 200, Some(vault())), "`force`"),
         (
             "an unknown field in a request",
-            exchange("PATCH", &at("2024-11-01"), Some(json!({ "properties": { "enableSoftDelet": true } })), 200, Some(vault())),
+            exchange("PATCH", &at("2024-11-01"), Some(json!({ "properties": { "enableSoftErase": true } })), 200, Some(vault())),
             "request, `/properties`",
         ),
         (

@@ -24,7 +24,7 @@ pub(super) async fn answered(stage: &AzureStage, resource: &str, observed: impl 
     Ok(observation)
 }
 
-/// Returns the outcome about a resource, or a part of it, that undid the gravest; of equals the latest.
+/// Returns the outcome of this scenario about a resource, or a part of it, that undid the gravest; of equals the latest.
 pub(super) fn latest_remedy(stage: &AzureStage, resource: &str) -> Result<Record> {
     let outcomes = outcomes(&stage.sandbox, resource)?;
     let told: Vec<String> = outcomes.iter().map(|record| format!("{} {:?}", record.event.name, record.status)).collect();
@@ -32,7 +32,8 @@ pub(super) fn latest_remedy(stage: &AzureStage, resource: &str) -> Result<Record
         Some(Decision::Remedy { why, .. }) => Some(why.severity),
         Some(Decision::Stand { .. } | Decision::Escalate { .. }) | None => None,
     };
-    let remedies = outcomes.into_iter().filter(|record| severity(record).is_some());
+    let is_new = |record: &Record| record.recorded_at >= stage.begun_at();
+    let remedies = outcomes.into_iter().filter(|record| is_new(record) && severity(record).is_some());
     let remedy = remedies.max_by_key(|record| (severity(record), record.recorded_at));
     remedy.with_context(|| {
         format!("nothing about `{resource}` was undone: {told:?} {:?}", stage.host.log().iter().rev().take(8).collect::<Vec<_>>())
