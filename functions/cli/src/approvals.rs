@@ -75,8 +75,11 @@ pub(crate) async fn run(arguments: &ApprovalsArguments, now: Timestamp) -> anyho
 
 async fn in_aws(arguments: &ApprovalsArguments, now: Timestamp) -> anyhow::Result<Found> {
     let desk = crate::desk::open(&arguments.cloud).await?;
-    let public_keys =
-        public_keys(arguments, async |name: &SealingName| Ok(desk.sealing_key(name.of_kms()?, None).await?.entry(None, None))).await?;
+    let entry = async |name: &SealingName| match name {
+        SealingName::Kms(name) => Ok(Some(desk.sealing_key(name, None).await?.entry(None, None))),
+        SealingName::KeyVault(_) => Ok(None),
+    };
+    let public_keys = public_keys(arguments, entry).await?;
     let Listing { files, unreadable } = match &arguments.resource {
         Some(ResourceName::Key(key)) => Listing { files: vec![desk.key(key).await?], unreadable: Vec::new() },
         Some(ResourceName::Azure(_)) | None => desk.keys().await?,
@@ -95,9 +98,11 @@ async fn in_aws(arguments: &ApprovalsArguments, now: Timestamp) -> anyhow::Resul
 
 async fn in_azure(name: &azure::ResourceName, arguments: &ApprovalsArguments, now: Timestamp) -> anyhow::Result<Found> {
     let desk = crate::desk::open_azure(&arguments.azure)?;
-    let public_keys =
-        public_keys(arguments, async |name: &SealingName| Ok(desk.sealing_key(name.of_key_vault()?, None).await?.entry(None, None)))
-            .await?;
+    let entry = async |name: &SealingName| match name {
+        SealingName::KeyVault(name) => Ok(Some(desk.sealing_key(name, None).await?.entry(None, None))),
+        SealingName::Kms(_) => Ok(None),
+    };
+    let public_keys = public_keys(arguments, entry).await?;
     let file = desk.resource(&desk.locate(name).await?).await?;
     let account = arguments.ledger.ledger_account.as_deref();
     let known = match account {
@@ -110,17 +115,18 @@ async fn in_azure(name: &azure::ResourceName, arguments: &ApprovalsArguments, no
     Ok(Found { listed, public_keys, unread_ledger: account.is_none().then_some("--ledger-account") })
 }
 
-/// The public keys to judge with: all that were given, else those that were named, read live by `entry`.
+/// The public keys to judge with: all that were given, else those that were named, read live by `entry`, which knows those of its own
+/// cloud: the environment may name one of the other.
 async fn public_keys(
     arguments: &ApprovalsArguments,
-    entry: impl AsyncFn(&SealingName) -> anyhow::Result<String>,
+    entry: impl AsyncFn(&SealingName) -> anyhow::Result<Option<String>>,
 ) -> anyhow::Result<PublicKeys> {
     if let Some(keys) = &arguments.judging.approval_keys {
         return Ok(PublicKeys { keys: keys.clone(), are_all: true });
     }
     let mut entries = Vec::new();
     for name in &arguments.sealing_keys {
-        entries.push(entry(name).await?);
+        entries.extend(entry(name).await?);
     }
     Ok(PublicKeys { keys: ApprovalKeys::parse(&entries.join(","))?, are_all: false })
 }

@@ -1,12 +1,6 @@
 //! An approval's whole life in Azure as a change manager lives it, by the built command against the Azure sandbox: two approvers, a late
 //! approval, and what a revocation leaves; and what is refused before any call.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test that goes another way must stop"
-)]
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test that goes another way must stop")]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -93,20 +87,22 @@ impl Walk {
         assert!(answer.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
     }
 
-    /// Somebody who may do everything that the desk does on this vault, the approval keys and the ledger.
+    /// An approver: may read and tag everything, use vaults' content and the approval keys, and write into the ledger.
     fn person(&self, name: &str) -> Principal {
         let person = self.sandbox.principal(PrincipalKind::User, name);
-        // Contributor, Key Vault Administrator, Storage Blob Data Contributor.
-        for (index, role) in
-            ["b24988ac-6180-42a0-ab88-20f7382dd24c", "00482a5a-887f-4fb3-b363-3b7fe8e74483", "ba92f5b4-2d11-453d-a403-e96b0029c9fe"]
-                .into_iter()
-                .enumerate()
-        {
-            let definition =
-                format!("{}/providers/Microsoft.Authorization/roleDefinitions/{role}", GROUP.rsplit_once("/resourceGroups").unwrap().0);
+        let subscription = GROUP.split("/resourceGroups").next().unwrap();
+        // Reader, Tag Contributor, Key Vault Crypto Officer, Storage Blob Data Contributor.
+        let roles = [
+            "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+            "4a9ae827-6dc8-4573-8ac7-8239d42aa03f",
+            "14b46e9e-c2b7-41b4-b07b-48a6ebf60603",
+            "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+        ];
+        for (index, role) in roles.into_iter().enumerate() {
+            let definition = format!("{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}");
             let body = json!({"properties": {"roleDefinitionId": definition, "principalId": person.object_id(), "principalType": "User"}});
             let id = format!("{index}{}", &person.object_id()[1..]);
-            self.arm("PUT", &format!("{GROUP}/providers/Microsoft.Authorization/roleAssignments/{id}"), "2022-04-01", &body);
+            self.arm("PUT", &format!("{subscription}/providers/Microsoft.Authorization/roleAssignments/{id}"), "2022-04-01", &body);
         }
         person
     }
@@ -137,7 +133,9 @@ impl Walk {
     }
 
     fn approvals(&self, person: &Principal, resource: &str) -> Vec<(String, String)> {
-        let listed = self.json(person, &["approvals", resource, "--approval-key", RISK, "--approval-key", SECURITY]);
+        // The environment may name a key of the other cloud beside them.
+        let keys = ["--approval-key", RISK, "--approval-key", SECURITY, "--approval-key", "alias/risk"];
+        let listed = self.json(person, &[["approvals", resource].as_slice(), &keys].concat());
         let text = |listed: &Value, name: &str| listed[name].as_str().unwrap_or_default().to_owned();
         listed.iter().map(|listed| (text(listed, "approver"), text(listed, "state"))).collect()
     }
@@ -198,7 +196,7 @@ async fn what_is_deleted_is_approved_late_in_the_ledger() {
         "{refused}"
     );
     let late = walk.text(&carol, &[approve.as_slice(), &["--late"]].concat());
-    assert!(late.contains("into the ledger `streprieve`"), "{late}");
+    assert!(late.contains("into the ledger streprieve"), "{late}");
     let listed = walk.text(&carol, &["approvals", VAULT, "--approval-key", RISK]);
     assert!(listed.contains("deleted vault, purged from") && listed.contains("ledger  opens in"), "{listed}");
 

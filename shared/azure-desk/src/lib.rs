@@ -18,6 +18,8 @@ mod tags;
 
 #[cfg(test)]
 mod sandbox_tests;
+#[cfg(test)]
+mod scripted_tests;
 
 pub use caller::Caller;
 pub use desk::{Desk, DeskSettings};

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use reprieve_azure::VaultHost;
 use reprieve_core::azure::{KeyReference, ResourceId};
+use reprieve_engine::CallError;
 
 use crate::desk::{ARM_SCOPE, Desk};
 use crate::error::DeskError;
@@ -14,7 +15,7 @@ use crate::resource::text;
 const COLLECTIONS: [&str; 3] = ["keys", "secrets", "certificates"];
 
 const SUBSCRIPTIONS_VERSION: &str = "2022-12-01";
-const KEY_VAULT_VERSION: &str = "2024-11-01";
+const RESOURCES_VERSION: &str = "2021-04-01";
 
 /// A resource: by its id, or a key, secret or certificate by its URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +105,8 @@ impl fmt::Display for SealingName {
 }
 
 impl Desk {
-    /// Returns the id of a resource. For a URL, the vault is looked for in every subscription that the caller can see.
+    /// Returns the id of a resource. For a URL, the vault is looked for in every subscription that the caller can see, among the resources
+    /// that the caller may read.
     ///
     /// # Errors
     /// When no vault of that name is found, or subscriptions cannot be listed.
@@ -116,15 +118,25 @@ impl Desk {
         self.token(ARM_SCOPE).await?;
         let vault_name = host.as_str().split('.').next().unwrap_or_default();
         let kind = if host.is_managed_hsm() { "managedHSMs" } else { "vaults" };
+        let filter = format!("resourceType eq 'Microsoft.KeyVault/{kind}'");
+        let mut denied = None;
         for subscription in self.arm.list("/subscriptions", SUBSCRIPTIONS_VERSION).await? {
             let Some(id) = text(&subscription, "/subscriptionId") else { continue };
-            let vaults = self.arm.list(&format!("/subscriptions/{id}/providers/Microsoft.KeyVault/{kind}"), KEY_VAULT_VERSION).await?;
-            let named = vaults.iter().filter_map(|vault| ResourceId::parse(text(vault, "/id")?).ok());
-            if let Some(vault) = { named }.find(|vault| vault.name().eq_ignore_ascii_case(vault_name)) {
+            let path = format!("/subscriptions/{id}/resources");
+            let vaults = match self.arm.list_where(&path, RESOURCES_VERSION, &[("$filter", &filter)]).await {
+                // The vault may be in another one.
+                Err(error @ CallError::AccessDenied { .. }) => {
+                    denied = denied.or(Some(error));
+                    continue;
+                }
+                vaults => vaults?,
+            };
+            let mut ids = vaults.iter().filter_map(|vault| ResourceId::parse(text(vault, "/id")?).ok());
+            if let Some(vault) = ids.find(|vault| vault.name().eq_ignore_ascii_case(vault_name)) {
                 return Ok(vault.child(collection, name));
             }
         }
-        Err(DeskError::NoSuchVault(vault_name.to_owned()))
+        Err(denied.map_or_else(|| DeskError::NoSuchVault(vault_name.to_owned()), DeskError::Call))
     }
 }
 

@@ -51,6 +51,7 @@ fn rooms_know_each_other_one_way() {
         ("reprieve-aws-drill", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
         ("reprieve-aws-monitoring", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
         ("reprieve-azure", &["reprieve-core", "reprieve-engine", "reprieve-wire"]),
+        ("reprieve-azure-desk", &["reprieve-azure", "reprieve-core", "reprieve-engine"]),
         ("reprieve-azure-sandbox", &[]),
     ]);
     let metadata = metadata();

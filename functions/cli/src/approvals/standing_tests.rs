@@ -108,7 +108,7 @@ fn a_revocation_in_the_ledger_reaches_the_tags_and_the_ledger() {
         at: "2026-11-30T12:00:00Z".parse().unwrap(),
         reason: Some("in use".to_owned()),
     };
-    let known = Written { approvals: vec![approval.clone()], revocations: vec![revocation], ..Written::default() };
+    let known = Written { approvals: vec![approval.clone()], revocations: vec![revocation] };
     let revoked = (State::Revoked, "revoked by dave at 2026-11-30 12:00 UTC: in use".to_owned());
     assert_eq!(standings(&tags(&approval), Some(&known), &public_keys("risk", true)), [revoked.clone(), revoked]);
 }

@@ -20,6 +20,8 @@ use super::{Explanation, Item, Judge};
 #[derive(Debug)]
 pub(crate) struct AzureExplanation {
     pub(super) line: usize,
+    /// Where it stands in the value that begins on that line: `[2].records[0]`; empty where it is the value.
+    pub(super) at: String,
     pub(super) event: Box<Event>,
     /// What would be looked at.
     pub(super) looks: Vec<Look>,
@@ -95,8 +97,8 @@ pub(super) fn explain(values: Vec<Numbered>, facts: &AzureFacts, judge: &Judge) 
     for (line, value) in values {
         match value {
             Err(error) => items.push(Item::Error { line, error }),
-            Ok(value) => items.extend(parse_all(&value).into_iter().map(|Parsed { event, .. }| match event {
-                Ok(event) => Item::Azure(Box::new(of_event(line, event, facts, judge))),
+            Ok(value) => items.extend(parse_all(&value).into_iter().map(|Parsed { at, event, .. }| match event {
+                Ok(event) => Item::Azure(Box::new(of_event((line, at), event, facts, judge))),
                 Err(error) => Item::Error { line, error },
             })),
         }
@@ -104,7 +106,7 @@ pub(super) fn explain(values: Vec<Numbered>, facts: &AzureFacts, judge: &Judge) 
     items
 }
 
-fn of_event(line: usize, event: Event, facts: &AzureFacts, judge: &Judge) -> AzureExplanation {
+fn of_event((line, at): (usize, String), event: Event, facts: &AzureFacts, judge: &Judge) -> AzureExplanation {
     let looks: Vec<Look> = Function::ALL
         .into_iter()
         .filter_map(|function| match reach(&event, function) {
@@ -121,7 +123,7 @@ fn of_event(line: usize, event: Event, facts: &AzureFacts, judge: &Judge) -> Azu
         let decision = judged(&event, subject, facts, judge)?;
         Some((subject.clone(), Explanation { line, event: Box::new(event.clone()), threat: None, decision, assumed: None }))
     });
-    AzureExplanation { line, judged: judged.collect(), looks, event: Box::new(event) }
+    AzureExplanation { line, at, judged: judged.collect(), looks, event: Box::new(event) }
 }
 
 /// What is decided about a subject; `None` where nothing is known of it.

@@ -6,6 +6,7 @@ use jiff::{Timestamp, Unit};
 use owo_colors::{OwoColorize as _, Style};
 use reprieve_core::{Decision, Event, Severity, Step};
 
+use super::azure::AzureExplanation;
 use super::style::{WIDTH, highlight, of_decision, of_severity, wrap};
 use super::{Explanation, Item};
 
@@ -155,12 +156,11 @@ fn summary(items: &[Item], out: &mut impl Write) -> anyhow::Result<()> {
     for item in items {
         match item {
             Item::Event(explanation) => count(&explanation.decision),
-            Item::Azure(explanation) => {
-                explanation.judged.iter().for_each(|(_, judged)| count(&judged.decision));
-                let is_open = explanation.judged.is_empty();
-                looks += usize::from(is_open && !explanation.looks.is_empty());
-                without_look += usize::from(explanation.looks.is_empty());
-            }
+            Item::Azure(explanation) => match gravest(explanation) {
+                Some(decision) => count(decision),
+                None if explanation.looks.is_empty() => without_look += 1,
+                None => looks += 1,
+            },
             Item::Sweep { .. } => without_look += 1,
             Item::Error { .. } => errors += 1,
         }
@@ -171,4 +171,14 @@ fn summary(items: &[Item], out: &mut impl Write) -> anyhow::Result<()> {
     let counts = format!("{} events: {remedy} remedy, {escalate} escalate, {stand} stand{to_look_at}{not_understood}", items.len());
     writeln!(out, "\n{}", counts.bold())?;
     Ok(())
+}
+
+/// One event may be about several subjects: what is to be done about it counts first.
+fn gravest(explanation: &AzureExplanation) -> Option<&Decision> {
+    let decisions = explanation.judged.iter().map(|(_, judged)| &judged.decision);
+    decisions.max_by_key(|decision| match decision {
+        Decision::Stand { .. } => 0,
+        Decision::Remedy { .. } => 1,
+        Decision::Escalate { .. } => 2,
+    })
 }

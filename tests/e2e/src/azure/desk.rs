@@ -32,7 +32,8 @@ impl AzureDesk {
     /// When the command says that it cannot.
     pub async fn open(program: PathBuf, sandbox: &str, person: &Person) -> Result<Self> {
         let mut desk = Self { program, sandbox: sandbox.to_owned(), approval_keys: String::new() };
-        desk.approval_keys = desk.run(person, &["approval-key", APPROVAL_KEY]).await?.trim().to_owned();
+        let entry = desk.run(person, &["approval-key", APPROVAL_KEY]).await?;
+        entry.trim().clone_into(&mut desk.approval_keys);
         Ok(desk)
     }
 

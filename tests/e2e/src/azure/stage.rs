@@ -23,7 +23,7 @@ use crate::stage::package::{find_beside, find_command};
 pub const BINARY_VARIABLE: &str = "REPRIEVE_AZURE_GUARD_BINARY";
 
 /// How long everything that is on its way may take to be answered.
-const SETTLE_WAIT: Duration = Duration::from_secs(60);
+const SETTLE_WAIT: Duration = Duration::from_mins(1);
 
 /// What a stage is set with.
 #[derive(Debug, Clone, Copy)]

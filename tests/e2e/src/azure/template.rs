@@ -42,13 +42,16 @@ impl Template {
 
     fn worked_out(&self, value: &Value) -> Result<Value> {
         Ok(match value {
-            Value::String(text) if text.starts_with('[') && text.ends_with(']') => self.expression(&text[1..text.len() - 1])?,
+            Value::String(text) => match enclosed(text, '[', ']') {
+                Some(expression) => self.expression(expression)?,
+                None => value.clone(),
+            },
             Value::Array(items) => Value::Array(items.iter().map(|item| self.worked_out(item)).collect::<Result<_>>()?),
             Value::Object(map) => {
                 let fields = map.iter().map(|(name, item)| Ok((name.clone(), self.worked_out(item)?)));
                 Value::Object(fields.collect::<Result<_>>()?)
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
         })
     }
 
@@ -69,8 +72,8 @@ impl Template {
         if text == "subscription().id" {
             return Ok(Value::from(self.subscription.clone()));
         }
-        if text.len() >= 2 && text.starts_with('\'') && text.ends_with('\'') {
-            return Ok(Value::from(text[1..text.len() - 1].replace("''", "'")));
+        if let Some(literal) = enclosed(text, '\'', '\'') {
+            return Ok(Value::from(literal.replace("''", "'")));
         }
         bail!("the stage does not know the template expression `{text}`")
     }
@@ -80,21 +83,21 @@ fn call<'a>(text: &'a str, function: &str) -> Option<&'a str> {
     text.strip_prefix(function)?.strip_prefix('(')?.strip_suffix(')')
 }
 
+fn enclosed(text: &str, first: char, last: char) -> Option<&str> {
+    text.strip_prefix(first)?.strip_suffix(last)
+}
+
 /// Splits at the commas that stand in no call and no text.
 fn arguments(text: &str) -> Vec<&str> {
-    let (mut parts, mut depth, mut quoted, mut start) = (Vec::new(), 0, false, 0);
-    for (position, character) in text.char_indices() {
+    let (mut depth, mut quoted) = (0, false);
+    let is_comma = |character: char| {
         match character {
             '\'' => quoted = !quoted,
             '(' if !quoted => depth += 1,
             ')' if !quoted => depth -= 1,
-            ',' if !quoted && depth == 0 => {
-                parts.push(text[start..position].trim());
-                start = position + 1;
-            }
             _ => {}
         }
-    }
-    parts.push(text[start..].trim());
-    parts
+        character == ',' && !quoted && depth == 0
+    };
+    text.split(is_comma).map(str::trim).collect()
 }

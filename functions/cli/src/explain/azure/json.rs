@@ -20,6 +20,8 @@ struct Explained<'a> {
     decisions: Vec<Decided<'a>>,
     oddities: &'a [Oddity],
     line: usize,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    at: &'a str,
     event_id: &'a str,
     event: &'a str,
     source: &'a str,
@@ -49,7 +51,7 @@ struct Decided<'a> {
 
 /// Prints one line.
 pub(crate) fn print(explanation: &AzureExplanation, out: &mut impl Write) -> anyhow::Result<()> {
-    let AzureExplanation { line, event, looks, judged } = explanation;
+    let AzureExplanation { line, at, event, looks, judged } = explanation;
     let explained = Explained {
         resource: event.target.azure().map(reprieve_core::azure::ResourceId::as_str),
         actor: super::super::actor(&event.actor),
@@ -58,6 +60,7 @@ pub(crate) fn print(explanation: &AzureExplanation, out: &mut impl Write) -> any
         decisions: judged.iter().map(|(subject, judged)| decided(subject, &judged.decision)).collect(),
         oddities: &event.oddities,
         line: *line,
+        at,
         event_id: event.id.as_str(),
         event: &event.name,
         source: &event.source,

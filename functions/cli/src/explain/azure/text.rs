@@ -13,7 +13,7 @@ use super::{AzureExplanation, Look};
 
 /// Prints a decision for each subject of which enough is known, or what would be looked at.
 pub(crate) fn print(explanation: &AzureExplanation, now: Timestamp, out: &mut impl Write) -> anyhow::Result<()> {
-    let AzureExplanation { line, event, looks, judged } = explanation;
+    let AzureExplanation { line, at: _, event, looks, judged } = explanation;
     for (index, (subject, judged)) in judged.iter().enumerate() {
         if index > 0 {
             writeln!(out)?;

@@ -74,9 +74,8 @@ fn protect(plan: &mut AzurePlan, id: &ResourceId, service: &BlobService, uses: &
     let mut properties = service.properties.as_object().cloned().unwrap_or_default();
     let days = wanted_days(&properties, desired);
     // What it keeps is said once.
-    let intro = |plan: &AzurePlan| match plan.findings.is_empty() {
-        true => format!("{}, which keeps {},", named(id), kept(uses)),
-        false => "it".to_owned(),
+    let intro = |plan: &AzurePlan| {
+        if plan.findings.is_empty() { format!("{}, which keeps {},", named(id), kept(uses)) } else { "it".to_owned() }
     };
     let mut what = Vec::new();
     if service.delete_retention_days.is_none_or(|present| present < days) {

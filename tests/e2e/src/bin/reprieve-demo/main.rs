@@ -48,12 +48,8 @@ struct Arguments {
     /// Plays this scenario only; may be given more than once.
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(names()))]
     only: Vec<String>,
-    /// Plays the scenarios on AWS only.
-    #[arg(long, conflicts_with = "azure")]
-    aws: bool,
-    /// Plays the scenarios in Azure only.
-    #[arg(long)]
-    azure: bool,
+    #[command(flatten)]
+    cloud: OneCloud,
     /// Sets the stage and plays nothing: prints how to play by hand, and stays until Ctrl-C.
     #[arg(long, conflicts_with_all = ["json", "keep", "only"])]
     stage_only: bool,
@@ -63,6 +59,17 @@ struct Arguments {
     /// Installs the emulator, if need be, and ends.
     #[arg(long, conflicts_with_all = ["json", "keep", "only", "stage_only"])]
     prepare: bool,
+}
+
+/// The one cloud to play in; both, where none is named.
+#[derive(Debug, clap::Args)]
+struct OneCloud {
+    /// Plays the scenarios on AWS only.
+    #[arg(long, conflicts_with = "azure")]
+    aws: bool,
+    /// Plays the scenarios in Azure only.
+    #[arg(long)]
+    azure: bool,
 }
 
 #[tokio::main]
@@ -90,10 +97,10 @@ async fn demo(arguments: &Arguments) -> Result<bool> {
         return prepare(&screen);
     }
     let is_chosen = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
-    let on_aws: Vec<Scenario> = demonstrated().filter(|scenario| !arguments.azure && is_chosen(scenario.name)).collect();
+    let on_aws: Vec<Scenario> = demonstrated().filter(|scenario| !arguments.cloud.azure && is_chosen(scenario.name)).collect();
     let in_azure: Vec<Scenario<AzureStage>> = AZURE
         .into_iter()
-        .filter(|scenario| !arguments.aws && !arguments.stage_only && !arguments.keep && is_chosen(scenario.name))
+        .filter(|scenario| !arguments.cloud.aws && !arguments.stage_only && !arguments.keep && is_chosen(scenario.name))
         .collect();
     let mut reports = Vec::with_capacity(on_aws.len() + in_azure.len());
     if !on_aws.is_empty() {
