@@ -24,7 +24,7 @@ use crate::lazily::{Lazily, lazily};
 use crate::ledger::DynamoLedger;
 use crate::notice::SnsNoticeSink;
 use crate::parameters::ParameterStore;
-use crate::policies::SsmPolicySource;
+use crate::policies::{SsmPolicySource, policies};
 use crate::settings::AwsSettings;
 use crate::tls::TlsError;
 use crate::webhook::FanOutNoticeSink;
@@ -150,7 +150,7 @@ impl Clients {
             notices: FanOutNoticeSink::new(SnsNoticeSink::new(self.sns.clone(), &settings.topic_arn), chats),
             clock: SystemClock,
             circumstances: AwsCircumstances::new(cloudtrail, ssm, settings.quotas, settings.change_calendars.clone(), SystemClock),
-            policies: SsmPolicySource::new(parameters.clone(), files, parameter, SystemClock),
+            policies: policies(parameters.clone(), files, parameter, SystemClock),
         }
     }
 }

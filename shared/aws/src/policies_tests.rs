@@ -1,6 +1,7 @@
 //! The policy source against a parameter that changes: when it is read, what bridges a fault, and that all else fails closed.
 
-use std::sync::Mutex as StdMutex;
+use std::sync::{Arc, Mutex as StdMutex};
+use std::time::Duration;
 
 use aws_sdk_ssm::Client;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
@@ -8,7 +9,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use futures_util::future::join_all;
-use jiff::ToSpan as _;
+use jiff::{Timestamp, ToSpan as _};
+use reprieve_core::Policy;
+use reprieve_engine::PolicySource as _;
 use serde_json::json;
 
 use super::*;
@@ -76,7 +79,7 @@ fn file(name: &str, text: &str) -> PolicyFile {
 }
 
 fn source<C: Clock + Clone>(rule: &Rule, clock: &C) -> SsmPolicySource<C> {
-    SsmPolicySource::new(store(rule), Ok(Vec::new()), Some(NAME.to_owned()), clock.clone())
+    policies(store(rule), Ok(Vec::new()), Some(NAME.to_owned()), clock.clone())
 }
 
 /// The ids of the user's policies, in one line, or why nothing is permitted.
@@ -90,21 +93,21 @@ fn users(policy: &Arc<Policy>) -> Result<String, String> {
 
 #[tokio::test]
 async fn without_a_parameter_nothing_is_ever_called() {
-    let shipped = SsmPolicySource::new(no_store(), Ok(Vec::new()), None, clock());
+    let shipped = policies(no_store(), Ok(Vec::new()), None, clock());
     assert_eq!(users(&shipped.current().await).as_deref(), Ok(""));
-    let bundled = SsmPolicySource::new(no_store(), Ok(vec![file("policies/first.cedar", FIRST)]), None, clock());
+    let bundled = policies(no_store(), Ok(vec![file("policies/first.cedar", FIRST)]), None, clock());
     assert_eq!(users(&bundled.current().await).as_deref(), Ok("first"));
     assert!(Arc::ptr_eq(&bundled.current().await, &bundled.current().await));
 }
 
 #[tokio::test]
 async fn files_that_are_not_valid_permit_nothing() {
-    let source = SsmPolicySource::new(no_store(), Ok(vec![file("policies/first.cedar", "permit (")]), None, clock());
+    let source = policies(no_store(), Ok(vec![file("policies/first.cedar", "permit (")]), None, clock());
     let reason = users(&source.current().await).unwrap_err();
     assert!(reason.contains("deployed with the function") && reason.contains("`policies/first.cedar`"), "{reason}");
 
     let unread = Err(PolicyError::Closed("`policies` cannot be read".to_owned()));
-    let source = SsmPolicySource::new(no_store(), unread, Some(NAME.to_owned()), clock());
+    let source = policies(no_store(), unread, Some(NAME.to_owned()), clock());
     assert_eq!(users(&source.current().await), Err("`policies` cannot be read".to_owned()), "and no parameter is asked for");
 }
 
@@ -112,7 +115,7 @@ async fn files_that_are_not_valid_permit_nothing() {
 async fn the_parameter_stands_beside_the_files() {
     let rule = Parameter::saying(Says::Text(SECOND)).rule();
     let bundled = vec![file("policies/first.cedar", FIRST)];
-    let source = SsmPolicySource::new(store(&rule), Ok(bundled), Some(NAME.to_owned()), clock());
+    let source = policies(store(&rule), Ok(bundled), Some(NAME.to_owned()), clock());
     assert_eq!(users(&source.current().await).as_deref(), Ok("first, second"));
 }
 
@@ -244,7 +247,7 @@ async fn below_a_path_every_parameter_is_a_file() {
             let body = json!({"Parameters": texts.iter().map(parameter).collect::<Vec<_>>()});
             HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::from(body.to_string()))
         });
-        let source = SsmPolicySource::new(store(&rule), Ok(Vec::new()), Some(format!("{NAME}/")), clock());
+        let source = policies(store(&rule), Ok(Vec::new()), Some(format!("{NAME}/")), clock());
         match (users(&source.current().await), expected) {
             (Ok(ids), Ok(expected)) => assert_eq!(ids, expected),
             (Err(reason), Err(expected)) => assert!(reason.contains(expected), "{reason}"),

@@ -130,7 +130,7 @@ pub fn connect(settings: &AzureSettings) -> Result<Azure, ConnectError> {
         ledger: BlobLedger::new(store(LEDGER_CONTAINER)?, settings.lease),
         audit: BlobAuditSink::new(store(AUDIT_CONTAINER)?),
         notices: WebhookNoticeSink::new(http, Webhooks::parse(&settings.webhooks)?),
-        policies: BlobPolicySource::new(settings.policy_files.clone(), policies, SystemClock),
+        policies: crate::policies::policies(settings.policy_files.clone(), policies, SystemClock),
         clock: SystemClock,
     })
 }

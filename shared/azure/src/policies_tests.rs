@@ -1,9 +1,10 @@
 //! The policy source against a container that changes: when it is read, what bridges a fault, and that all else fails closed.
 
-use std::sync::Mutex as StdMutex;
+use std::sync::{Arc, Mutex as StdMutex};
 
-use futures_util::future::join_all;
 use jiff::ToSpan as _;
+use reprieve_core::Policy;
+use reprieve_engine::PolicySource as _;
 
 use super::*;
 use crate::blobs::StorageAccount;
@@ -81,11 +82,7 @@ fn file(name: &str, text: &str) -> PolicyFile {
 }
 
 fn source<C: Clock + Clone>(http: &Arc<ScriptedHttp>, clock: &C) -> BlobPolicySource<C> {
-    BlobPolicySource::new(Ok(Vec::new()), Some(store(http)), clock.clone())
-}
-
-fn lists(http: &ScriptedHttp) -> usize {
-    http.lines().iter().filter(|line| line.contains("comp=list")).count()
+    policies(Ok(Vec::new()), Some(store(http)), clock.clone())
 }
 
 /// The ids of the user's policies, in one line, or why nothing is permitted.
@@ -99,22 +96,22 @@ fn users(policy: &Arc<Policy>) -> Result<String, String> {
 
 #[tokio::test]
 async fn without_a_container_the_policies_are_those_that_were_shipped_or_deployed() {
-    let shipped = BlobPolicySource::new(Ok(Vec::new()), None, clock());
+    let shipped = policies(Ok(Vec::new()), None, clock());
     assert_eq!(users(&shipped.current().await).as_deref(), Ok(""));
-    let bundled = BlobPolicySource::new(Ok(vec![file("policies/first.cedar", FIRST)]), None, clock());
+    let bundled = policies(Ok(vec![file("policies/first.cedar", FIRST)]), None, clock());
     assert_eq!(users(&bundled.current().await).as_deref(), Ok("first"));
     assert!(Arc::ptr_eq(&bundled.current().await, &bundled.current().await));
 }
 
 #[tokio::test]
 async fn files_that_are_not_valid_permit_nothing() {
-    let source = BlobPolicySource::new(Ok(vec![file("policies/first.cedar", "permit (")]), None, clock());
+    let source = policies(Ok(vec![file("policies/first.cedar", "permit (")]), None, clock());
     let reason = users(&source.current().await).unwrap_err();
     assert!(reason.contains("deployed with the function") && reason.contains("`policies/first.cedar`"), "{reason}");
 
     let http = Container::holding(one(FIRST)).http();
     let unread = Err(PolicyError::Closed("`policies` cannot be read".to_owned()));
-    let source = BlobPolicySource::new(unread, Some(store(&http)), clock());
+    let source = policies(unread, Some(store(&http)), clock());
     assert_eq!(users(&source.current().await), Err("`policies` cannot be read".to_owned()));
     assert_eq!(http.lines(), [""; 0], "and no container is asked");
 }
@@ -130,39 +127,13 @@ async fn every_cedar_blob_stands_beside_the_files() {
         (vec![], Err("there is no blob `*.cedar` in it")),
     ] {
         let http = Container::holding(Holds::Blobs(blobs.clone())).http();
-        let source = BlobPolicySource::new(Ok(vec![file("policies/first.cedar", FIRST)]), Some(store(&http)), clock());
+        let source = policies(Ok(vec![file("policies/first.cedar", FIRST)]), Some(store(&http)), clock());
         match (users(&source.current().await), expected) {
             (Ok(ids), Ok(expected)) => assert_eq!(ids, expected, "{blobs:?}"),
             (Err(reason), Err(expected)) => assert!(reason.contains(expected), "{reason}"),
             (actual, expected) => panic!("{actual:?}, not {expected:?}"),
         }
     }
-}
-
-#[tokio::test]
-async fn policies_are_read_anew_after_five_minutes_and_kept_where_nothing_changed() {
-    let container = Container::holding(one(FIRST));
-    let (http, clock) = (container.http(), clock());
-    let source = source(&http, &clock);
-    let policy = source.current().await;
-    clock.pass(299.seconds());
-    source.current().await;
-    assert_eq!(lists(&http), 1);
-    clock.pass(1.second());
-    assert!(Arc::ptr_eq(&source.current().await, &policy), "the same text is parsed once");
-    assert_eq!(lists(&http), 2);
-    container.now_holds(one(SECOND));
-    clock.pass(5.minutes());
-    assert_eq!(users(&source.current().await).as_deref(), Ok("second"));
-}
-
-#[tokio::test]
-async fn policies_are_read_once_for_all_who_wait() {
-    let http = Container::holding(one(FIRST)).http();
-    let source = source(&http, &clock());
-    let policies = join_all((0..5).map(|_| source.current())).await;
-    assert_eq!(lists(&http), 1);
-    assert!(policies.iter().all(|policy| Arc::ptr_eq(policy, &policies[0])));
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,69 +158,4 @@ async fn policies_that_cannot_be_had_permit_nothing_and_say_what_to_do() {
         clock.pass(1.second());
         assert_eq!(users(&source.current().await).as_deref(), Ok("first"), "mended after {holds:?}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_fault_that_passes_is_bridged_for_an_hour() {
-    for holds in [THROTTLED, BROKEN] {
-        let container = Container::holding(one(FIRST));
-        let (http, clock) = (container.http(), clock());
-        let source = source(&http, &clock);
-        source.current().await;
-        container.now_holds(holds);
-        clock.pass(59.minutes());
-        assert_eq!(users(&source.current().await).as_deref(), Ok("first"));
-        clock.pass(1.minute());
-        let reason = users(&source.current().await).unwrap_err();
-        assert!(reason.contains("tried again soon"), "{reason}");
-        container.now_holds(one(FIRST));
-        clock.pass(30.seconds());
-        assert_eq!(users(&source.current().await).as_deref(), Ok("first"), "open again");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_fault_that_stays_closes_at_once_and_nothing_bridges_it_later() {
-    for holds in [MISSING, DENIED, one(INVALID)] {
-        let container = Container::holding(one(FIRST));
-        let (http, clock) = (container.http(), clock());
-        let source = source(&http, &clock);
-        source.current().await;
-        container.now_holds(holds);
-        clock.pass(5.minutes());
-        users(&source.current().await).unwrap_err();
-        container.now_holds(THROTTLED);
-        clock.pass(30.seconds());
-        users(&source.current().await).unwrap_err();
-    }
-}
-
-/// A clock under which nothing is answered in time.
-#[derive(Debug, Clone)]
-struct Impatient(TestClock);
-
-impl Clock for Impatient {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.0.sleep(duration).await;
-    }
-
-    async fn within<F: Future + Send>(&self, _limit: Duration, _answer: F) -> Option<F::Output> {
-        None
-    }
-}
-
-#[tokio::test]
-async fn no_event_waits_long_for_policies_while_good_ones_are_at_hand() {
-    let http = Container::holding(one(FIRST)).http();
-    let clock = Impatient(clock());
-    let source = source(&http, &clock);
-    assert_eq!(users(&source.current().await).as_deref(), Ok("first"), "the first reading is waited for");
-    clock.0.pass(5.minutes());
-    assert_eq!(users(&source.current().await).as_deref(), Ok("first"));
-    clock.0.pass(1.hour());
-    assert!(users(&source.current().await).unwrap_err().contains("no answer within 3s"));
 }

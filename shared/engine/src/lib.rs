@@ -6,6 +6,7 @@
 pub mod act;
 pub mod guard;
 pub mod observe;
+pub mod policies;
 pub mod port;
 pub mod provision;
 pub mod rehearse;
@@ -13,6 +14,7 @@ pub mod sweep;
 pub mod tenant;
 
 pub use guard::{Delivery, Guard, Handled, Ports, Settings};
+pub use policies::{KeptPolicies, PolicyStore};
 pub use port::{
     AuditSink, CallError, Circumstances, Claim, Clock, Disposition, Intent, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource,
 };

@@ -3,7 +3,7 @@
 
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use reprieve_core::azure::{Discovery, Subject};
+use reprieve_core::azure::{Discovery, ResourceId, Subject};
 use reprieve_core::event::Details;
 use reprieve_core::monitoring::event::SOURCE;
 use reprieve_core::{Actor, CallOutcome, Decision, Event, EventForm, EventId, Status, Target};
@@ -39,46 +39,64 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
 {
     /// Sweeps. `id` is that of the timer's run.
     pub async fn sweep(&self, id: &EventId, stopped_at: Timestamp) -> TenantSweep {
-        let clock = &self.ports.clock;
-        let started_at = clock.now();
-        let (found, older) = (self.ports.control.discover().await, self.ports.ledger.discovery().await);
-        let mut report = TenantSweep { unreadable: found.unreadable.clone(), ..TenantSweep::default() };
-        let mut known = match &older {
-            Ok(older) => found.merged_with(older, started_at),
-            Err(_) => found,
+        let mut report = TenantSweep::default();
+        let started_at = self.ports.clock.now();
+        let found = self.ports.control.discover().await;
+        report.unreadable.extend(found.unreadable.iter().cloned());
+        let (mut known, remembers) = match self.ports.ledger.discovery().await {
+            Ok(older) => (found.merged_with(&older, started_at), true),
+            Err(error) => {
+                report.unreadable.push(error.to_string());
+                (found, false)
+            }
         };
-        report.unreadable.extend(older.err().map(|error| error.to_string()));
         let cases = self.ports.ledger.open_cases().await.unwrap_or_else(|error| {
             report.unreadable.push(error.to_string());
             Vec::new()
         });
-        let queue = in_order(&cases, &known);
-        report.subjects = queue.len();
-        let budget = SignedDuration::try_from(self.settings.sweep_budget).unwrap_or(SignedDuration::MAX);
-        let until = started_at.checked_add(budget).unwrap_or(Timestamp::MAX).min(stopped_at);
-        for chunk in queue.chunks(self.settings.concurrency.max(1)) {
-            if clock.now() >= until {
-                break;
-            }
-            let delivery = Delivery { received_at: clock.now(), count: 1, stopped_at };
-            let place = &known;
-            let answers: Vec<Handled> = stream::iter(chunk.to_vec())
-                .map(|subject| async move { self.sweep_one(id, &subject, delivery, place).await })
-                .buffered(self.settings.concurrency.max(1))
-                .collect()
-                .await;
-            report.looked_at += chunk.len();
-            for (subject, handled) in chunk.iter().zip(&answers) {
-                report.count(subject, handled, cases.contains(subject));
-            }
-            known.cursor = chunk.last().filter(|subject| !cases.contains(subject)).map(Subject::key).or(known.cursor);
-        }
-        report.left = report.subjects.saturating_sub(report.looked_at);
-        if let Err(error) = self.ports.ledger.keep_discovery(&known).await {
+        known.cursor = self.look_at_all(id, &known, &cases, (started_at, stopped_at), &mut report).await.or(known.cursor);
+        // What could not be read is not written over.
+        if remembers && let Err(error) = self.ports.ledger.keep_discovery(&known).await {
             report.unreadable.push(error.to_string());
         }
         self.ports.meter.sweep(&report);
         report
+    }
+
+    /// Looks at every subject there is time for. Returns the key of the one that the next sweep goes on behind.
+    async fn look_at_all(
+        &self,
+        id: &EventId,
+        known: &Discovery,
+        cases: &[Subject],
+        (started_at, stopped_at): (Timestamp, Timestamp),
+        report: &mut TenantSweep,
+    ) -> Option<String> {
+        let at_a_time = self.settings.concurrency.max(1);
+        let budget = SignedDuration::try_from(self.settings.sweep_budget).unwrap_or(SignedDuration::MAX);
+        let until = started_at.checked_add(budget).unwrap_or(Timestamp::MAX).min(stopped_at);
+        let queue = in_order(cases, known);
+        report.subjects = queue.len();
+        let mut let_go: Vec<ResourceId> = Vec::new();
+        let mut cursor = None;
+        for chunk in queue.chunks(at_a_time) {
+            let now = self.ports.clock.now();
+            if now >= until {
+                break;
+            }
+            let delivery = Delivery { received_at: now, count: 1, stopped_at };
+            let subjects: Vec<Subject> = chunk.iter().filter(|subject| !is_in(&let_go, subject)).cloned().collect();
+            let looks = stream::iter(subjects.clone()).map(|subject| async move { self.sweep_one(id, &subject, delivery, known).await });
+            let answers: Vec<Handled> = looks.buffered(at_a_time).collect().await;
+            for (subject, handled) in subjects.iter().zip(&answers) {
+                report.count(subject, handled, cases.contains(subject));
+                let_go.extend(vault_let_go(subject, handled));
+            }
+            report.looked_at += chunk.len();
+            cursor = chunk.last().filter(|subject| !cases.contains(subject)).map(Subject::key).or(cursor);
+        }
+        report.left = report.subjects.saturating_sub(report.looked_at);
+        cursor
     }
 
     async fn sweep_one(&self, id: &EventId, subject: &Subject, delivery: Delivery, known: &Discovery) -> Handled {
@@ -96,6 +114,22 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         };
         called.map_or_else(|| swept.clone(), |event| Event { id: swept.id.clone(), form: EventForm::Sweep, ..event })
     }
+}
+
+/// Returns the vault whose deletion was let stand: nothing in it can be looked at, nor needs to be.
+fn vault_let_go(subject: &Subject, handled: &Handled) -> Option<ResourceId> {
+    match (subject, handled) {
+        (Subject::Vault(vault), Handled::Done { record, .. }) => match &record.decision {
+            Some(Decision::Stand { why }) if why.permitted => Some(vault.clone()),
+            Some(Decision::Stand { .. } | Decision::Remedy { .. } | Decision::Escalate { .. }) | None => None,
+        },
+        (_, Handled::Done { .. } | Handled::Duplicate | Handled::Retry { .. }) => None,
+    }
+}
+
+fn is_in(vaults: &[ResourceId], subject: &Subject) -> bool {
+    let resource = subject.resource();
+    vaults.iter().any(|vault| resource.within(&vault.resource_type()).as_ref() == Some(vault))
 }
 
 impl TenantSweep {

@@ -66,7 +66,7 @@ impl AzureConfiguration {
         let webhooks = reader.read(WEBHOOKS, |text| Ok(text.to_owned()));
         let desired = read_desired(&mut reader);
         let rules = read_rules(&mut reader);
-        let sweep_budget = reader.read(SWEEP_BUDGET_SECONDS, number_in(10..=3000));
+        let sweep_budget = reader.read(SWEEP_BUDGET_SECONDS, number_in(10..=270));
         let endpoint_url = reader.read(AZURE_ENDPOINT_URL, optional(local_url));
         let assembled = || {
             Some(Self {

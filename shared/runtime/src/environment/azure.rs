@@ -195,8 +195,8 @@ pub const WEBHOOKS: Variable = Variable {
 pub const SWEEP_BUDGET_SECONDS: Variable = Variable {
     name: "REPRIEVE_AZURE_SWEEP_BUDGET_SECONDS",
     default: Some("240"),
-    accepts: "seconds, 10 to 3000",
-    meaning: "How long a sweep may take before it leaves the rest to the next.",
+    accepts: "seconds, 10 to 270",
+    meaning: "How long a sweep may take before it leaves the rest to the next. The host ends an invocation after 300.",
     read_by: AZURE,
 };
 

@@ -88,11 +88,18 @@ pub(super) async fn vault_deleted(stage: &AzureStage) -> Result<Observation> {
         "principalId": stage.pat.principal.object_id(), "principalType": "User",
     } });
     stage.owner.put(&role, &body).await?;
+    let subscription = format!("{orders}/providers/Microsoft.EventGrid/eventSubscriptions/rotated");
+    let body = json!({ "properties": {
+        "destination": { "endpointType": "StorageQueue", "properties": { "resourceId": storage("stdatabase"), "queueName": "rotated" } },
+        "filter": { "includedEventTypes": ["Microsoft.KeyVault.KeyNewVersionCreated"] },
+    } });
+    stage.owner.put(&subscription, &body).await?;
     stage.sweep().await?;
     stage.mallory.delete(&orders).await?;
     let mut observation = answered(stage, &orders, "back, with its roles").await?;
     observation.demand(stage.owner.get(&orders).await?.is_some(), || "the vault is not there".to_owned());
     observation.demand(stage.owner.get(&role).await?.is_some(), || "the role assignment is not there".to_owned());
+    observation.demand(stage.owner.get(&subscription).await?.is_some(), || "the event subscription is not there".to_owned());
     let settings = stage.owner.get(&format!("{orders}/providers/Microsoft.Insights/diagnosticSettings")).await?.unwrap_or_default();
     observation.demand(!settings["value"].as_array().is_none_or(Vec::is_empty), || "the vault does not log any more".to_owned());
     let key = stage.owner.vault("kv-orders", "GET", "/keys/orders/", None).await?;
