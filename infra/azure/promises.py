@@ -25,7 +25,7 @@ REPRIEVE_AZURE_STORAGE_ACCOUNT REPRIEVE_AZURE_ALLOWED_VAULTS REPRIEVE_AZURE_LOG_
 REPRIEVE_AZURE_PURGE_PROTECTION REPRIEVE_AZURE_LOCK_IMMUTABILITY REPRIEVE_AZURE_IMMUTABILITY_DAYS REPRIEVE_AZURE_SOFT_DELETE_DAYS
 REPRIEVE_AZURE_EVENT_HUB_RULE REPRIEVE_AZURE_EVENT_HUB_NAME REPRIEVE_AZURE_LOG_STORAGE REPRIEVE_AZURE_ACTION_GROUP
 REPRIEVE_AZURE_ALERTS_GROUP REPRIEVE_APPROVAL_KEYS REPRIEVE_BREAK_GLASS_PRINCIPALS REPRIEVE_BREAK_GLASS_HOURS
-REPRIEVE_SANDBOX_SUBSCRIPTIONS REPRIEVE_WEBHOOKS REPRIEVE_LOG REPRIEVE_METRICS_NAMESPACE
+REPRIEVE_SANDBOX_SUBSCRIPTIONS REPRIEVE_WEBHOOKS REPRIEVE_LOG REPRIEVE_AZURE_POLICY_CONTAINER
 """.split()
 OF_THE_HOST = """
 AzureWebJobsStorage__accountName AzureWebJobsStorage__credential AzureWebJobsStorage__clientId
@@ -53,7 +53,7 @@ USER_ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
 RBAC_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
 KEY_VAULT_DATA_ACCESS_ADMINISTRATOR = "8b54135c-b56d-4d72-a534-26097cfdc8d8"
 # Built-in roles that are assigned somewhere. Only the two of a storage container can delete, and only what is in it.
-BUILT_IN = {"storageBlobDataOwner", "storageBlobDataContributor", "eventHubsDataReceiver", "monitoringMetricsPublisher"}
+BUILT_IN = {"storageBlobDataOwner", "storageBlobDataContributor", "storageBlobDataReader", "eventHubsDataReceiver", "monitoringMetricsPublisher"}
 BUILT_IN |= {"keyVaultCryptoServiceEncryptionUser"}
 
 PINNED = {
@@ -327,8 +327,9 @@ def evidence_faults(path, template):
         return
     containers = of_type(template, "Microsoft.Storage/storageAccounts/blobServices/containers")
     kept = {re.search(r"/default/([a-z-]+)", each["name"])[1]: each["properties"] for each in containers}
-    if sorted(kept) != ["reprieve-audit", "reprieve-dead-letters", "reprieve-ledger"]:
-        yield f"containers {sorted(kept)}; the guard writes to reprieve-audit, reprieve-dead-letters, reprieve-ledger"
+    wanted = ["reprieve-audit", "reprieve-dead-letters", "reprieve-ledger", "reprieve-policies"]
+    if sorted(kept) != wanted:
+        yield f"containers {sorted(kept)}; the guard knows {wanted}"
     if kept.get("reprieve-audit", {}).get("immutableStorageWithVersioning") != {"enabled": True}:
         yield "`reprieve-audit`: versions are to be immutable one by one"
     for account in of_type(template, "Microsoft.Storage/storageAccounts"):

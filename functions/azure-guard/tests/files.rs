@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use reprieve_core::azure::Function;
+use reprieve_runtime::environment;
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -100,4 +101,29 @@ fn the_timer_runs_every_hour() {
     let fields: Vec<&str> = schedule.as_str().unwrap().split(' ').collect();
     assert_eq!((fields.len(), fields[0]), (6, "0"), "seconds, minutes, hours, days, months, days of the week");
     assert_eq!(fields[2..], ["*", "*", "*", "*"]);
+}
+
+/// A setting that the template leaves out could never be set, and one that nobody reads would only seem to be.
+#[test]
+fn the_template_sets_what_the_function_reads() {
+    let template = json(&root().join("../../infra/azure/guard.json"));
+    let mut names = BTreeSet::new();
+    collect_settings(&template, &mut names);
+    let read = environment::ALL.iter().filter(|variable| variable.read_by.contains(&environment::Function::AzureGuard));
+    // The host sets the port; the sandbox is for one machine; the budget fits the host's own limit.
+    let others = ["FUNCTIONS_CUSTOMHANDLER_PORT", "REPRIEVE_AZURE_ENDPOINT_URL", "REPRIEVE_AZURE_SWEEP_BUDGET_SECONDS"];
+    let expected: BTreeSet<String> =
+        read.map(|variable| variable.name.to_owned()).filter(|name| !others.contains(&name.as_str())).collect();
+    assert_eq!(names, expected);
+}
+
+fn collect_settings(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            names.extend(fields.get("name").and_then(Value::as_str).filter(|name| name.starts_with("REPRIEVE_")).map(ToOwned::to_owned));
+            fields.values().for_each(|field| collect_settings(field, names));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_settings(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }

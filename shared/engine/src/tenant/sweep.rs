@@ -79,7 +79,9 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         report.subjects = queue.len();
         let mut let_go: Vec<ResourceId> = Vec::new();
         let mut cursor = None;
-        for chunk in queue.chunks(at_a_time) {
+        // What stands or is owed is known before the rest is looked at.
+        let (first, rest) = queue.split_at(cases.len());
+        for chunk in first.chunks(at_a_time).chain(rest.chunks(at_a_time)) {
             let now = self.ports.clock.now();
             if now >= until {
                 break;

@@ -248,11 +248,11 @@ async fn deploy(owner: &Person, mode: &str) -> Result<Guard> {
         owner.put(&reprieve("Microsoft.ManagedIdentity/userAssignedIdentities/id-reprieve"), &json!({ "location": LOCATION })).await?;
     let text = |pointer: &str| identity.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let guard = Guard { client_id: text("/properties/clientId"), principal_id: text("/properties/principalId") };
-    grant(owner, &guard, mode).await?;
     let account = reprieve(&format!("Microsoft.Storage/storageAccounts/{EVIDENCE}"));
     for container in ["reprieve-ledger", "reprieve-audit", "reprieve-policies", "reprieve-dead-letters"] {
         owner.put(&format!("{account}/blobServices/default/containers/{container}"), &json!({ "properties": {} })).await?;
     }
+    grant(owner, &guard, mode).await?;
     owner
         .put(&reprieve("Microsoft.EventHub/namespaces/evhns-reprieve"), &json!({ "location": LOCATION, "sku": { "name": "Basic" } }))
         .await?;
@@ -268,8 +268,8 @@ async fn deploy(owner: &Person, mode: &str) -> Result<Guard> {
     Ok(guard)
 }
 
-/// Makes the custom roles of `infra/azure/subscription.json` and `guard.json` and assigns them, with what the guard needs on its own
-/// storage.
+/// Makes the custom roles of `infra/azure/subscription.json`, `guard.json` and `evidence.json`, and assigns them: the guard holds no
+/// other.
 async fn grant(owner: &Person, guard: &Guard, mode: &str) -> Result<()> {
     let subscription = format!("/subscriptions/{SUBSCRIPTION}");
     let rooms = [
@@ -294,8 +294,19 @@ async fn grant(owner: &Person, guard: &Guard, mode: &str) -> Result<()> {
         owner.put(&format!("{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"), &definition).await?;
         assign(owner, &scope, &role, &guard.principal_id, "ServicePrincipal").await?;
     }
-    let account = reprieve(&format!("Microsoft.Storage/storageAccounts/{EVIDENCE}"));
-    assign(owner, &account, "ba92f5b4-2d11-453d-a403-e96b0029c9fe", &guard.principal_id, "ServicePrincipal").await
+    let evidence = Template::read(&root().join("infra/azure/evidence.json"), &[], "")?;
+    let role = "5c0ffee5-0000-4000-8000-000000000009";
+    let definition = json!({ "properties": {
+        "roleName": "Reprieve evidence", "description": "Writes the ledger and the records.", "type": "CustomRole",
+        "permissions": [{ "actions": [], "notActions": [], "dataActions": evidence.data_actions()?, "notDataActions": [] }],
+        "assignableScopes": [subscription],
+    } });
+    owner.put(&format!("{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"), &definition).await?;
+    for container in ["reprieve-ledger", "reprieve-audit"] {
+        let scope = reprieve(&format!("Microsoft.Storage/storageAccounts/{EVIDENCE}/blobServices/default/containers/{container}"));
+        assign(owner, &scope, role, &guard.principal_id, "ServicePrincipal").await?;
+    }
+    Ok(())
 }
 
 /// Subscribes the functions to what happens in the subscription, as `infra/azure/events.json` does.

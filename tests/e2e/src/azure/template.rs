@@ -28,6 +28,13 @@ impl Template {
         self.document.pointer(&format!("/variables/{name}")).with_context(|| format!("the template has no variable `{name}`"))
     }
 
+    /// Returns what a role that the template defines may do with data, as it stands.
+    pub(super) fn data_actions(&self) -> Result<&Value> {
+        let resources = self.document["resources"].as_array().context("the template has no resources")?;
+        let role = resources.iter().find(|resource| resource["type"] == "Microsoft.Authorization/roleDefinitions");
+        role.and_then(|role| role.pointer("/properties/permissions/0/dataActions")).context("the template defines no role")
+    }
+
     /// Returns the resources of this type: name and properties, with every expression worked out.
     pub(super) fn resources(&self, resource_type: &str) -> Result<Vec<(String, Value)>> {
         let resources = self.document["resources"].as_array().context("the template has no resources")?;
