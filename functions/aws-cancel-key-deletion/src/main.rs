@@ -11,10 +11,10 @@ use handler::Answer as _;
 use lambda_runtime::{LambdaEvent, service_fn};
 use reprieve_aws::{
     AwsCircumstances, AwsNoticeSink, AwsSettings, DEFAULT_LEASE, DynamoLedger, KmsKeyControl, Quotas, S3AuditSink, SsmPolicySource,
-    SystemClock, connect, credentials,
+    connect, credentials,
 };
 use reprieve_engine::sweep::DEFAULT_BUDGET;
-use reprieve_engine::{Guard, Ports, Settings};
+use reprieve_engine::{Guard, Ports, Settings, SystemClock};
 use reprieve_runtime::{Configuration, EmfMeter, Invoked, telemetry};
 use serde_json::Value;
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use handler::Service;
 use lambda_runtime::{LambdaEvent, service_fn};
-use reprieve_aws::{AwsNoticeSink, S3AuditSink, SinkSettings, SystemClock, connect_sinks, credentials};
+use reprieve_aws::{AwsNoticeSink, S3AuditSink, SinkSettings, connect_sinks, credentials};
 use reprieve_aws_monitoring::AwsMonitoringControl;
-use reprieve_engine::{MonitoringPorts, MonitoringSettings, Provisioner};
+use reprieve_engine::{MonitoringPorts, MonitoringSettings, Provisioner, SystemClock};
 use reprieve_runtime::{EmfMeter, Invoked, MonitoringConfiguration, telemetry};
 use responses::AwsResponses;
 use serde_json::Value;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use handler::Answer as _;
 use lambda_runtime::{LambdaEvent, service_fn};
-use reprieve_aws::{AwsNoticeSink, KmsKeyControl, Quotas, S3AuditSink, SinkSettings, SystemClock, connect_sinks, credentials};
+use reprieve_aws::{AwsNoticeSink, KmsKeyControl, Quotas, S3AuditSink, SinkSettings, connect_sinks, credentials};
 use reprieve_aws_drill::{DynamoDrillInventory, KmsDrillKey, SqsDrillWatch};
 use reprieve_core::drill::{DrillAlias, DrillPlace, Terms};
-use reprieve_engine::{Rehearsal, RehearsalPorts, RehearsalSettings};
+use reprieve_engine::{Rehearsal, RehearsalPorts, RehearsalSettings, SystemClock};
 use reprieve_runtime::{DrillConfiguration, EmfMeter, Invoked, telemetry};
 use serde_json::Value;
 

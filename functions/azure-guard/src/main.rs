@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use azure_guard::router;
-use reprieve_azure::{AzureControl, AzureSettings, BlobAuditSink, BlobLedger, BlobPolicySource, SystemClock, WebhookNoticeSink, connect};
-use reprieve_engine::{TenantGuard, TenantPorts, TenantSettings};
+use reprieve_azure::{AzureControl, AzureSettings, BlobAuditSink, BlobLedger, BlobPolicySource, WebhookNoticeSink, connect};
+use reprieve_engine::{SystemClock, TenantGuard, TenantPorts, TenantSettings};
 use reprieve_runtime::{AzureConfiguration, LogMeter, telemetry};
 use tokio::net::TcpListener;
 

@@ -7,7 +7,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 
 use super::*;
-use crate::test_record::record;
+use reprieve_test_support::record;
 
 const OBJECT: &str = "records/v1/account=111122223333/region=eu-central-1/year=2026/month=01/day=02/hour=03/event-1.outcome.1.json";
 

@@ -5,12 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 use reprieve_core::Record;
 use reprieve_core::notice::Notice;
 use reprieve_engine::{CallError, Clock, NoticeSink};
+use reprieve_wire::chat::Webhooks;
 use tokio::sync::Mutex;
 
-use crate::clock::SystemClock;
 use crate::http::Http;
 use crate::parameters::ParameterStore;
-use crate::webhook::{WebhookNoticeSink, Webhooks};
+use crate::webhook::WebhookNoticeSink;
+use reprieve_engine::SystemClock;
 
 /// How long webhooks are used before they are read anew.
 const READ_ANEW_AFTER: SignedDuration = SignedDuration::from_mins(5);

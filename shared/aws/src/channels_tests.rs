@@ -10,8 +10,8 @@ use jiff::ToSpan as _;
 use super::*;
 use crate::http::{Schemes, Waits};
 use crate::lazily::lazily;
-use crate::test_clock::TestClock;
-use crate::test_record::record;
+use reprieve_test_support::TestClock;
+use reprieve_test_support::record;
 
 const NAME: &str = "/reprieve/webhooks";
 

@@ -11,10 +11,10 @@ use reprieve_engine::{CallError, Circumstances, Clock, PastCall};
 
 use self::calendar::ChangeCalendars;
 use self::past::PastCalls;
-use crate::clock::SystemClock;
 use crate::kms::Quotas;
 use crate::lazily::Lazily;
 use crate::pace::Pace;
+use reprieve_engine::SystemClock;
 
 /// Looks calls up in CloudTrail, and asks Change Calendar. Makes the client of either at the first question.
 #[derive(Debug)]

@@ -17,7 +17,6 @@ use aws_types::region::Region;
 use crate::audit::S3AuditSink;
 use crate::channels::ChatNoticeSink;
 use crate::circumstances::AwsCircumstances;
-use crate::clock::SystemClock;
 use crate::http::{Http, Schemes, Waits};
 use crate::kms::{KmsClients, KmsKeyControl};
 use crate::lazily::{Lazily, lazily};
@@ -28,6 +27,7 @@ use crate::policies::{SsmPolicySource, policies};
 use crate::settings::AwsSettings;
 use crate::tls::TlsError;
 use crate::webhook::FanOutNoticeSink;
+use reprieve_engine::SystemClock;
 
 /// For name resolution, TCP and TLS together.
 const CONNECT_WAIT: Duration = Duration::from_secs(1);

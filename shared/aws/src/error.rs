@@ -10,25 +10,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use reprieve_engine::CallError;
-
-/// What an answer means to the engine: a [`CallError`] without its words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// [`CallError::NotFound`].
-    NotFound,
-    /// [`CallError::InvalidState`].
-    InvalidState,
-    /// [`CallError::Unsupported`].
-    Unsupported,
-    /// [`CallError::AccessDenied`].
-    AccessDenied,
-    /// [`CallError::Throttled`].
-    Throttled,
-    /// [`CallError::Unavailable`].
-    Unavailable,
-    /// [`CallError::Rejected`].
-    Rejected,
-}
+pub use reprieve_engine::CallErrorKind as Kind;
 
 /// Sorts an SDK error. `own` knows the codes that mean something else, or something more, in the one service.
 pub fn call_error<E>(call: &'static str, error: &SdkError<E, HttpResponse>, own: fn(&str) -> Option<Kind>) -> CallError
@@ -51,20 +33,7 @@ where
         Some(id) => format!("{message} (request {id})"),
         None => message,
     };
-    of_kind(kind, call, message)
-}
-
-/// Makes the engine's error.
-pub(crate) fn of_kind(kind: Kind, call: &'static str, message: String) -> CallError {
-    match kind {
-        Kind::NotFound => CallError::NotFound { call, message },
-        Kind::InvalidState => CallError::InvalidState { call, message },
-        Kind::Unsupported => CallError::Unsupported { call, message },
-        Kind::AccessDenied => CallError::AccessDenied { call, message },
-        Kind::Throttled => CallError::Throttled { call, message },
-        Kind::Unavailable => CallError::Unavailable { call, message },
-        Kind::Rejected => CallError::Rejected { call, message },
-    }
+    kind.error(call, message)
 }
 
 /// For services whose codes are all in the common table.

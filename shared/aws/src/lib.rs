@@ -13,7 +13,6 @@ mod audit;
 mod channels;
 mod circumstances;
 mod client;
-mod clock;
 mod desk_http;
 mod error;
 mod http;
@@ -33,17 +32,12 @@ mod webhook;
 
 #[cfg(test)]
 mod localcloud_tests;
-#[cfg(test)]
-mod test_clock;
-#[cfg(test)]
-mod test_record;
 
 pub use audit::S3AuditSink;
 pub use aws_credential_types::Credentials;
 pub use channels::ChatNoticeSink;
 pub use circumstances::AwsCircumstances;
 pub use client::{AwsNoticeSink, AwsPorts, Clients, ConnectError, connect};
-pub use clock::SystemClock;
 pub use desk_http::desk_http_client;
 pub use error::{Kind, call_error};
 pub use kms::{KmsKeyControl, Quotas};
@@ -56,4 +50,4 @@ pub use responses::{AddressError, CloudFormationResponses, ResponseAddress};
 pub use settings::{AwsSettings, CredentialsError, DEFAULT_LEASE, credentials};
 pub use sinks::{SinkSettings, Sinks, connect_sinks};
 pub use tls::TlsError;
-pub use webhook::{FanOutNoticeSink, WebhookError, WebhookNoticeSink, Webhooks};
+pub use webhook::{FanOutNoticeSink, WebhookNoticeSink};

@@ -23,8 +23,8 @@ use reprieve_engine::{
 use reprieve_localcloud::{Calendar, LocalCloud, Options};
 use tokio::sync::OnceCell;
 
-use crate::test_record::record;
 use crate::{AwsPorts, AwsSettings, Clients, Quotas, connect};
+use reprieve_test_support::record;
 
 /// The local cloud that the tests of this process share.
 static CLOUD: OnceCell<LocalCloud> = OnceCell::const_new();

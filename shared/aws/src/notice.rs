@@ -9,7 +9,7 @@ use reprieve_core::{Decision, Record, Threat};
 use reprieve_engine::{CallError, NoticeSink};
 use serde_json::{Value, json};
 
-use crate::error::{Kind, call_error, no_own_codes, of_kind};
+use crate::error::{Kind, call_error, no_own_codes};
 use crate::lazily::Lazily;
 
 const CALL: &str = "sns:Publish";
@@ -46,7 +46,7 @@ impl NoticeSink for SnsNoticeSink {
             .message(message(&notice.text(), &summary(notice, record).to_string()));
         for (name, value) in attributes(notice, record) {
             let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-            let value = value.map_err(|error| of_kind(Kind::Rejected, CALL, error.to_string()))?;
+            let value = value.map_err(|error| Kind::Rejected.error(CALL, error.to_string()))?;
             publish = publish.message_attributes(name, value);
         }
         publish.send().await.map(drop).map_err(|error| call_error(CALL, &error, no_own_codes))

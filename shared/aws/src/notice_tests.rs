@@ -8,7 +8,7 @@ use aws_smithy_types::body::SdkBody;
 
 use super::*;
 use crate::lazily::lazily;
-use crate::test_record::record;
+use reprieve_test_support::record;
 
 const TOPIC: &str = "arn:aws:sns:eu-central-1:111122223333:notices";
 

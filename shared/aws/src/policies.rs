@@ -3,8 +3,8 @@
 use reprieve_core::policy::{PolicyError, PolicyFile};
 use reprieve_engine::{CallError, Clock, KeptPolicies, PolicyStore};
 
-use crate::clock::SystemClock;
 use crate::parameters::ParameterStore;
+use reprieve_engine::SystemClock;
 
 /// The policies, of files and a parameter.
 pub type SsmPolicySource<C = SystemClock> = KeptPolicies<SsmPolicies, C>;

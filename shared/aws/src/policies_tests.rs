@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::*;
 use crate::lazily::lazily;
-use crate::test_clock::TestClock;
+use reprieve_test_support::TestClock;
 
 const NAME: &str = "/reprieve/policies";
 const FIRST: &str = r#"@id("first") @because("it is the first") permit (principal, action, resource) when { context has approval };"#;

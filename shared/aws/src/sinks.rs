@@ -8,11 +8,11 @@ use reprieve_core::Region;
 use crate::audit::S3AuditSink;
 use crate::channels::ChatNoticeSink;
 use crate::client::{AwsNoticeSink, ConnectError, http_client, lazily_sns, lazily_ssm, s3_client, sdk_config};
-use crate::clock::SystemClock;
 use crate::notice::SnsNoticeSink;
 use crate::parameters::ParameterStore;
 use crate::responses::CloudFormationResponses;
 use crate::webhook::FanOutNoticeSink;
+use reprieve_engine::SystemClock;
 
 /// What the sinks are told.
 #[derive(Debug, Clone)]

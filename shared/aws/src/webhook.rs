@@ -4,7 +4,6 @@
 //! host: not in an error, a log or a `Debug` text. A webhook that fails costs a line of log and a few seconds, never a notice.
 
 use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
@@ -15,8 +14,7 @@ use http::Uri;
 use reprieve_core::Record;
 use reprieve_core::notice::Notice;
 use reprieve_engine::{CallError, NoticeSink};
-use reprieve_wire::chat;
-use serde_json::Value;
+use reprieve_wire::chat::{Webhook, Webhooks};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::chain;
@@ -32,134 +30,6 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// The longest pause that a webhook may ask for.
 const PAUSE_LIMIT: Duration = Duration::from_secs(2);
-
-/// How many webhooks there may be: all are posted to at once, from one function.
-const WEBHOOKS_LIMIT: usize = 8;
-
-/// Says why a list of webhooks cannot be read. It never repeats the list: URLs of webhooks are secrets.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WebhookError {
-    /// The line does not begin with a kind.
-    #[error("line {line} of the webhooks begins with neither `slack` nor `teams`: a line is `slack https://...` or `teams https://...`")]
-    Kind {
-        /// The line, from 1.
-        line: usize,
-    },
-    /// What follows the kind is no URL.
-    #[error("line {line} of the webhooks holds no URL after `{kind}`: a line is `{kind} https://...`")]
-    Url {
-        /// The line, from 1.
-        line: usize,
-        /// The kind.
-        kind: &'static str,
-    },
-    /// The URL is not one of HTTPS.
-    #[error("line {line} of the webhooks is not `https`: only a webhook on this very machine may be `http`")]
-    Scheme {
-        /// The line, from 1.
-        line: usize,
-    },
-    /// The URL holds a user name or password.
-    #[error("line {line} of the webhooks has a user name in its URL, which is not sent: leave out what stands before the `@`")]
-    User {
-        /// The line, from 1.
-        line: usize,
-    },
-    /// There are more than can be told.
-    #[error("there are more than {WEBHOOKS_LIMIT} webhooks: name fewer, and let one channel tell the others")]
-    TooMany,
-}
-
-/// The shape that a webhook takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Slack,
-    Teams,
-}
-
-impl Kind {
-    fn parse(word: &str) -> Option<Self> {
-        match word {
-            "slack" => Some(Self::Slack),
-            "teams" => Some(Self::Teams),
-            _ => None,
-        }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Slack => "slack",
-            Self::Teams => "teams",
-        }
-    }
-
-    fn message(self, notice: &Notice, record: &Record) -> Value {
-        match self {
-            Self::Slack => chat::slack(notice, record),
-            Self::Teams => chat::teams(notice, record),
-        }
-    }
-}
-
-/// One webhook. Shows its kind and host alone.
-#[derive(Clone, PartialEq, Eq)]
-struct Webhook {
-    kind: Kind,
-    url: Uri,
-}
-
-impl fmt::Display for Webhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}", self.kind.as_str(), self.url.host().unwrap_or_default())
-    }
-}
-
-impl fmt::Debug for Webhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// The webhooks of a deployment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Webhooks(Vec<Webhook>);
-
-impl Webhooks {
-    /// Reads a list of webhooks: one a line, as `slack URL` or `teams URL`. Empty lines and lines that begin with `#` say nothing.
-    ///
-    /// # Errors
-    /// Names the line that is wrong, and never what it holds.
-    pub fn parse(text: &str) -> Result<Self, WebhookError> {
-        let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
-        let told = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        let webhooks: Vec<Webhook> = told.map(|(line, text)| parse_line(line, text)).collect::<Result<_, _>>()?;
-        if webhooks.len() > WEBHOOKS_LIMIT { Err(WebhookError::TooMany) } else { Ok(Self(webhooks)) }
-    }
-
-    /// Says whether there is none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-fn parse_line(line: usize, text: &str) -> Result<Webhook, WebhookError> {
-    let (word, url) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let kind = Kind::parse(word).ok_or(WebhookError::Kind { line })?;
-    let no_url = || WebhookError::Url { line, kind: kind.as_str() };
-    let url: Uri = url.trim().parse().map_err(|_| no_url())?;
-    let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else {
-        return Err(no_url());
-    };
-    if authority.as_str().contains('@') {
-        return Err(WebhookError::User { line });
-    }
-    match scheme {
-        "https" => Ok(Webhook { kind, url }),
-        "http" if matches!(authority.host(), "127.0.0.1" | "localhost" | "[::1]") => Ok(Webhook { kind, url }),
-        _ => Err(WebhookError::Scheme { line }),
-    }
-}
 
 /// Why a webhook did not take a message.
 #[derive(Debug)]
@@ -219,8 +89,8 @@ impl NoticeSink for WebhookNoticeSink {
     /// # Errors
     /// [`CallError::Unavailable`] where one did not take it, with the kind and host of each that did not; the others have it.
     async fn tell(&self, notice: &Notice, record: &Record) -> Result<(), CallError> {
-        let posts = self.webhooks.0.iter().map(|webhook| async move {
-            let body = webhook.kind.message(notice, record).to_string();
+        let posts = self.webhooks.iter().map(|webhook| async move {
+            let body = webhook.message(notice, record).to_string();
             self.post(webhook, &body).await.err().map(|words| format!("{webhook}: {words}"))
         });
         let faults: Vec<String> = join_all(posts).await.into_iter().flatten().collect();
@@ -244,7 +114,7 @@ impl WebhookNoticeSink {
     }
 
     async fn attempt(&self, webhook: &Webhook, body: &str) -> Result<(), Fault> {
-        let url = &webhook.url;
+        let url = webhook.url();
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_uri(url.to_string()).map_err(|error| Fault::unreachable(&error, url))?;
         request.set_method("POST").map_err(|error| Fault::unreachable(&error, url))?;

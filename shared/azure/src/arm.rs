@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use self::operation::{Follow, Progress};
 use self::pace::Pace;
 use crate::connection::Connection;
-use crate::error::{Words, kind_of, of_answer, of_kind};
+use crate::error::{Words, kind_of, of_answer};
 use crate::fence;
 use crate::patience::{Fault, pause_asked, persist};
 
@@ -361,7 +361,7 @@ fn follow_of(call: &'static str, url: &Url, accepted: &Answer) -> Result<Option<
 fn failed(call: &'static str, url: &Url, told: &Value) -> CallError {
     let words = Words::of_json(told);
     let kind = kind_of(400, &words.code);
-    of_kind(kind, call, format!("the change was accepted and then failed, {} ({})", words.line(None), about(url)))
+    kind.error(call, format!("the change was accepted and then failed, {} ({})", words.line(None), about(url)))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::blobs::StorageAccount;
 use crate::scripted::{Scripted, ScriptedHttp, empty};
-use crate::test_record::record;
+use reprieve_test_support::record;
 
 const BLOB: &str = "records/v1/account=111122223333/region=eu-central-1/year=2026/month=01/day=02/hour=03/event-1.outcome.1.json";
 

@@ -7,10 +7,10 @@ use azure_core::http::HttpClient;
 use reprieve_core::azure::Desired;
 use reprieve_core::policy::{PolicyError, PolicyFile};
 use reprieve_engine::CallError;
+use reprieve_wire::chat::{WebhookError, Webhooks};
 
 use crate::audit::BlobAuditSink;
 use crate::blobs::{BlobStore, StorageAccount, StorageAccountError};
-use crate::clock::SystemClock;
 use crate::connection::{Connection, DEFAULT_BUDGET};
 use crate::control::AzureControl;
 use crate::credential::{CredentialError, managed_identity};
@@ -18,7 +18,8 @@ use crate::ledger::BlobLedger;
 use crate::policies::BlobPolicySource;
 use crate::tls::TlsError;
 use crate::transport::{AzureHttp, Redirect, RedirectError};
-use crate::webhook::{WebhookError, WebhookNoticeSink, Webhooks};
+use crate::webhook::WebhookNoticeSink;
+use reprieve_engine::SystemClock;
 
 /// The container of the ledger.
 pub const LEDGER_CONTAINER: &str = "reprieve-ledger";

@@ -15,9 +15,9 @@ use reprieve_core::azure::{Discovery, KeyReference, ResourceId, Subject, Subscri
 use reprieve_engine::{CallError, Clock as _};
 
 use self::storage::Accounts;
-use crate::clock::SystemClock;
 use crate::control::{AzureControl, CONCURRENCY};
 use crate::observe::storage::container_of;
+use reprieve_engine::SystemClock;
 
 /// What was found in one place.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use azure_core::error::ErrorKind;
 use azure_core::http::RawResponse;
 use azure_core::http::headers::{HeaderName, Headers};
 use reprieve_engine::CallError;
+pub use reprieve_engine::CallErrorKind as Kind;
 use serde_json::Value;
 
 /// The service's name of the request, for its support.
@@ -18,25 +19,6 @@ const ERROR_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
 
 /// The longest message of a service that is repeated, in characters.
 const MESSAGE_LIMIT: usize = 1_000;
-
-/// What an answer means to the engine: a [`CallError`] without its words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// [`CallError::NotFound`].
-    NotFound,
-    /// [`CallError::InvalidState`].
-    InvalidState,
-    /// [`CallError::Unsupported`].
-    Unsupported,
-    /// [`CallError::AccessDenied`].
-    AccessDenied,
-    /// [`CallError::Throttled`].
-    Throttled,
-    /// [`CallError::Unavailable`].
-    Unavailable,
-    /// [`CallError::Rejected`].
-    Rejected,
-}
 
 /// Sorts an answer by its error code (empty where it has none) and HTTP status.
 #[must_use]
@@ -94,19 +76,6 @@ const fn kind_of_status(status: u16) -> Kind {
         429 => Kind::Throttled,
         408 | 500..=599 => Kind::Unavailable,
         _ => Kind::Rejected,
-    }
-}
-
-/// Makes the engine's error.
-pub(crate) fn of_kind(kind: Kind, call: &'static str, message: String) -> CallError {
-    match kind {
-        Kind::NotFound => CallError::NotFound { call, message },
-        Kind::InvalidState => CallError::InvalidState { call, message },
-        Kind::Unsupported => CallError::Unsupported { call, message },
-        Kind::AccessDenied => CallError::AccessDenied { call, message },
-        Kind::Throttled => CallError::Throttled { call, message },
-        Kind::Unavailable => CallError::Unavailable { call, message },
-        Kind::Rejected => CallError::Rejected { call, message },
     }
 }
 
@@ -185,7 +154,7 @@ pub(crate) fn of_answer(call: &'static str, about: &str, answer: &RawResponse) -
         words.code = answer.headers().get_optional_string(&ERROR_CODE).unwrap_or_default();
     }
     let message = format!("{} ({about}{})", words.line(Some(status)), request_id(answer.headers()));
-    of_kind(kind_of(status, &words.code), call, message)
+    kind_of(status, &words.code).error(call, message)
 }
 
 fn request_id(headers: &Headers) -> String {
@@ -203,7 +172,7 @@ pub fn call_error(call: &'static str, about: &str, error: &azure_core::Error) ->
         // What we refuse to send, and answers that cannot be read.
         ErrorKind::DataConversion | ErrorKind::Other => Kind::Rejected,
     };
-    of_kind(kind, call, format!("{} ({about})", one_line(&chain(error))))
+    kind.error(call, format!("{} ({about})", one_line(&chain(error))))
 }
 
 /// What it means that there is no token: a refusal of the identity's endpoint, or no usable answer of it.

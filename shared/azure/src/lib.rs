@@ -29,7 +29,6 @@ mod apply;
 mod arm;
 mod audit;
 mod blobs;
-mod clock;
 mod connect;
 mod connection;
 mod control;
@@ -49,15 +48,10 @@ mod webhook;
 
 #[cfg(test)]
 mod scripted;
-#[cfg(test)]
-mod test_clock;
-#[cfg(test)]
-mod test_record;
 
 pub use arm::{Action, ArmClient, Condition, Tagged};
 pub use audit::BlobAuditSink;
 pub use blobs::{Blob, BlobStore, Listed, StorageAccount, StorageAccountError, Stored};
-pub use clock::SystemClock;
 pub use connect::{AUDIT_CONTAINER, Azure, AzureSettings, ConnectError, DEFAULT_LEASE, LEDGER_CONTAINER, connect};
 pub use connection::{Connection, DEFAULT_BUDGET};
 pub use control::AzureControl;
@@ -68,4 +62,4 @@ pub use policies::BlobPolicySource;
 pub use tls::TlsError;
 pub use transport::{AzureHttp, Redirect, RedirectError};
 pub use vault::{ObjectKind, VaultClient, VaultHost, VaultHostError};
-pub use webhook::{WebhookError, WebhookNoticeSink, Webhooks};
+pub use webhook::WebhookNoticeSink;

@@ -10,8 +10,8 @@ use jiff::fmt::rfc2822;
 use reprieve_engine::{CallError, Clock as _, Disposition};
 use tokio::time::{Instant, timeout_at};
 
-use crate::clock::SystemClock;
 use crate::error;
+use reprieve_engine::SystemClock;
 
 /// How often a call is tried.
 const ATTEMPTS: u32 = 5;

@@ -6,7 +6,7 @@ use reprieve_core::policy::{PolicyError, PolicyFile};
 use reprieve_engine::{CallError, Clock, KeptPolicies, PolicyStore};
 
 use crate::blobs::BlobStore;
-use crate::clock::SystemClock;
+use reprieve_engine::SystemClock;
 
 const LIST: &str = "blob:ListBlobs";
 const GET: &str = "blob:GetBlob";

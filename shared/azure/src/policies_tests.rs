@@ -9,7 +9,7 @@ use reprieve_engine::PolicySource as _;
 use super::*;
 use crate::blobs::StorageAccount;
 use crate::scripted::{Scripted, ScriptedHttp, empty};
-use crate::test_clock::TestClock;
+use reprieve_test_support::TestClock;
 
 const FIRST: &str = r#"@id("first") @because("it is the first") permit (principal, action, resource) when { context has approval };"#;
 const SECOND: &str = r#"@id("second") @because("it is the second") forbid (principal, action, resource);"#;

@@ -3,21 +3,18 @@
 //! *Architecture invariant:* a webhook's URL is a secret, because whoever knows it may post. Nothing here shows more of one than its
 //! host: not in an error, a log or a `Debug` text.
 
-mod list;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use azure_core::error::ErrorKind;
-use azure_core::http::{HttpClient, Method, Request};
+use azure_core::http::{HttpClient, Method, Request, Url};
 use futures_util::future::join_all;
 use reprieve_core::Record;
 use reprieve_core::notice::Notice;
 use reprieve_engine::{CallError, NoticeSink};
+use reprieve_wire::chat::{Webhook, Webhooks};
 use tokio::time::{Instant, timeout_at};
 
-use self::list::Webhook;
-pub use self::list::{WebhookError, Webhooks};
 use crate::patience::pause_asked;
 
 const CALL: &str = "webhook:Post";
@@ -102,7 +99,8 @@ impl WebhookNoticeSink {
     }
 
     async fn attempt(&self, webhook: &Webhook, body: &str) -> Result<(), Fault> {
-        let mut request = Request::new(webhook.url().clone(), Method::Post);
+        let url = Url::parse(&webhook.url().to_string()).map_err(|_| Fault::Unsendable("its URL cannot be used".to_owned()))?;
+        let mut request = Request::new(url, Method::Post);
         request.insert_header("content-type", "application/json; charset=utf-8");
         request.insert_header("user-agent", "reprieve");
         request.set_body(body.to_owned());
@@ -120,7 +118,7 @@ impl NoticeSink for WebhookNoticeSink {
     /// # Errors
     /// [`CallError::Unavailable`] where one did not take it, with the kind and host of each that did not; the others have it.
     async fn tell(&self, notice: &Notice, record: &Record) -> Result<(), CallError> {
-        let posts = self.webhooks.as_slice().iter().map(|webhook| async move {
+        let posts = self.webhooks.iter().map(|webhook| async move {
             let body = webhook.message(notice, record).to_string();
             self.post(webhook, &body).await.err().map(|words| format!("{webhook}: {words}"))
         });

@@ -4,7 +4,7 @@ use reprieve_wire::chat;
 
 use super::*;
 use crate::scripted::{Scripted, ScriptedHttp, empty};
-use crate::test_record::record;
+use reprieve_test_support::record;
 
 /// What the tests' URLs hold and nobody may see.
 const SECRET: &str = "services/T0SECRET/B0SECRET/x0SECRETx";
@@ -69,34 +69,4 @@ async fn a_webhook_that_fails_keeps_no_other_from_being_told() {
     let error = tell(&http, &format!("slack https://gone.example/a\n{}", line("teams"))).await.unwrap_err().to_string();
     assert_eq!(error, "webhook:Post: no usable answer: slack at gone.example: HTTP 404");
     assert_eq!(http.lines().len(), 2);
-}
-
-#[test]
-fn a_list_that_is_wrong_names_the_line_and_not_what_it_holds() {
-    for (text, expected) in [
-        ("mail https://hooks.example/SECRET", WebhookError::Kind { line: 1 }),
-        ("\n# x\nslack", WebhookError::Url { line: 3, kind: "slack" }),
-        ("teams SECRET", WebhookError::Url { line: 1, kind: "teams" }),
-        ("slack http://hooks.example/SECRET", WebhookError::Scheme { line: 1 }),
-        ("slack ftp://hooks.example/SECRET", WebhookError::Scheme { line: 1 }),
-        ("slack https://me:SECRET@hooks.example/", WebhookError::User { line: 1 }),
-        ("slack https://hooks.example/\n".repeat(9).as_str(), WebhookError::TooMany),
-    ] {
-        let error = Webhooks::parse(text).unwrap_err();
-        assert_eq!(error, expected);
-        assert!(!error.to_string().contains("SECRET"), "{error}");
-    }
-}
-
-#[test]
-fn a_webhook_on_this_machine_may_be_plain() {
-    for host in ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"] {
-        assert!(!Webhooks::parse(&format!("slack http://{host}/a")).unwrap().is_empty());
-    }
-}
-
-#[test]
-fn no_secret_is_shown_while_debugging() {
-    let shown = format!("{:?}", Webhooks::parse(&line("slack")).unwrap());
-    assert_eq!(shown, "Webhooks([slack at hooks.example])");
 }

@@ -4,6 +4,7 @@
 //! *Architecture invariant:* nothing here knows a provider, an SDK or a JSON shape.
 
 pub mod act;
+mod clock;
 pub mod guard;
 pub mod observe;
 pub mod policies;
@@ -13,10 +14,12 @@ pub mod rehearse;
 pub mod sweep;
 pub mod tenant;
 
+pub use clock::SystemClock;
 pub use guard::{Delivery, Guard, Handled, Ports, Settings};
 pub use policies::{KeptPolicies, PolicyStore};
 pub use port::{
-    AuditSink, CallError, Circumstances, Claim, Clock, Disposition, Intent, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource,
+    AuditSink, CallError, CallErrorKind, Circumstances, Claim, Clock, Disposition, Intent, KeyControl, Ledger, Meter, NoticeSink, PastCall,
+    PolicySource,
 };
 pub use provision::{MonitoringControl, MonitoringMeter, MonitoringPorts, MonitoringSettings, Occasion, Provisioned, Provisioner};
 pub use rehearse::{

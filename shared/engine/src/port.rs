@@ -74,6 +74,41 @@ pub enum CallError {
     },
 }
 
+/// What an answer means: a [`CallError`] without its words. Adapters sort by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallErrorKind {
+    /// [`CallError::NotFound`].
+    NotFound,
+    /// [`CallError::InvalidState`].
+    InvalidState,
+    /// [`CallError::Unsupported`].
+    Unsupported,
+    /// [`CallError::AccessDenied`].
+    AccessDenied,
+    /// [`CallError::Throttled`].
+    Throttled,
+    /// [`CallError::Unavailable`].
+    Unavailable,
+    /// [`CallError::Rejected`].
+    Rejected,
+}
+
+impl CallErrorKind {
+    /// Makes the error.
+    #[must_use]
+    pub const fn error(self, call: &'static str, message: String) -> CallError {
+        match self {
+            Self::NotFound => CallError::NotFound { call, message },
+            Self::InvalidState => CallError::InvalidState { call, message },
+            Self::Unsupported => CallError::Unsupported { call, message },
+            Self::AccessDenied => CallError::AccessDenied { call, message },
+            Self::Throttled => CallError::Throttled { call, message },
+            Self::Unavailable => CallError::Unavailable { call, message },
+            Self::Rejected => CallError::Rejected { call, message },
+        }
+    }
+}
+
 /// What people call the object of a call.
 fn object(call: &str) -> &'static str {
     if call.starts_with("kms:") { "key" } else { "resource" }

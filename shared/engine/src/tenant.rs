@@ -119,13 +119,13 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         if reach == Reach::Nothing {
             return Vec::new();
         }
-        let known = match self.ports.ledger.discovery().await {
+        // What is to be recovered shows by itself, and is not made to wait for what else there is.
+        let known = match &reach {
+            Reach::One(subject) if shows_by_itself(subject) => Ok(Discovery::default()),
+            Reach::One(_) | Reach::All | Reach::Nothing => self.ports.ledger.discovery().await,
+        };
+        let known = match known {
             Ok(known) => known,
-            // What is to be recovered shows by itself.
-            Err(error) if matches!(&reach, Reach::One(subject) if shows_by_itself(subject)) => {
-                tracing::warn!(%error, "what there is to keep could not be read");
-                Discovery::default()
-            }
             Err(error) => {
                 return vec![Handled::Retry { reason: format!("what there is to keep could not be read: {error}"), record: None }];
             }

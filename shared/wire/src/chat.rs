@@ -5,12 +5,14 @@
 
 mod slack;
 mod teams;
+mod webhooks;
 
 use reprieve_core::Record;
 use reprieve_core::notice::{Command, Notice};
 
 pub use slack::slack;
 pub use teams::teams;
+pub use webhooks::{Webhook, WebhookError, Webhooks};
 
 /// The longest command that is shown, in bytes. An `approve` command is half as long.
 const COMMAND_LIMIT_BYTES: usize = 600;

@@ -10,39 +10,13 @@ use reprieve_core::lesson::Lesson;
 use reprieve_core::{Case, EventId, Inventory, KeyArn, Status};
 use reprieve_engine::{CallError, Claim, Intent, Ledger};
 
+use crate::claims::{Claims, KeptClaim};
 use crate::locked;
-
-/// How far a claim's work has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// Somebody works on it, until the lease is over.
-    Working {
-        /// When the lease is over.
-        until: Timestamp,
-    },
-    /// It ended open: whoever asks next gets it.
-    Open,
-    /// It ended.
-    Settled,
-}
-
-/// A claim as the ledger keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptClaim {
-    /// How often it was granted.
-    pub attempt: u32,
-    /// How far the work has come.
-    pub progress: Progress,
-    /// The intent behind it.
-    pub intent: Intent,
-    /// How it ended, where it did.
-    pub status: Option<Status>,
-}
 
 #[derive(Debug, Default)]
 struct Pages {
     known: BTreeMap<KeyArn, Recollection>,
-    claims: BTreeMap<EventId, KeptClaim>,
+    claims: Claims,
 }
 
 /// The ledger, in memory. Clones show the same pages.
@@ -74,7 +48,7 @@ impl FakeLedger {
     /// Returns the claim on an event.
     #[must_use]
     pub fn kept_claim(&self, event_id: &EventId) -> Option<KeptClaim> {
-        locked(&self.pages).claims.get(event_id).cloned()
+        locked(&self.pages).claims.kept(event_id)
     }
 
     /// Writes the state to give back, whatever was known before.
@@ -93,27 +67,11 @@ impl Ledger for FakeLedger {
     }
 
     async fn claim(&self, intent: &Intent) -> Result<Claim, CallError> {
-        let until = intent.at.checked_add(self.lease).unwrap_or(Timestamp::MAX);
-        let mut pages = locked(&self.pages);
-        let before = pages.claims.get(&intent.event_id);
-        match before.map(|claim| claim.progress) {
-            Some(Progress::Settled) => return Ok(Claim::Settled),
-            Some(Progress::Working { until }) if until >= intent.at => return Ok(Claim::Held),
-            Some(Progress::Working { .. } | Progress::Open) | None => {}
-        }
-        let attempt = before.map_or(1, |claim| claim.attempt + 1);
-        let claim = KeptClaim { attempt, progress: Progress::Working { until }, intent: intent.clone(), status: None };
-        pages.claims.insert(intent.event_id.clone(), claim);
-        Ok(Claim::Granted { attempt })
+        Ok(locked(&self.pages).claims.claim(intent, self.lease))
     }
 
     async fn finish(&self, event_id: &EventId, status: Status, settled: bool, _at: Timestamp) -> Result<(), CallError> {
-        if let Some(claim) = locked(&self.pages).claims.get_mut(event_id)
-            && claim.progress != Progress::Settled
-        {
-            claim.progress = if settled { Progress::Settled } else { Progress::Open };
-            claim.status = Some(status);
-        }
+        locked(&self.pages).claims.finish(event_id, status, settled);
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 
 pub mod approval;
 pub mod circumstances;
+pub mod claims;
 pub mod clock;
 pub mod drill;
 pub mod event;
@@ -16,6 +17,8 @@ pub mod keys;
 pub mod ledger;
 pub mod monitoring;
 pub mod provisioner;
+pub mod record;
+pub mod set_clock;
 pub mod sinks;
 pub mod tenant;
 pub mod world;
@@ -35,6 +38,8 @@ pub use keys::{FakeKey, FakeKeyControl};
 pub use ledger::FakeLedger;
 pub use monitoring::{FakeMonitoring, FakeMonitoringMeter, bare_world, monitoring_desired, monitoring_world};
 pub use provisioner::{MonitoringWorld, TestProvisioner, healthy_monitoring, monitoring_over};
+pub use record::record;
+pub use set_clock::TestClock;
 pub use sinks::{FakeAuditSink, FakeMeter, FakeNoticeSink};
 pub use tenant::{FakeTenant, FakeTenantLedger, FakeTenantMeter, TenantWorld, tenant};
 pub use world::{GuardBuilder, TestGuard, World, guard, world_with_key};

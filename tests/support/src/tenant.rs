@@ -24,6 +24,6 @@ pub use ledger::FakeTenantLedger;
 pub use meter::FakeTenantMeter;
 pub use scene::{
     LOG_CONTAINER, OTHER_SUBSCRIPTION, SUBSCRIPTION, companions, id_of, log_identity, log_key, log_storage, log_vault, rotation_policy,
-    tenant_desired, vault_of,
+    tenant_desired, vault_of, whole_vault,
 };
 pub use world::{TenantBuilder, TenantGuardOfTests, TenantWorld, tenant};

@@ -10,7 +10,7 @@ use jiff::ToSpan as _;
 
 use super::*;
 use crate::lazily::lazily;
-use crate::test_clock::TestClock;
+use reprieve_test_support::TestClock;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

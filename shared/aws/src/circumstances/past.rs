@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprieve_core::{Event, KeyArn};
 use reprieve_engine::{CallError, Clock, Disposition, PastCall};
 
-use crate::error::{Kind, call_error, no_own_codes, of_kind};
+use crate::error::{Kind, call_error, no_own_codes};
 use crate::lazily::Lazily;
 use crate::pace::Pace;
 
@@ -218,7 +218,7 @@ impl Next {
 /// The one attribute that a look-up may have.
 fn named(call: PastCall) -> Result<LookupAttribute, CallError> {
     let attribute = LookupAttribute::builder().attribute_key(LookupAttributeKey::EventName).attribute_value(call.event_name());
-    attribute.build().map_err(|error| of_kind(Kind::Rejected, CALL, error.to_string()))
+    attribute.build().map_err(|error| Kind::Rejected.error(CALL, error.to_string()))
 }
 
 /// Parses the record of an entry. One that cannot be parsed is left out: it says of no key that it was called on it.

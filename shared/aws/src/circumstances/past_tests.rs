@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::lazily::lazily;
-use crate::test_clock::TestClock;
+use reprieve_test_support::TestClock;
 
 const TAGGING: PastCall = PastCall::ApprovalTagging;
 

@@ -4,21 +4,21 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use reprieve_core::Known;
-use reprieve_core::azure::desired::{AuditRoute, Desired, PurgeProtection};
-use reprieve_core::azure::id::{KeyReference, ResourceId, SubscriptionId};
+use reprieve_core::azure::desired::{Desired, PurgeProtection};
+use reprieve_core::azure::id::{ResourceId, SubscriptionId};
 use reprieve_core::azure::memory::{Case as OpenCase, Memory};
 use reprieve_core::azure::plan::{ALERTS, AzurePlan, plan};
 use reprieve_core::azure::subject::Subject;
 use reprieve_core::azure::world::{
     ActionGroup, ActivityLogAlert, ApprovedKey, BlobService, Companion, Container, DeletedObject, DeletedVault, DiagnosticSetting, Engine,
-    Immutability, LogUse, ObjectInventory, RotationPolicy, ServerParameter, SqlAuditing, StorageAccount, Vault, VaultInventory,
-    VaultObject, World,
+    Immutability, LogUse, ObjectInventory, RotationPolicy, ServerParameter, SqlAuditing, StorageAccount, VaultInventory, VaultObject,
+    World,
 };
 use reprieve_core::facts::Tags;
 use reprieve_test_support::event::event;
+use reprieve_test_support::tenant::{SUBSCRIPTION, tenant_desired};
+pub(crate) use reprieve_test_support::tenant::{id_of as id, log_identity, log_key, log_storage, log_vault, whole_vault as vault};
 use serde_json::{Value, json};
-
-pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
 
 /// All that a plan is made of.
 #[derive(Debug, Clone)]
@@ -65,24 +65,8 @@ pub(crate) fn subscription() -> SubscriptionId {
     SubscriptionId::parse(SUBSCRIPTION).unwrap()
 }
 
-pub(crate) fn id(rest: &str) -> ResourceId {
-    ResourceId::parse(&format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/{rest}")).unwrap()
-}
-
-pub(crate) fn log_vault() -> ResourceId {
-    id("Microsoft.KeyVault/vaults/kv-logs")
-}
-
 pub(crate) fn other_vault() -> ResourceId {
     id("Microsoft.KeyVault/vaults/kv-app")
-}
-
-pub(crate) fn log_storage() -> ResourceId {
-    id("Microsoft.Storage/storageAccounts/stlogs01")
-}
-
-pub(crate) fn log_identity() -> ResourceId {
-    id("Microsoft.ManagedIdentity/userAssignedIdentities/id-logs")
 }
 
 pub(crate) fn sql_server() -> ResourceId {
@@ -97,10 +81,6 @@ pub(crate) fn action_group() -> ResourceId {
     id("Microsoft.Insights/actionGroups/oncall")
 }
 
-pub(crate) fn log_key() -> KeyReference {
-    KeyReference::parse("https://kv-logs.vault.azure.net/keys/logs").unwrap()
-}
-
 pub(crate) fn event_hub_rule(name: &str) -> ResourceId {
     id("Microsoft.EventHub/namespaces/ehns").child("authorizationRules", name)
 }
@@ -111,33 +91,10 @@ pub(crate) fn time(text: &str) -> Timestamp {
 
 pub(crate) fn desired() -> Desired {
     Desired {
-        subscriptions: [subscription()].into(),
         purge_protection: PurgeProtection::LogVaults,
-        soft_delete_days: 30,
-        immutability_days: 90,
-        lock_immutability: false,
-        allowed_vaults: [log_vault()].into(),
-        log_key: Some(log_key()),
-        log_identity: Some(log_identity()),
-        log_storage: Some(log_storage()),
-        audit_route: Some(AuditRoute { event_hub_rule: event_hub_rule("send"), event_hub_name: "vault-audit".to_owned() }),
         action_group: Some(action_group()),
         alerts_group: log_storage().group(),
-    }
-}
-
-pub(crate) fn vault(id: &ResourceId) -> Vault {
-    Vault {
-        id: id.clone(),
-        location: "westeurope".to_owned(),
-        tenant_id: "11111111-1111-1111-1111-111111111111".to_owned(),
-        uri: format!("https://{}.vault.azure.net", id.name()),
-        tags: Tags::new(),
-        sku: ("A".to_owned(), "standard".to_owned()),
-        soft_delete: true,
-        purge_protection: true,
-        retention_days: Some(90),
-        access_by_roles: true,
+        ..tenant_desired()
     }
 }
 

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use reprieve_core::{Decision, KeyArn, KeyState, Mode, Phase, Status, StepResult};
 use reprieve_engine::{CallError, Clock as _, Handled};
+use reprieve_test_support::claims::Progress;
 use reprieve_test_support::event::{EVENT_TIME, REMEDIATOR_ROLE, disable, event, remediator, schedule, session, time};
-use reprieve_test_support::ledger::Progress;
 use reprieve_test_support::world::{LEASE, settled};
 use reprieve_test_support::{Effect, World, guard, key, world_with_key};
 

@@ -14,7 +14,7 @@ use reprieve_core::facts::Known;
 use reprieve_core::{EventId, Status};
 use reprieve_engine::{CallError, Claim, Intent, TenantLedger};
 
-use crate::ledger::{KeptClaim, Progress};
+use crate::claims::{Claims, KeptClaim};
 use crate::locked;
 
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ struct Pages {
     vaults: BTreeMap<ResourceId, VaultInventory>,
     objects: BTreeMap<ResourceId, ObjectInventory>,
     written: BTreeMap<ResourceId, Written>,
-    claims: BTreeMap<EventId, KeptClaim>,
+    claims: Claims,
     discovery: Discovery,
 }
 
@@ -68,7 +68,7 @@ impl FakeTenantLedger {
     /// Returns the claim on an event.
     #[must_use]
     pub fn kept_claim(&self, event_id: &EventId) -> Option<KeptClaim> {
-        locked(&self.pages).claims.get(event_id).cloned()
+        locked(&self.pages).claims.kept(event_id)
     }
 
     /// Forgets everything of a subject and its resource, as a ledger does that never saw it.
@@ -93,27 +93,11 @@ impl TenantLedger for FakeTenantLedger {
     }
 
     async fn claim(&self, intent: &Intent) -> Result<Claim, CallError> {
-        let until = intent.at.checked_add(self.lease).unwrap_or(Timestamp::MAX);
-        let mut pages = locked(&self.pages);
-        let before = pages.claims.get(&intent.event_id);
-        match before.map(|claim| claim.progress) {
-            Some(Progress::Settled) => return Ok(Claim::Settled),
-            Some(Progress::Working { until }) if until >= intent.at => return Ok(Claim::Held),
-            Some(Progress::Working { .. } | Progress::Open) | None => {}
-        }
-        let attempt = before.map_or(1, |claim| claim.attempt + 1);
-        let claim = KeptClaim { attempt, progress: Progress::Working { until }, intent: intent.clone(), status: None };
-        pages.claims.insert(intent.event_id.clone(), claim);
-        Ok(Claim::Granted { attempt })
+        Ok(locked(&self.pages).claims.claim(intent, self.lease))
     }
 
     async fn finish(&self, event_id: &EventId, status: Status, settled: bool, _at: Timestamp) -> Result<(), CallError> {
-        if let Some(claim) = locked(&self.pages).claims.get_mut(event_id)
-            && claim.progress != Progress::Settled
-        {
-            claim.progress = if settled { Progress::Settled } else { Progress::Open };
-            claim.status = Some(status);
-        }
+        locked(&self.pages).claims.finish(event_id, status, settled);
         Ok(())
     }
 

@@ -78,7 +78,9 @@ pub fn tenant_desired() -> Desired {
     }
 }
 
-pub(super) fn whole_vault(id: &ResourceId) -> Vault {
+/// Returns a vault as it must be.
+#[must_use]
+pub fn whole_vault(id: &ResourceId) -> Vault {
     Vault {
         id: id.clone(),
         location: "westeurope".to_owned(),

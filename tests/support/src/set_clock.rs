@@ -6,26 +6,29 @@ use std::time::Duration;
 use jiff::{Span, Timestamp};
 use reprieve_engine::Clock;
 
+use crate::locked;
+
 /// Stands still until it is moved; clones move together. Waiting is tokio's, which tests pause.
 #[derive(Debug, Clone)]
-pub(crate) struct TestClock(Arc<Mutex<Timestamp>>);
+pub struct TestClock(Arc<Mutex<Timestamp>>);
 
 impl TestClock {
     /// Makes a clock that shows this time.
-    pub(crate) fn at(time: &str) -> Self {
-        Self(Arc::new(Mutex::new(time.parse().unwrap())))
+    #[must_use]
+    pub fn at(time: &str) -> Self {
+        Self(Arc::new(Mutex::new(time.parse().expect("the test writes a time"))))
     }
 
     /// Moves it on.
-    pub(crate) fn pass(&self, span: Span) {
-        let mut time = self.0.lock().unwrap();
+    pub fn pass(&self, span: Span) {
+        let mut time = locked(&self.0);
         *time += span;
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
+        *locked(&self.0)
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::port::Clock;
 use jiff::Timestamp;
-use reprieve_engine::Clock;
 
 /// Tells the system's time, and waits on tokio's timer.
 #[derive(Debug, Clone, Copy, Default)]
