@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use reprieve_core::Record;
 use reprieve_engine::{AuditSink, CallError};
+use reprieve_evidence::layout;
 
 use crate::error::{call_error, no_own_codes};
 
@@ -45,7 +46,7 @@ impl S3AuditSink {
             .client
             .put_object()
             .bucket(&self.bucket)
-            .key(object_key(record))
+            .key(layout::decision(record))
             .if_none_match("*")
             .content_type("application/json")
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
@@ -94,31 +95,6 @@ impl Refusal {
             _ => None,
         }
     }
-}
-
-/// Names the object of a record, partitioned for Athena and the like by account, Region and the hour of the event.
-///
-/// The hour is the event's, not the record's: a repeated delivery is recorded at another time and must come to the same name. Where
-/// the event has no time, the time of receipt stands in, and a repetition may then leave a second record.
-fn object_key(record: &Record) -> String {
-    let (account, region) = record.place();
-    let account = account.map_or_else(|| "unknown".to_owned(), |account| account.to_string());
-    let region = region.map_or_else(|| "unknown".to_owned(), |region| region.to_string());
-    let hour = record.event.time.unwrap_or(record.received_at).strftime("year=%Y/month=%m/day=%d/hour=%H").to_string();
-    format!("records/v1/account={account}/region={region}/{hour}/{}.json", safe(&record.id()))
-}
-
-/// Writes every byte that is not plainly safe in an object's name as `!xx`, so that different ids stay different.
-fn safe(id: &str) -> String {
-    id.bytes().fold(String::with_capacity(id.len()), |mut name, byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-            name.push(char::from(byte));
-        } else {
-            name.push('!');
-            name.extend([byte >> 4, byte & 0x0F].iter().filter_map(|digit| char::from_digit(u32::from(*digit), 16)));
-        }
-        name
-    })
 }
 
 #[cfg(test)]

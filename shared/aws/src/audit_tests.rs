@@ -9,7 +9,7 @@ use aws_smithy_types::retry::RetryConfig;
 use super::*;
 use reprieve_test_support::record;
 
-const OBJECT: &str = "records/v1/account=111122223333/region=eu-central-1/year=2026/month=01/day=02/hour=03/event-1.outcome.1.json";
+const OBJECT: &str = "audit/decisions/year=2026/month=01/day=02/hour=03/account=111122223333/region=eu-central-1/event-1.outcome.1.json";
 
 fn sink(rules: &[&Rule]) -> S3AuditSink {
     let client = mock_client!(aws_sdk_s3, RuleMode::Sequential, rules, |config| config
@@ -89,14 +89,14 @@ fn a_repeated_delivery_comes_to_the_same_name() {
     let mut again = record();
     again.recorded_at = "2026-03-04T05:06:07Z".parse().unwrap();
     again.received_at = again.recorded_at;
-    assert_eq!(object_key(&again), OBJECT);
+    assert_eq!(layout::decision(&again), OBJECT);
     again.event.time = None;
-    assert!(object_key(&again).contains("/year=2026/month=03/day=04/hour=05/"));
+    assert!(layout::decision(&again).contains("/year=2026/month=03/day=04/hour=05/"));
 }
 
 #[test]
 fn names_are_safe_and_stay_different() {
-    assert_eq!(safe("a-B_9.outcome.1"), "a-B_9.outcome.1");
-    assert_eq!(safe("../x y"), "..!2fx!20y");
-    assert_ne!(safe("a!2f"), safe("a/"));
+    assert_eq!(layout::safe("a-B_9.outcome.1"), "a-B_9.outcome.1");
+    assert_eq!(layout::safe("../x y"), "..!2fx!20y");
+    assert_ne!(layout::safe("a!2f"), layout::safe("a/"));
 }

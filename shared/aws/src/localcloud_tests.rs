@@ -241,7 +241,7 @@ async fn a_record_is_written_once_and_locked() {
     let versions = clients.s3.list_object_versions().bucket(bucket).send().await.unwrap();
     let [version] = versions.versions() else { panic!("one version, not {versions:?}") };
     let name = version.key().unwrap();
-    assert_eq!(name, "records/v1/account=111122223333/region=eu-central-1/year=2026/month=01/day=02/hour=03/event-1.outcome.1.json");
+    assert_eq!(name, "audit/decisions/year=2026/month=01/day=02/hour=03/account=111122223333/region=eu-central-1/event-1.outcome.1.json");
     let object = clients.s3.get_object().bucket(bucket).key(name).send().await.unwrap();
     assert_eq!(object.object_lock_mode().map(aws_sdk_s3::types::ObjectLockMode::as_str), Some("COMPLIANCE"));
     let body = object.body.collect().await.unwrap().to_vec();

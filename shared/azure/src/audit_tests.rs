@@ -2,6 +2,7 @@
 
 use reprieve_core::Target;
 use reprieve_core::azure::ResourceId;
+use reprieve_core::azure::Subject;
 use serde_json::Value;
 
 use super::*;
@@ -9,7 +10,7 @@ use crate::blobs::StorageAccount;
 use crate::scripted::{Scripted, ScriptedHttp, empty};
 use reprieve_test_support::record;
 
-const BLOB: &str = "records/v1/account=111122223333/region=eu-central-1/year=2026/month=01/day=02/hour=03/event-1.outcome.1.json";
+const BLOB: &str = "audit/decisions/year=2026/month=01/day=02/hour=03/account=111122223333/region=eu-central-1/event-1.outcome.1.json";
 
 fn sink(http: &std::sync::Arc<ScriptedHttp>) -> BlobAuditSink {
     let account = StorageAccount::parse("streprieve").unwrap();
@@ -45,9 +46,9 @@ fn a_repeated_delivery_comes_to_the_same_name() {
     let mut again = record();
     again.recorded_at = "2026-03-04T05:06:07Z".parse().unwrap();
     again.received_at = again.recorded_at;
-    assert_eq!(blob_name(&again), BLOB);
+    assert_eq!(layout::decision(&again), BLOB);
     again.event.time = None;
-    assert!(blob_name(&again).contains("/year=2026/month=03/day=04/hour=05/"));
+    assert!(layout::decision(&again).contains("/year=2026/month=03/day=04/hour=05/"));
 }
 
 #[test]
@@ -55,19 +56,19 @@ fn records_of_azure_are_filed_by_subscription() {
     let subscription = "11111111-2222-3333-4444-555555555555";
     let vault =
         ResourceId::parse(&format!("/subscriptions/{subscription}/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv")).unwrap();
-    let prefix = format!("records/v1/account={subscription}/region=global/year=2026/month=01/day=02/hour=03/");
+    let prefix = format!("audit/decisions/year=2026/month=01/day=02/hour=03/account={subscription}/region=global/");
     let mut told = record();
     told.event.target = Target::Azure(vault.clone());
     let mut looked_at = record();
     looked_at.subject = Some(Subject::VaultProtection(vault));
     for record in [told, looked_at] {
-        assert!(blob_name(&record).starts_with(&prefix), "{}", blob_name(&record));
+        assert!(layout::decision(&record).starts_with(&prefix), "{}", layout::decision(&record));
     }
 }
 
 #[test]
 fn names_are_safe_and_stay_different() {
-    assert_eq!(safe("a-B_9.outcome.1"), "a-B_9.outcome.1");
-    assert_eq!(safe("../x y"), "..!2fx!20y");
-    assert_ne!(safe("a!2f"), safe("a/"));
+    assert_eq!(layout::safe("a-B_9.outcome.1"), "a-B_9.outcome.1");
+    assert_eq!(layout::safe("../x y"), "..!2fx!20y");
+    assert_ne!(layout::safe("a!2f"), layout::safe("a/"));
 }

@@ -33,6 +33,10 @@ pub enum ActorKind {
     EntraUser,
     /// An application or managed identity in Microsoft Entra ID.
     ServicePrincipal,
+    /// A person with a Google account, or in a workforce identity pool.
+    GoogleUser,
+    /// A service account or another workload in Google Cloud.
+    GoogleServiceAccount,
     /// No identity was given: service events, and what a sweep finds.
     Unknown,
     /// A kind that this version does not know.
@@ -159,6 +163,8 @@ impl Actor {
                 | ActorKind::ExternalUser
                 | ActorKind::EntraUser
                 | ActorKind::ServicePrincipal
+                | ActorKind::GoogleUser
+                | ActorKind::GoogleServiceAccount
                 | ActorKind::Unknown
                 | ActorKind::Other(_) => self.entra_name(),
             },

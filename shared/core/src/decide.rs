@@ -85,7 +85,9 @@ pub fn triage(event: &Event, domain: &Domain) -> Triage {
             }
             None => examine_or_escalate(event, key, threat, domain),
         },
-        Target::KeyStore(_) | Target::Azure(_) | Target::Named(_) | Target::Unnamed => Triage::Settled(escalate(event, threat, domain)),
+        Target::KeyStore(_) | Target::Azure(_) | Target::Google(_) | Target::Named(_) | Target::Unnamed => {
+            Triage::Settled(escalate(event, threat, domain))
+        }
     }
 }
 

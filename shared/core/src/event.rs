@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::azure::ResourceId;
+use crate::google::GoogleName;
 use crate::id::{AccountId, EventId, KeyArn, Region};
 
 /// How an event reached us.
@@ -35,6 +36,8 @@ pub enum Target {
     KeyStore(String),
     /// A resource in Azure, or a key, secret or certificate in a vault.
     Azure(ResourceId),
+    /// A resource in Google Cloud: a key or a version of it, a secret, a log sink.
+    Google(GoogleName),
     /// Something named that is not a key ARN: an alias, for example. Never acted on.
     Named(String),
     /// Nothing was named.
@@ -47,7 +50,7 @@ impl Target {
     pub const fn key(&self) -> Option<&KeyArn> {
         match self {
             Self::Key(key) => Some(key),
-            Self::KeyStore(_) | Self::Azure(_) | Self::Named(_) | Self::Unnamed => None,
+            Self::KeyStore(_) | Self::Azure(_) | Self::Google(_) | Self::Named(_) | Self::Unnamed => None,
         }
     }
 
@@ -56,7 +59,7 @@ impl Target {
     pub const fn azure(&self) -> Option<&ResourceId> {
         match self {
             Self::Azure(id) => Some(id),
-            Self::Key(_) | Self::KeyStore(_) | Self::Named(_) | Self::Unnamed => None,
+            Self::Key(_) | Self::KeyStore(_) | Self::Google(_) | Self::Named(_) | Self::Unnamed => None,
         }
     }
 
@@ -66,6 +69,7 @@ impl Target {
         match self {
             Self::Key(key) => key.as_str(),
             Self::Azure(id) => id.as_str(),
+            Self::Google(name) => name.as_str(),
             Self::KeyStore(id) | Self::Named(id) => id,
             Self::Unnamed => "(nothing named)",
         }

@@ -15,7 +15,7 @@ pub struct IdError {
 }
 
 impl IdError {
-    fn new(input: &str, expected: &'static str) -> Self {
+    pub(crate) fn new(input: &str, expected: &'static str) -> Self {
         Self { input: input.to_owned(), expected }
     }
 }

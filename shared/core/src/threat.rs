@@ -128,7 +128,9 @@ impl Threat {
             (Self::KeyStoreDisconnected, Target::KeyStore(_)) => "was disconnected, with every key in it,",
             (Self::KeyStoreDeleted, Target::KeyStore(_)) => "was deleted, which only works once it is empty of keys,",
             (Self::RegionDisabled, _) => "was disabled, with every key in it,",
-            (threat, Target::Key(_) | Target::KeyStore(_) | Target::Azure(_) | Target::Named(_) | Target::Unnamed) => threat.phrase(),
+            (threat, Target::Key(_) | Target::KeyStore(_) | Target::Azure(_) | Target::Google(_) | Target::Named(_) | Target::Unnamed) => {
+                threat.phrase()
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod act;
 mod clock;
+pub mod evidence;
 pub mod guard;
 pub mod observe;
 pub mod policies;
@@ -15,6 +16,7 @@ pub mod sweep;
 pub mod tenant;
 
 pub use clock::SystemClock;
+pub use evidence::{BaselineStore, Batch, EvidenceSink, EvidenceStore, SealSigner, StoredObject, Versioned};
 pub use guard::{Delivery, Guard, Handled, Ports, Settings};
 pub use policies::{KeptPolicies, PolicyStore};
 pub use port::{

@@ -3,15 +3,19 @@
 //! What is odd about an input is noted on the event and the rest is parsed; what cannot be parsed is a [`WireError`] in the words
 //! of whoever sent it. *Architecture invariant:* nothing here decides, does I/O, reads a clock, or panics on any input.
 
+pub mod audit;
 pub mod azure;
 pub mod chat;
 pub mod cloudtrail;
 pub mod custom_resource;
+pub mod ecs;
 pub mod error;
 pub mod eventbridge;
 mod fields;
+pub mod google;
 pub mod monitoring;
 pub mod ocsf;
+pub mod row;
 pub mod sqs;
 pub mod text;
 

@@ -166,7 +166,7 @@ fn finding(record: &Record) -> Map<String, Value> {
     let title = match (&record.event.target, record.threat) {
         (Target::Azure(id), _) => azure::title(&record.event.name, id),
         (target, Some(threat)) => format!("{} {}", target.display_name(), threat.phrase()),
-        (Target::Key(_) | Target::KeyStore(_) | Target::Named(_) | Target::Unnamed, None) => record.event.name.clone(),
+        (Target::Key(_) | Target::KeyStore(_) | Target::Google(_) | Target::Named(_) | Target::Unnamed, None) => record.event.name.clone(),
     };
     let mut info = object(json!({
         "uid": record.event.id.as_str(),

@@ -44,7 +44,7 @@ fn count(lines: &[Value]) -> Counts {
                 Target::Azure(_) => counts.on_resources += 1,
                 Target::Named(_) => counts.named += 1,
                 Target::Unnamed => counts.unnamed += 1,
-                Target::Key(_) | Target::KeyStore(_) => unreachable!("no key of AWS is in Azure's logs"),
+                Target::Key(_) | Target::KeyStore(_) | Target::Google(_) => unreachable!("no key of another cloud is in Azure's logs"),
             }
             *counts.by_source.entry(event.source).or_default() += 1;
         }

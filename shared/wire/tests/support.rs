@@ -42,6 +42,7 @@ fn describe_event(event: &Event) -> String {
         Target::Key(key) => format!("key {}:{}:{}:{}", key.partition(), key.region(), key.account(), key.key_id()),
         Target::KeyStore(id) => format!("store {id}"),
         Target::Azure(id) => format!("azure {id}"),
+        Target::Google(name) => format!("google {name}"),
         Target::Named(name) => format!("named {name}"),
         Target::Unnamed => "-".to_owned(),
     };

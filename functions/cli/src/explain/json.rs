@@ -104,7 +104,7 @@ fn explained(explanation: &Explanation) -> Explained<'_> {
 
 fn resource(target: &Target) -> Option<&str> {
     match target {
-        Target::Key(_) | Target::KeyStore(_) | Target::Azure(_) | Target::Named(_) => Some(target.display_name()),
+        Target::Key(_) | Target::KeyStore(_) | Target::Azure(_) | Target::Google(_) | Target::Named(_) => Some(target.display_name()),
         Target::Unnamed => None,
     }
 }

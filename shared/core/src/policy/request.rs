@@ -125,6 +125,8 @@ fn kind_of(actor: &Actor) -> String {
         | ActorKind::ExternalUser
         | ActorKind::EntraUser
         | ActorKind::ServicePrincipal
+        | ActorKind::GoogleUser
+        | ActorKind::GoogleServiceAccount
         | ActorKind::Unknown => format!("{:?}", actor.kind),
     }
 }

@@ -10,7 +10,7 @@ use super::{Coded, OTHER, seen};
 pub(super) fn is_of(event: &Event) -> bool {
     match &event.target {
         Target::Azure(_) => true,
-        Target::Key(_) | Target::KeyStore(_) => false,
+        Target::Key(_) | Target::KeyStore(_) | Target::Google(_) => false,
         Target::Named(_) | Target::Unnamed => event.source.to_ascii_lowercase().starts_with("microsoft."),
     }
 }

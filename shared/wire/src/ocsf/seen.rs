@@ -99,6 +99,8 @@ fn user_type(kind: &ActorKind) -> (u8, String) {
         ActorKind::ExternalUser => (1, "ExternalUser".to_owned()),
         ActorKind::EntraUser => (1, "EntraUser".to_owned()),
         ActorKind::ServicePrincipal => (4, "ServicePrincipal".to_owned()),
+        ActorKind::GoogleUser => (1, "GoogleUser".to_owned()),
+        ActorKind::GoogleServiceAccount => (4, "GoogleServiceAccount".to_owned()),
         ActorKind::Unknown => (0, "Unknown".to_owned()),
         ActorKind::Other(other) => (OTHER, other.clone()),
     }
@@ -137,6 +139,7 @@ pub(super) fn resources(target: &Target) -> Value {
             "cloud_partition": key.partition().as_str(),
             "owner": { "account": account_object(key.account().as_str()) },
         }]),
+        Target::Google(name) => json!([{ "uid": name.as_str(), "type": "Google Cloud resource" }]),
         Target::KeyStore(id) => json!([{ "uid": id, "type": "AWS KMS custom key store" }]),
         Target::Azure(id) => json!([azure::resource(id)]),
         Target::Named(name) => json!([{ "name": name }]),

@@ -74,7 +74,7 @@ impl AuditBucket {
 
     async fn chosen(&self, is_chosen: impl Fn(&Record) -> bool) -> Result<Vec<StoredRecord>> {
         let mut read = self.read.lock().await;
-        let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix("records/").into_paginator().send();
+        let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix("audit/decisions/").into_paginator().send();
         while let Some(page) = pages.next().await {
             for object in page.context("the audit bucket cannot be listed")?.contents() {
                 let name = object.key().unwrap_or_default();

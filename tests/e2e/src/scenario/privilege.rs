@@ -163,7 +163,7 @@ async fn harm_evidence(stage: &Stage, config: &SdkConfig, key: &str, attempts: &
     attempts.refused("DeleteObject of a record", s3.delete_object().bucket(bucket).key(record).send().await);
     attempts.refused("PutObject onto a record", s3.put_object().bucket(bucket).key(record).body(nothing()).send().await);
     let aside = s3.put_object().bucket(bucket).key("elsewhere.json").if_none_match("*").body(nothing());
-    attempts.refused("PutObject outside `records/`", aside.send().await);
+    attempts.refused("PutObject outside `audit/decisions/`", aside.send().await);
     attempts.refused("GetObject of a record", s3.get_object().bucket(bucket).key(record).send().await);
     attempts.refused("ListObjectsV2", s3.list_objects_v2().bucket(bucket).send().await);
     attempts.refused("DeleteBucketPolicy", s3.delete_bucket_policy().bucket(bucket).send().await);

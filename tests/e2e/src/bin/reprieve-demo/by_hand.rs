@@ -108,7 +108,7 @@ pub(crate) fn show_how_to_play(stage: &Stage) -> Result<()> {
         ("make a key, and schedule its deletion", "key=$(aws kms create-key --query KeyMetadata.Arn --output text)".to_owned()),
         ("", "aws kms schedule-key-deletion --key-id $key --pending-window-in-days 7".to_owned()),
         ("a moment later it is back", "aws kms describe-key --key-id $key --query KeyMetadata.KeyState --output text".to_owned()),
-        ("what the guard wrote down of it", format!("aws s3 cp --quiet --recursive s3://{bucket}/records/ /tmp/reprieve-records")),
+        ("what the guard wrote down of it", format!("aws s3 cp --quiet --recursive s3://{bucket}/audit/decisions/ /tmp/reprieve-records")),
         ("", "grep -rhoE '\"message\":\"[^\"]*\"' /tmp/reprieve-records | grep ${key##*/}".to_owned()),
         ("nobody can delete it", format!("aws s3api get-object-lock-configuration --bucket {bucket}")),
         ("what the guard remembers", format!("aws dynamodb scan --table-name {table} --max-items 2")),

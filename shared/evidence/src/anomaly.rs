@@ -1,0 +1,1 @@
+//! Anomalies: what is unusual, held against a baseline that is learned.

@@ -1,0 +1,1 @@
+//! KPIs: a fold over records.

@@ -1,0 +1,1 @@
+//! Seals: a Merkle tree over what an hour brought, chained and signed.

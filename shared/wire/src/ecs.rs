@@ -1,0 +1,1 @@
+//! Audit entries for Elasticsearch, after the Elastic Common Schema.

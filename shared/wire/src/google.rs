@@ -1,0 +1,1 @@
+//! Google Cloud's JSON to the domain: audit log entries, and the `CloudEvents` that carry them.

@@ -1,0 +1,1 @@
+//! Audit entries for a spreadsheet: one row each, the same columns always.
