@@ -9,9 +9,7 @@ use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
-use p256::ecdsa::VerifyingKey;
-use p256::pkcs8::EncodePublicKey as _;
-use reprieve_azure::{VaultHost, call_error};
+use reprieve_azure::{VaultHost, call_error, signing_key_der};
 use reprieve_core::approval::{Approval, ApprovalKeys, ApprovalSource, SealedApproval};
 use reprieve_core::azure::{KeyReference, ResourceId};
 use reprieve_engine::CallError;
@@ -28,9 +26,6 @@ const SIGN: &str = "keyvault:Sign";
 
 /// The version of Key Vault's data plane.
 const DATA_VERSION: &str = "7.5";
-
-/// A number of a point on P-256, in bytes.
-const NUMBER_BYTES: usize = 32;
 
 /// A key in Key Vault that can seal: one version of it, and its public half.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,28 +127,7 @@ fn value_of<T>(call: &'static str, about: &str, answer: azure_core::Result<Respo
 
 /// Returns the public half of a key bundle in base64, or why such a key cannot seal.
 fn public_key(bundle: &Value) -> Result<String, String> {
-    let kind = text(bundle, "/key/kty").unwrap_or("unknown");
-    let curve = text(bundle, "/key/crv").unwrap_or("unknown");
-    match (kind, curve) {
-        ("EC" | "EC-HSM", "P-256") => {}
-        ("EC" | "EC-HSM", curve) => return Err(format!("it is an EC key on {curve}")),
-        (kind, _) => return Err(format!("it is an {kind} key")),
-    }
-    let operations = bundle.pointer("/key/key_ops").and_then(Value::as_array);
-    if !operations.into_iter().flatten().any(|operation| operation == "sign") {
-        return Err("it may not sign".to_owned());
-    }
-    if bundle.pointer("/attributes/enabled").and_then(Value::as_bool) == Some(false) {
-        return Err("it is disabled".to_owned());
-    }
-    let number = |name: &str| {
-        let bytes = text(bundle, name).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-        bytes.filter(|bytes| bytes.len() == NUMBER_BYTES).ok_or_else(|| "its public half cannot be read".to_owned())
-    };
-    let point = [vec![0x04], number("/key/x")?, number("/key/y")?].concat();
-    let key = VerifyingKey::from_sec1_bytes(&point).map_err(|_| "its public half is no point on P-256".to_owned())?;
-    let der = key.to_public_key_der().map_err(|error| format!("its public half cannot be written: {error}"))?;
-    Ok(STANDARD.encode(der.as_bytes()))
+    Ok(STANDARD.encode(signing_key_der(bundle)?))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use azure_core::http::{Etag, RequestContent, Url};
 use azure_storage_blob::models::{BlobContainerClientListBlobsOptions, BlobItem, BlockBlobClientUploadOptions};
 use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
 use reprieve_engine::CallError;
 use tokio::time::Instant;
 
@@ -83,6 +84,8 @@ pub struct Listed {
     pub etag: Option<String>,
     /// Its size in bytes, where the list tells it.
     pub size_bytes: Option<u64>,
+    /// When it was written, where the list tells it.
+    pub modified: Option<Timestamp>,
 }
 
 /// Reads and writes the blobs of one container. Clones share connections and tokens.
@@ -223,8 +226,10 @@ fn options(content_type: &str) -> BlockBlobClientUploadOptions<'static> {
 }
 
 fn listed_of(item: BlobItem) -> Option<Listed> {
-    let (etag, size_bytes) = item.properties.map_or((None, None), |properties| (properties.etag, properties.content_length));
-    Some(Listed { name: item.name?, etag: etag.map(String::from), size_bytes })
+    let (etag, size_bytes, modified) =
+        item.properties.map_or((None, None, None), |properties| (properties.etag, properties.content_length, properties.last_modified));
+    let modified = modified.and_then(|time| Timestamp::from_second(time.unix_timestamp()).ok());
+    Some(Listed { name: item.name?, etag: etag.map(String::from), size_bytes, modified })
 }
 
 fn rejected(call: &'static str, why: &str, about: &str) -> CallError {
