@@ -1,5 +1,5 @@
 """Checks what Reprieve promises of a template and what no linter knows: patterns that fit, roles that cannot destroy, keys that only
-approvers sign with.
+approvers or the seal function sign with, evidence that nobody else writes, saved queries that fit the tables.
 
 It must not rewrite a template, nor judge style. Called by scripts/lint-templates, whose environment brings cfn-lint.
 """
@@ -10,7 +10,10 @@ import re
 import sys
 from fnmatch import fnmatchcase
 
+import sqlglot
 from cfnlint.decode import cfn_yaml
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.qualify import qualify
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 PATTERN_LIMIT = 4096
@@ -67,6 +70,20 @@ NARROWED = {
                 "Null": {"kms:ResourceAliases": "true"},
             },
         ),
+    },
+    # Of a managed policy that no function has: whoever holds evidence must be able to let it go.
+    "evidence.yaml": {"s3:putobjectlegalhold": (r"[^*]*/audit/\*", {})},
+}
+
+# Where in the audit bucket each template lets a function write. Decisions are the guard's and those who decide likewise; seals the sealer's.
+DECISIONS = {"audit/decisions/*"}
+WRITTEN = {
+    "guard.yaml": {"RemediatorRole": DECISIONS},
+    "monitoring.yaml": {"ProvisionRole": DECISIONS},
+    "drill.yaml": {"RehearseRole": DECISIONS},
+    "evidence.yaml": {
+        "RecordRole": {"audit/events/*", "audit/tables/*", "audit/findings/*", "state/*"},
+        "SealRole": {"seals/*", "public-key.pem"},
     },
 }
 
@@ -152,7 +169,7 @@ def signs(statement):
 
 
 def key_policy_faults(template):
-    """A signing key makes approvals: the same named roles, and nobody else, sign, with the one algorithm that seals use."""
+    """A signing key makes approvals or seals evidence: the same named roles, and nobody else, sign, with the one algorithm that both use."""
     for name, resource in template.get("Resources", {}).items():
         if resource.get("Type") != "AWS::KMS::Key":
             continue
@@ -164,18 +181,61 @@ def key_policy_faults(template):
         statements = as_list(properties.get("KeyPolicy", {}).get("Statement", []))
         signers = [statement for statement in statements if statement.get("Effect") == "Allow" and signs(statement)]
         if len(signers) != 1:
-            yield f"{where}: {len(signers)} statements allow kms:Sign; one is to say who the approvers are"
+            yield f"{where}: {len(signers)} statements allow kms:Sign; one is to say who signs"
             continue
         principal = signers[0].get("Principal")
-        approvers = principal.get("AWS") if isinstance(principal, dict) else principal
-        if approvers == "*" or ":root" in json.dumps(approvers) or "AWS::AccountId" in json.dumps(approvers):
-            yield f"{where}: kms:Sign is allowed to {json.dumps(principal)}, which lets IAM choose the approvers; name roles"
+        signing = principal.get("AWS") if isinstance(principal, dict) else principal
+        if signing == "*" or ":root" in json.dumps(signing) or "AWS::AccountId" in json.dumps(signing):
+            yield f"{where}: kms:Sign is allowed to {json.dumps(principal)}, which lets IAM choose who signs; name roles"
         if signers[0].get("Condition") != {"StringEquals": {"kms:SigningAlgorithm": "ECDSA_SHA_256"}}:
             yield f"{where}: kms:Sign is to be allowed for kms:SigningAlgorithm ECDSA_SHA_256 alone; seals are ES256"
-        others = {"ArnNotEquals": {"aws:PrincipalArn": approvers}}
+        others = {"ArnNotEquals": {"aws:PrincipalArn": signing}}
         denied = [each for each in statements if each.get("Effect") == "Deny" and signs(each) and each.get("Principal") == "*"]
         if not any(statement.get("Condition") == others for statement in denied):
-            yield f"{where}: no statement denies kms:Sign to all but the approvers (Principal *, ArnNotEquals aws:PrincipalArn)"
+            yield f"{where}: no statement denies kms:Sign to all but those who sign (Principal *, ArnNotEquals aws:PrincipalArn)"
+
+
+def write_faults(template, written):
+    """A role writes into its own folders of the audit bucket, and nowhere else in S3. A bucket's policy speaks of services of AWS."""
+    found = {}
+    for path, node in mappings(template):
+        if node.get("Effect") != "Allow" or "Principal" in node or path[:1] != ("Resources",):
+            continue
+        if any(isinstance(action, str) and action.lower() == "s3:putobject" for action in as_list(node.get("Action", []))):
+            for resource in as_list(node.get("Resource", "*")):
+                found.setdefault(path[1], set()).add(re.sub(r"^(arn:[^/]*:::\$\{AuditBucket\}|\$\{AuditBucket\.Arn\})/", "", arn_text(resource)))
+    for role in sorted(found.keys() | written.keys()):
+        if found.get(role, set()) != written.get(role, set()):
+            writes, may = sorted(found.get(role, set())), sorted(written.get(role, set()))
+            yield f"`Resources.{role}`: may write objects {writes}; of the audit bucket it is to write {may}, and nothing else"
+
+
+# Glue's types of columns in the words of SQL; `struct<...>` is taken as it is.
+def columns_of(table):
+    described = table["Properties"]["TableInput"]
+    columns = described["StorageDescriptor"]["Columns"] + described.get("PartitionKeys", [])
+    return {column["Name"]: sqlglot.exp.DataType.build(column["Type"], dialect="hive") for column in columns}
+
+
+def query_faults(template):
+    """A saved query reads tables and columns that there are, and only the partitions that it names."""
+    resources = template.get("Resources", {})
+    tables = {each["Properties"]["TableInput"]["Name"]: columns_of(each) for each in resources.values() if each.get("Type") == "AWS::Glue::Table"}
+    for name, resource in resources.items():
+        if resource.get("Type") != "AWS::Athena::NamedQuery":
+            continue
+        text = arn_text(resource["Properties"]["QueryString"]).replace("${Database}.", "")
+        try:
+            query = qualify(sqlglot.parse_one(text, read="athena"), schema=tables, dialect="athena", validate_qualify_columns=True)
+        except SqlglotError as error:
+            yield f"`Resources.{name}`: {error}"
+            continue
+        years = [each for each in query.find_all(sqlglot.exp.EQ) if each.left.name == "year" and isinstance(each.right, sqlglot.exp.Placeholder)]
+        if not years:
+            yield f"`Resources.{name}`: names no year, so Athena would ask for every hour of the archive; compare `year` with `?`"
+        parameters, described = len(list(query.find_all(sqlglot.exp.Placeholder))), resource["Properties"]["Description"].count("'") // 2
+        if parameters != described:
+            yield f"`Resources.{name}`: takes {parameters} parameters, and its description gives {described}"
 
 
 def managed_policy_faults(template):
@@ -208,9 +268,10 @@ def main(paths):
         with open(path, encoding="utf-8") as file:
             source = file.read()
         template = cfn_yaml.loads(source)
-        of_template = (pattern_faults, key_policy_faults, managed_policy_faults)
-        of_statements = statement_faults(template, NARROWED.get(os.path.basename(path), {}))
-        checks = (of_statements, *(check(template) for check in of_template), source_faults(source), partition_faults(source))
+        of_template = (pattern_faults, key_policy_faults, managed_policy_faults, query_faults)
+        name = os.path.basename(path)
+        of_statements = (statement_faults(template, NARROWED.get(name, {})), write_faults(template, WRITTEN.get(name, {})))
+        checks = (*of_statements, *(check(template) for check in of_template), source_faults(source), partition_faults(source))
         faults = [fault for check in checks for fault in check]
         for fault in faults:
             print(f"{path}: {fault}", file=sys.stderr)

@@ -16,8 +16,10 @@ ALERTS = os.path.join(HERE, "..", "..", "shared", "core", "src", "azure", "plan"
 
 # Which trigger brings each function its work.
 BY_EVENT_GRID = ["RestoreSoftDelete", "RecoverVault", "ProtectStorage", "EncryptActivityLogs", "LockAuditStorage", "ProvisionAlerts"]
-BY_EVENT_HUB = {"RecoverKey": "recover-key", "RestoreRotationPolicy": "restore-rotation-policy"}
-BY_TIMER = ["Sweep"]
+# The log itself: it hears whatever is done, and what was refused.
+RECORDED = "RecordActivityLog"
+BY_EVENT_HUB = {"RecoverKey": "recover-key", "RestoreRotationPolicy": "restore-rotation-policy", "RecordKeyEvents": "record-key-events"}
+BY_TIMER = ["Sweep", "SealEvidence"]
 
 SETTINGS = """
 REPRIEVE_MODE REPRIEVE_AZURE_SUBSCRIPTIONS REPRIEVE_AZURE_TENANT_ID REPRIEVE_AZURE_CLIENT_ID REPRIEVE_AZURE_PRINCIPAL_ID
@@ -25,7 +27,7 @@ REPRIEVE_AZURE_STORAGE_ACCOUNT REPRIEVE_AZURE_ALLOWED_VAULTS REPRIEVE_AZURE_LOG_
 REPRIEVE_AZURE_PURGE_PROTECTION REPRIEVE_AZURE_LOCK_IMMUTABILITY REPRIEVE_AZURE_IMMUTABILITY_DAYS REPRIEVE_AZURE_SOFT_DELETE_DAYS
 REPRIEVE_AZURE_EVENT_HUB_RULE REPRIEVE_AZURE_EVENT_HUB_NAME REPRIEVE_AZURE_LOG_STORAGE REPRIEVE_AZURE_ACTION_GROUP
 REPRIEVE_AZURE_ALERTS_GROUP REPRIEVE_APPROVAL_KEYS REPRIEVE_BREAK_GLASS_PRINCIPALS REPRIEVE_BREAK_GLASS_HOURS
-REPRIEVE_SANDBOX_SUBSCRIPTIONS REPRIEVE_WEBHOOKS REPRIEVE_LOG REPRIEVE_AZURE_POLICY_CONTAINER
+REPRIEVE_SANDBOX_SUBSCRIPTIONS REPRIEVE_WEBHOOKS REPRIEVE_LOG REPRIEVE_AZURE_POLICY_CONTAINER REPRIEVE_AZURE_SEAL_KEY
 """.split()
 OF_THE_HOST = """
 AzureWebJobsStorage__accountName AzureWebJobsStorage__credential AzureWebJobsStorage__clientId
@@ -46,6 +48,7 @@ NARROWED = {
     ("guard.json", "destinationRole", "Microsoft.EventHub/namespaces/authorizationRules/listKeys/action"): "/authorizationRules/",
     ("log-access.json", "role", "Microsoft.Storage/storageAccounts/listKeys/action"): "Microsoft.Storage/storageAccounts/",
     ("approval-vault.json", "role", "Microsoft.KeyVault/vaults/keys/sign/action"): "/keys/",
+    ("seals.json", "role", "Microsoft.KeyVault/vaults/keys/sign/action"): "/keys/",
 }
 ASSIGNING = "Microsoft.Authorization/roleAssignments/write"
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
@@ -224,9 +227,19 @@ def event_faults(path, template):
         for key, variable in (("deadLetterWithResourceIdentity", "deadLetters"), ("retryPolicy", "retryPolicy")):
             if properties.get(key) != f"[variables('{variable}')]":
                 yield f"`{function}`: its {key} is not `[variables('{variable}')]`"
-        yield from filter_faults(function, properties["filter"])
-    if answered != BY_EVENT_GRID:
-        yield f"subscriptions for {answered}; it should be {BY_EVENT_GRID}"
+        yield from (record_filter_faults if function == RECORDED else filter_faults)(function, properties["filter"])
+    if answered != [*BY_EVENT_GRID, RECORDED]:
+        yield f"subscriptions for {answered}; it should be {[*BY_EVENT_GRID, RECORDED]}"
+
+
+def record_filter_faults(function, chosen):
+    """Evidence leaves out nothing that an answering function hears, and hears of attempts as well."""
+    wanted = {f"Microsoft.Resources.Resource{kind}{end}" for kind in ("Write", "Delete", "Action") for end in ("Success", "Failure")}
+    if set(chosen["includedEventTypes"]) != wanted:
+        yield f"`{function}`: hears {chosen['includedEventTypes']}; it should hear {sorted(wanted)}"
+    filters = [(each["operatorType"], each["key"]) for each in chosen["advancedFilters"]]
+    if filters != [("StringBeginsWith", "data.operationName")]:
+        yield f"`{function}`: is filtered by {filters}; it should be by the operation's beginning alone"
 
 
 def filter_faults(function, chosen):
@@ -248,7 +261,7 @@ def function_faults(path, template):
     for function, group in BY_EVENT_HUB.items():
         if not any(name.endswith(f"'/{group}')]") for name in groups):
             yield f"`{function}`: the hub `{hub}` has no consumer group `{group}`"
-    for function in [*BY_EVENT_GRID, *BY_EVENT_HUB, *BY_TIMER]:
+    for function in [*BY_EVENT_GRID, RECORDED, *BY_EVENT_HUB, *BY_TIMER]:
         file = os.path.join(FUNCTIONS, function, "function.json")
         if not os.path.isfile(file):
             yield f"`{function}`: functions/azure-guard/{function}/function.json is missing"
@@ -259,7 +272,7 @@ def function_faults(path, template):
 
 def trigger_faults(function, trigger):
     wanted = {"type": "timerTrigger"}
-    if function in BY_EVENT_GRID:
+    if function in BY_EVENT_GRID or function == RECORDED:
         wanted = {"type": "eventGridTrigger"}
     if function in BY_EVENT_HUB:
         wanted = {"type": "eventHubTrigger", "connection": "AuditEvents", "eventHubName": "%REPRIEVE_AZURE_EVENT_HUB_NAME%"}
@@ -456,7 +469,7 @@ def main():
         print("promises: REPRIEVE_AZURE_SPECS is not set; the templates were not held to Microsoft's schemas", file=sys.stderr)
     faults = list(all_faults(templates, contracts))
     faults += [f"hsm-role.json: {fault}" for fault in hsm_faults(documents["hsm-role.json"])]
-    deployed = ("evidence", "guard", "subscription", "events", "alerts", "log-access")
+    deployed = ("evidence", "seals", "guard", "subscription", "events", "alerts", "log-access")
     known = {name for each in deployed for name in templates[f"{each}.json"]["parameters"]}
     example = set(documents["parameters.example.json"]["parameters"]) - known
     faults += [f"parameters.example.json: no template that scripts/deploy-azure deploys has a parameter `{name}`" for name in sorted(example)]

@@ -26,12 +26,15 @@ use reprieve_wire::azure::custom_handler::Kind;
 use reprieve_wire::azure::{Parsed, TimerCall, parse_invocation};
 
 use crate::answer::{Answer, respond};
+use crate::record::{Entries, Evidence};
 
-/// The route of the timer.
+/// The routes that are none of a [`Function`]: two timers, and two logs.
 const SWEEP: &str = "Sweep";
+const SEAL: &str = "SealEvidence";
+const RECORD: [&str; 2] = ["RecordKeyEvents", "RecordActivityLog"];
 
 /// Event Grid takes an invocation for failed after 30 s; by then all of it is written down.
-const INVOCATION_TAKES: Duration = Duration::from_secs(25);
+pub(crate) const INVOCATION_TAKES: Duration = Duration::from_secs(25);
 
 /// Beyond what Event Grid and Event Hubs hand over in one invocation.
 const BODY_LIMIT_BYTES: usize = 8 * 1024 * 1024;
@@ -83,31 +86,32 @@ where
 
 /// What every route works with.
 #[derive(Debug)]
-pub struct App<G> {
+pub struct App<G, E> {
     guard: Arc<G>,
+    evidence: Arc<E>,
 }
 
-impl<G> Clone for App<G> {
+impl<G, E> Clone for App<G, E> {
     fn clone(&self) -> Self {
-        Self { guard: Arc::clone(&self.guard) }
+        Self { guard: Arc::clone(&self.guard), evidence: Arc::clone(&self.evidence) }
     }
 }
 
-/// Makes the routes over a guard.
-pub fn router<G: Guard>(guard: G) -> Router {
+/// Makes the routes over a guard and its evidence.
+pub fn router<G: Guard, E: Evidence>(guard: G, evidence: E) -> Router {
     Router::new()
         .route("/", get(|| async { respond(StatusCode::OK, &[]) }))
-        .route("/{function}", post(invoke::<G>))
+        .route("/{function}", post(invoke::<G, E>))
         .fallback(|| async { respond(StatusCode::NOT_FOUND, &["there is no such route: a function is called with POST /NAME".to_owned()]) })
         .method_not_allowed_fallback(|| async {
             respond(StatusCode::METHOD_NOT_ALLOWED, &["a function is called with POST /NAME".to_owned()])
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
-        .with_state(App { guard: Arc::new(guard) })
+        .with_state(App { guard: Arc::new(guard), evidence: Arc::new(evidence) })
 }
 
-async fn invoke<G: Guard>(
-    State(app): State<App<G>>,
+async fn invoke<G: Guard, E: Evidence>(
+    State(app): State<App<G, E>>,
     path: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -122,11 +126,13 @@ async fn invoke<G: Guard>(
     match Function::of_name(&name) {
         Some(function) => app.events(function, &body).await.into_response(),
         None if name == SWEEP => app.sweep(&body).await.into_response(),
+        None if name == SEAL => app.seal(&body).await.into_response(),
+        None if RECORD.contains(&name.as_str()) => app.record(&body).await.into_response(),
         None => respond(StatusCode::NOT_FOUND, &[format!("there is no function `{name}`")]),
     }
 }
 
-impl<G: Guard> App<G> {
+impl<G: Guard, E: Evidence> App<G, E> {
     async fn events(&self, function: Function, body: &[u8]) -> Answer {
         let invocation = match parse_invocation(body) {
             Ok(invocation) => invocation,
@@ -191,6 +197,12 @@ impl<G: Guard> App<G> {
         for reason in &report.unreadable {
             tracing::error!(reason, "the sweep could not look everywhere");
         }
+        for posture in &report.postures {
+            // A percentage that is missing for an hour: the next sweep writes it.
+            if let Err(error) = self.evidence.keep_posture(posture).await {
+                tracing::warn!(%error, subscription = posture.account, "how things stand could not be written");
+            }
+        }
         let mut answer = Answer::default();
         answer.done(format!(
             "{} of {} looked at, {} not announced by any event, {} mended, {} need a human, {} open, {} left",
@@ -204,6 +216,54 @@ impl<G: Guard> App<G> {
         ));
         answer
     }
+
+    /// Writes what a vault's log or the Activity Log told.
+    async fn record(&self, body: &[u8]) -> Answer {
+        let items = match parse_invocation(body).map(|invocation| invocation.kind) {
+            Ok(Kind::Events(items)) => items,
+            Ok(Kind::Timer(_)) => return Answer::failed("events are recorded, and a timer called it"),
+            Err(error) => return Answer::failed(error.to_string()),
+        };
+        let entries = Entries::read(&items);
+        let mut answer = Answer::default();
+        for unreadable in &entries.unreadable {
+            tracing::error!(unreadable, "an entry of a log could not be read");
+            answer.again(format!("not recorded: {unreadable}"));
+        }
+        let not_ours = entries.not_ours;
+        if entries.events.is_empty() {
+            answer.done(format!("nothing to record, {not_ours} entries about something else"));
+            return answer;
+        }
+        match self.evidence.record(&entries.into_batch()).await {
+            Ok(line) => answer.done(format!("{line}, {not_ours} entries about something else")),
+            Err(error) => {
+                tracing::error!(%error, "entries could not be recorded");
+                answer.again(error.to_string());
+            }
+        }
+        answer
+    }
+
+    /// Seals the evidence.
+    async fn seal(&self, body: &[u8]) -> Answer {
+        match parse_invocation(body).map(|invocation| invocation.kind) {
+            Ok(Kind::Timer(_)) => {}
+            Ok(Kind::Events(_)) => return Answer::failed("SealEvidence answers a timer, and events called it"),
+            Err(error) => return Answer::failed(error.to_string()),
+        }
+        match self.evidence.seal().await {
+            Ok(line) => {
+                let mut answer = Answer::default();
+                answer.done(line);
+                answer
+            }
+            Err(reason) => {
+                tracing::error!(reason, "the evidence could not be sealed");
+                Answer::failed(reason)
+            }
+        }
+    }
 }
 
 /// Groups what concerns one resource.
@@ -215,6 +275,6 @@ fn subject_of(event: &Event, function: Function) -> String {
     }
 }
 
-fn later(now: Timestamp, wait: Duration) -> Timestamp {
+pub(crate) fn later(now: Timestamp, wait: Duration) -> Timestamp {
     now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }

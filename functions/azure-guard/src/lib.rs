@@ -7,5 +7,9 @@
 
 mod answer;
 mod app;
+mod keep;
+mod record;
 
 pub use app::{App, Guard, router};
+pub use keep::Keeper;
+pub use record::Evidence;

@@ -7,8 +7,13 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use azure_guard::router;
-use reprieve_azure::{AzureControl, AzureSettings, BlobAuditSink, BlobLedger, BlobPolicySource, WebhookNoticeSink, connect};
+use azure_guard::{Keeper, router};
+use reprieve_archive::ArchiveSink;
+use reprieve_azure::{
+    AUDIT_CONTAINER, AzureControl, AzureSettings, BlobAuditSink, BlobBaselineStore, BlobEvidenceStore, BlobLedger, BlobPolicySource,
+    WebhookNoticeSink, connect,
+};
+use reprieve_engine::recording::{Recorder, RecordingPorts, RecordingSettings};
 use reprieve_engine::{SystemClock, TenantGuard, TenantPorts, TenantSettings};
 use reprieve_runtime::{AzureConfiguration, LogMeter, telemetry};
 use tokio::net::TcpListener;
@@ -16,6 +21,9 @@ use tokio::net::TcpListener;
 /// The guard on Azure.
 type AzureGuard =
     TenantGuard<AzureControl, BlobLedger, BlobAuditSink, WebhookNoticeSink, SystemClock, LogMeter, BlobPolicySource<SystemClock>>;
+
+/// The evidence on Azure.
+type AzureKeeper = Keeper<ArchiveSink<BlobEvidenceStore>, BlobBaselineStore, WebhookNoticeSink, SystemClock, LogMeter>;
 
 /// How long one change is tried again inside one invocation. A role takes longer to count; the next delivery goes on then.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -39,13 +47,13 @@ async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), Box<dyn Erro
     let configuration = AzureConfiguration::parse(lookup)?;
     telemetry::start(configuration.log.clone());
     let port = configuration.port;
-    let guard = guard(&configuration)?;
+    let (guard, keeper) = guard(&configuration)?;
     // The host calls from this machine alone.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    Ok(axum::serve(listener, router(guard)).await?)
+    Ok(axum::serve(listener, router(guard, keeper)).await?)
 }
 
-fn guard(configuration: &AzureConfiguration) -> Result<AzureGuard, Box<dyn Error>> {
+fn guard(configuration: &AzureConfiguration) -> Result<(AzureGuard, AzureKeeper), Box<dyn Error>> {
     let AzureConfiguration { desired, rules, principal_id, .. } = configuration.clone();
     let AzureConfiguration { client_id, tenant_id, storage_account, .. } = configuration;
     let azure = connect(&AzureSettings {
@@ -54,7 +62,21 @@ fn guard(configuration: &AzureConfiguration) -> Result<AzureGuard, Box<dyn Error
         policy_container: configuration.policy_container.clone(),
         ..AzureSettings::new(client_id, tenant_id, storage_account, desired.clone())
     })?;
-    Ok(TenantGuard {
+    let ports = RecordingPorts {
+        evidence: ArchiveSink::new(azure.archive.clone()),
+        baseline: azure.baseline,
+        notices: azure.notices.clone(),
+        clock: azure.clock,
+        meter: LogMeter,
+    };
+    let keeper = Keeper {
+        recorder: Recorder { ports, settings: RecordingSettings::default() },
+        archive: azure.archive,
+        name: format!("https://{}.blob.core.windows.net/{AUDIT_CONTAINER}", configuration.storage_account),
+        seal_key: configuration.seal_key.clone(),
+        connection: azure.connection,
+    };
+    let guard = TenantGuard {
         ports: TenantPorts {
             control: azure.control,
             ledger: azure.ledger,
@@ -73,5 +95,6 @@ fn guard(configuration: &AzureConfiguration) -> Result<AzureGuard, Box<dyn Error
             concurrency: CONCURRENCY,
             sweep_budget: configuration.sweep_budget,
         },
-    })
+    };
+    Ok((guard, keeper))
 }

@@ -26,8 +26,11 @@ fn folders() -> BTreeSet<String> {
 
 #[test]
 fn every_function_has_a_folder_and_every_folder_is_a_function() {
-    let expected: BTreeSet<String> =
-        Function::ALL.map(|function| function.name().to_owned()).into_iter().chain(["Sweep".to_owned()]).collect();
+    let expected: BTreeSet<String> = Function::ALL
+        .map(|function| function.name().to_owned())
+        .into_iter()
+        .chain(["RecordActivityLog", "RecordKeyEvents", "SealEvidence", "Sweep"].map(ToOwned::to_owned))
+        .collect();
     assert_eq!(folders(), expected);
 }
 
@@ -47,7 +50,12 @@ const fn trigger(function: Function) -> &'static str {
 
 #[test]
 fn each_function_has_one_binding_its_trigger() {
-    let triggers = Function::ALL.map(|function| (function.name(), trigger(function))).into_iter().chain([("Sweep", "timerTrigger")]);
+    let triggers = Function::ALL.map(|function| (function.name(), trigger(function))).into_iter().chain([
+        ("RecordActivityLog", "eventGridTrigger"),
+        ("RecordKeyEvents", "eventHubTrigger"),
+        ("SealEvidence", "timerTrigger"),
+        ("Sweep", "timerTrigger"),
+    ]);
     for (function, trigger) in triggers {
         let bindings = json(&root().join(function).join("function.json"))["bindings"].clone();
         let bindings = bindings.as_array().unwrap();
@@ -60,15 +68,16 @@ fn each_function_has_one_binding_its_trigger() {
 #[test]
 fn functions_of_the_event_hub_are_called_in_batches_each_by_its_own_consumer_group() {
     let mut groups = BTreeSet::new();
-    for function in Function::ALL.into_iter().filter(|function| trigger(*function) == "eventHubTrigger") {
-        let file = json(&root().join(function.name()).join("function.json"));
+    let of_the_hub = Function::ALL.into_iter().filter(|function| trigger(*function) == "eventHubTrigger").map(Function::name);
+    for function in of_the_hub.chain(["RecordKeyEvents"]) {
+        let file = json(&root().join(function).join("function.json"));
         let binding = &file["bindings"][0];
-        assert_eq!(binding["connection"], "AuditEvents", "{}", function.name());
-        assert_eq!(binding["cardinality"], "many", "{}", function.name());
-        assert_eq!(binding["eventHubName"], "%REPRIEVE_AZURE_EVENT_HUB_NAME%", "{}", function.name());
+        assert_eq!(binding["connection"], "AuditEvents", "{}", function);
+        assert_eq!(binding["cardinality"], "many", "{}", function);
+        assert_eq!(binding["eventHubName"], "%REPRIEVE_AZURE_EVENT_HUB_NAME%", "{}", function);
         // Without it, the host goes on behind a batch that failed.
-        assert!(file["retry"]["maxRetryCount"].as_i64().is_some_and(|count| count > 0), "{}", function.name());
-        assert!(groups.insert(binding["consumerGroup"].as_str().unwrap().to_owned()), "{}: a group of its own", function.name());
+        assert!(file["retry"]["maxRetryCount"].as_i64().is_some_and(|count| count > 0), "{}", function);
+        assert!(groups.insert(binding["consumerGroup"].as_str().unwrap().to_owned()), "{}: a group of its own", function);
     }
 }
 
@@ -96,11 +105,13 @@ fn a_sweep_ends_before_the_host_ends_it() {
 }
 
 #[test]
-fn the_timer_runs_every_hour() {
-    let schedule = json(&root().join("Sweep/function.json"))["bindings"][0]["schedule"].clone();
-    let fields: Vec<&str> = schedule.as_str().unwrap().split(' ').collect();
-    assert_eq!((fields.len(), fields[0]), (6, "0"), "seconds, minutes, hours, days, months, days of the week");
-    assert_eq!(fields[2..], ["*", "*", "*", "*"]);
+fn the_timers_run_every_hour() {
+    for function in ["Sweep", "SealEvidence"] {
+        let schedule = json(&root().join(function).join("function.json"))["bindings"][0]["schedule"].clone();
+        let fields: Vec<&str> = schedule.as_str().unwrap().split(' ').collect();
+        assert_eq!((fields.len(), fields[0]), (6, "0"), "seconds, minutes, hours, days, months, days of the week");
+        assert_eq!(fields[2..], ["*", "*", "*", "*"], "{function}");
+    }
 }
 
 /// A setting that the template leaves out could never be set, and one that nobody reads would only seem to be.

@@ -1,21 +1,53 @@
 //! The handler as the Functions host calls it: every form of a payload, what is answered for a batch, what is answered whatever comes.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that goes another way must stop")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
-use azure_guard::router;
+use azure_guard::{Evidence, router};
 use http_body_util::BodyExt as _;
+use reprieve_core::Posture;
 use reprieve_core::azure::{Function, ResourceId};
-use reprieve_engine::CallError;
+use reprieve_engine::{Batch, CallError};
 use reprieve_test_support::tenant::{FakeTenant, TenantWorld, tenant, vault_of};
 use reprieve_test_support::{Effect, FakeAuditSink, FakeTenantLedger, Faults};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+/// Evidence that remembers what it was given, and fails where it is told to.
+#[derive(Debug, Clone, Default)]
+struct FakeEvidence {
+    batches: Arc<Mutex<Vec<Batch>>>,
+    postures: Arc<Mutex<Vec<Posture>>>,
+    fails: Arc<AtomicBool>,
+}
+
+impl Evidence for FakeEvidence {
+    async fn record(&self, batch: &Batch) -> Result<String, CallError> {
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(CallError::Unavailable { call: "blob:PutBlob", message: "no answer".to_owned() });
+        }
+        self.batches.lock().unwrap().push(batch.clone());
+        Ok(format!("{} entries recorded", batch.events.len()))
+    }
+
+    async fn seal(&self) -> Result<String, String> {
+        if self.fails.load(Ordering::Relaxed) { Err("the last seal cannot be followed".to_owned()) } else { Ok("1 seal".to_owned()) }
+    }
+
+    async fn keep_posture(&self, posture: &Posture) -> Result<(), CallError> {
+        self.postures.lock().unwrap().push(posture.clone());
+        Ok(())
+    }
+}
+
 /// The routes over a tenant, and what stands behind them.
 struct Stage {
     router: Router,
+    evidence: FakeEvidence,
     tenant: FakeTenant,
     ledger: FakeTenantLedger,
     audit: FakeAuditSink,
@@ -37,7 +69,8 @@ fn stage() -> Stage {
         world.tenant.create_object(&key(name));
     }
     let TenantWorld { tenant, ledger, audit, faults, guard, .. } = world.seen();
-    Stage { router: router(guard), tenant, ledger, audit, faults }
+    let evidence = FakeEvidence::default();
+    Stage { router: router(guard, evidence.clone()), evidence, tenant, ledger, audit, faults }
 }
 
 /// What the host gets.
@@ -293,4 +326,53 @@ async fn a_timer_calls_no_function_of_events_and_events_no_sweep() {
         let answer = stage.post(function, data).await;
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{function}: {}", answer.logs());
     }
+}
+
+#[tokio::test]
+async fn entries_of_a_log_are_recorded_under_one_name_however_often_they_are_delivered() {
+    let stage = stage();
+    let records = || json!({ "events": [{ "records": [audit_record("invoices"), audit_record("orders")] }] });
+    for _ in 0..2 {
+        let answered = stage.post("RecordKeyEvents", records()).await;
+        assert_eq!(answered.status, StatusCode::OK, "{}", answered.logs());
+    }
+    assert_eq!(stage.post("RecordActivityLog", json!({ "event": grid_event() })).await.status, StatusCode::OK);
+    let batches = stage.evidence.batches.lock().unwrap();
+    let [first, again, activity] = batches.as_slice() else { unreachable!("{batches:?}") };
+    assert_eq!((first.events.len(), &first.log_file), (2, &again.log_file));
+    assert_ne!(activity.log_file, first.log_file);
+    assert_eq!(activity.events[0].event.name, "Microsoft.KeyVault/vaults/delete");
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_or_read_is_delivered_again_and_loses_no_other() {
+    let stage = stage();
+    let answered = stage.post("RecordKeyEvents", json!({ "events": ["no record", { "records": [audit_record("orders")] }] })).await;
+    assert_eq!(answered.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(answered.logs().contains("not recorded: Data.events[0]"), "{}", answered.logs());
+    assert_eq!(stage.evidence.batches.lock().unwrap().len(), 1);
+    stage.evidence.fails.store(true, Ordering::Relaxed);
+    let answered = stage.post("RecordKeyEvents", json!({ "events": [audit_record("orders")] })).await;
+    assert_eq!(answered.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", answered.logs());
+}
+
+#[tokio::test]
+async fn the_timer_seals_and_a_chain_that_cannot_be_followed_fails_loudly() {
+    let stage = stage();
+    let timer = || json!({ "timer": { "Schedule": {}, "ScheduleStatus": null, "IsPastDue": false } });
+    assert_eq!(stage.post("SealEvidence", timer()).await.status, StatusCode::OK);
+    assert_eq!(stage.post("SealEvidence", json!({ "event": grid_event() })).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(stage.post("RecordKeyEvents", timer()).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    stage.evidence.fails.store(true, Ordering::Relaxed);
+    let answered = stage.post("SealEvidence", timer()).await;
+    assert_eq!(answered.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(answered.logs().contains("cannot be followed"), "{}", answered.logs());
+}
+
+#[tokio::test]
+async fn a_sweep_writes_how_things_stand() {
+    let stage = stage();
+    stage.post("Sweep", json!({ "timer": { "Schedule": {}, "ScheduleStatus": null, "IsPastDue": false } })).await;
+    let postures = stage.evidence.postures.lock().unwrap();
+    assert_eq!(postures.iter().map(|posture| posture.keys).collect::<Vec<_>>(), [2]);
 }

@@ -6,6 +6,9 @@ pub(crate) mod desk;
 pub(crate) mod explain;
 pub(crate) mod itself;
 pub(crate) mod monitoring;
+pub(crate) mod record;
+pub(crate) mod report;
+pub(crate) mod verify;
 
 use clap::builder::Resettable;
 use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -16,6 +19,9 @@ use self::desk::{ApprovalKeyArguments, ApprovalsArguments, ApproveArguments, Rev
 use self::explain::ExplainArguments;
 use self::itself::{CompletionsArguments, ManArguments};
 use self::monitoring::MonitoringArguments;
+use self::record::RecordArguments;
+use self::report::ReportArguments;
+use self::verify::{ProveArguments, VerifyArguments};
 use crate::filter::FilterArguments;
 use crate::policy::PolicyArguments;
 
@@ -65,6 +71,18 @@ pub(crate) enum Verb {
     /// Says which keys are monitored, and for each gap why and what to do. Nothing is changed.
     #[command(after_long_help = coverage::COVERAGE_HELP)]
     Coverage(CoverageArguments),
+    /// Records what old log files say of keys, secrets and logs: into an archive, or as text. Nothing is called.
+    #[command(after_long_help = record::RECORD_HELP)]
+    Record(RecordArguments),
+    /// Reports what an archive of evidence came to: times, failures, approvals, anomalies, keys at risk. Nothing is changed.
+    #[command(after_long_help = report::REPORT_HELP)]
+    Report(ReportArguments),
+    /// Verifies that an archive of evidence is as it was sealed, and names what is not. Nothing is changed.
+    #[command(after_long_help = verify::VERIFY_HELP)]
+    Verify(VerifyArguments),
+    /// Proves to others that one record was sealed, without showing them the rest
+    #[command(after_long_help = verify::PROVE_HELP)]
+    Prove(ProveArguments),
     /// Says what Reprieve would decide on events, and why. Nothing is called or changed.
     #[command(after_long_help = explain::EXPLAIN_HELP)]
     Explain(ExplainArguments),

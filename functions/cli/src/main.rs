@@ -3,6 +3,7 @@
 mod approval_key;
 mod approvals;
 mod approve;
+mod archive;
 mod args;
 mod cost;
 mod coverage;
@@ -14,9 +15,13 @@ mod itself;
 mod monitoring;
 mod policies;
 mod policy;
+mod prove;
+mod record;
+mod report;
 mod revoke;
 mod style;
 mod table;
+mod verify;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -53,6 +58,10 @@ fn run(verb: &Verb, now: Timestamp) -> anyhow::Result<ExitCode> {
         Verb::Policy(arguments) => return policy::run(arguments),
         Verb::Coverage(arguments) => return wait_for(coverage::run(arguments, now)),
         Verb::Monitoring(arguments) => return wait_for(monitoring::run(arguments)),
+        Verb::Record(arguments) => return record::run(arguments),
+        Verb::Report(arguments) => return wait_for(report::run(arguments, now)),
+        Verb::Verify(arguments) => return wait_for(verify::run(arguments, now)),
+        Verb::Prove(arguments) => return wait_for(prove::run(arguments)),
         Verb::Filter(arguments) => return filter::run(arguments),
         Verb::Explain(arguments) => {
             if explain::run(arguments, now)? == explain::Understood::NotAll {

@@ -1,7 +1,10 @@
 //! The audit sink against scripted answers: where a record goes, how it is locked, and what "already there" looks like.
 
+use std::time::Duration;
+
 use aws_sdk_s3::operation::put_object::PutObjectOutput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;

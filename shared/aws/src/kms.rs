@@ -165,7 +165,8 @@ where
 }
 
 /// What the codes of KMS mean (<https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html> and each call's page).
-fn kind_of_kms_code(code: &str) -> Option<Kind> {
+#[must_use]
+pub fn kind_of_kms_code(code: &str) -> Option<Kind> {
     let kind = match code {
         "NotFoundException" => Kind::NotFound,
         "KMSInvalidStateException" => Kind::InvalidState,

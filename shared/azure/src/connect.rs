@@ -14,6 +14,7 @@ use crate::blobs::{BlobStore, StorageAccount, StorageAccountError};
 use crate::connection::{Connection, DEFAULT_BUDGET};
 use crate::control::AzureControl;
 use crate::credential::{CredentialError, managed_identity};
+use crate::evidence::{BlobBaselineStore, BlobEvidenceStore};
 use crate::ledger::BlobLedger;
 use crate::policies::BlobPolicySource;
 use crate::tls::TlsError;
@@ -104,8 +105,14 @@ pub struct Azure {
     pub control: AzureControl,
     /// The memory.
     pub ledger: BlobLedger,
-    /// The evidence.
+    /// The records of decisions.
     pub audit: BlobAuditSink,
+    /// The archive in which they lie, with everything else that is sealed.
+    pub archive: BlobEvidenceStore,
+    /// What is usual.
+    pub baseline: BlobBaselineStore,
+    /// What further clients are made of.
+    pub connection: Connection,
     /// The people.
     pub notices: WebhookNoticeSink,
     /// The policies.
@@ -130,6 +137,9 @@ pub fn connect(settings: &AzureSettings) -> Result<Azure, ConnectError> {
         control: AzureControl::new(&connection, settings.desired.clone(), &settings.tenant_id),
         ledger: BlobLedger::new(store(LEDGER_CONTAINER)?, settings.lease),
         audit: BlobAuditSink::new(store(AUDIT_CONTAINER)?),
+        archive: BlobEvidenceStore::new(store(AUDIT_CONTAINER)?),
+        baseline: BlobBaselineStore::new(store(LEDGER_CONTAINER)?),
+        connection: connection.clone(),
         notices: WebhookNoticeSink::new(http, Webhooks::parse(&settings.webhooks)?),
         policies: crate::policies::policies(settings.policy_files.clone(), policies, SystemClock),
         clock: SystemClock,

@@ -7,6 +7,7 @@
 mod azure;
 mod command;
 mod drill;
+mod finding;
 mod monitoring;
 mod part;
 mod plain;

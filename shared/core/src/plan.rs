@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::azure;
+use crate::google;
 use crate::id::KeyArn;
 use crate::monitoring::Change;
 
@@ -34,6 +35,8 @@ pub enum Step {
     Monitoring(Change),
     /// Changes something in Azure.
     Azure(azure::Change),
+    /// Changes something in Google Cloud.
+    Google(google::Change),
 }
 
 impl Step {
@@ -46,16 +49,18 @@ impl Step {
             Self::EnableKeyRotation { .. } => "EnableKeyRotation",
             Self::Monitoring(change) => change.name(),
             Self::Azure(change) => change.name(),
+            Self::Google(change) => change.name(),
         }
     }
 
-    /// Returns what the step acts on: a key's ARN, an Azure id, or the part of the monitoring that is changed.
+    /// Returns what the step acts on: a key's ARN, an Azure id, a name in Google Cloud, or the part of the monitoring that is changed.
     #[must_use]
     pub fn target(&self) -> &str {
         match self {
             Self::CancelKeyDeletion { key } | Self::EnableKey { key } | Self::EnableKeyRotation { key, .. } => key.as_str(),
             Self::Monitoring(change) => change.target(),
             Self::Azure(change) => change.target(),
+            Self::Google(change) => change.target(),
         }
     }
 
@@ -75,6 +80,7 @@ impl fmt::Display for Step {
             Self::EnableKeyRotation { period_days: None, .. } => f.write_str("enable rotation"),
             Self::Monitoring(change) => change.fmt(f),
             Self::Azure(change) => change.fmt(f),
+            Self::Google(change) => change.fmt(f),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::actor::Actor;
 use crate::approval::{Approval, ApprovalRules};
 use crate::azure::ResourceId;
 use crate::facts::Tags;
+use crate::google::GoogleName;
 use crate::id::KeyArn;
 
 /// The shipped schema.
@@ -72,6 +73,8 @@ pub enum Asked<'a> {
     Key(&'a KeyArn),
     /// A resource in Azure: a vault, a key in it, a storage account, a database server, a subscription.
     Azure(&'a ResourceId),
+    /// A version of a key in Google Cloud.
+    Google(&'a GoogleName),
 }
 
 /// What is asked of the policies.

@@ -114,7 +114,7 @@ async fn try_once(step: &Step, keys: &impl KeyControl) -> StepResult {
         Step::CancelKeyDeletion { key } => (key, keys.cancel_deletion(key).await),
         Step::EnableKey { key } => (key, keys.enable(key).await),
         Step::EnableKeyRotation { key, period_days } => (key, keys.enable_rotation(key, *period_days).await),
-        Step::Monitoring(_) | Step::Azure(_) => {
+        Step::Monitoring(_) | Step::Azure(_) | Step::Google(_) => {
             let error = format!("{} changes no key in AWS: only the function that provisions what it changes can", step.name());
             return StepResult::Unsupported { error };
         }
@@ -157,7 +157,12 @@ fn by_state(step: &Step, description: &KeyDescription, error: &CallError) -> Ste
         }
         // A key that has just left its waiting period can still answer as if it were pending; so can a stale look.
         (
-            Step::CancelKeyDeletion { .. } | Step::EnableKey { .. } | Step::EnableKeyRotation { .. } | Step::Monitoring(_) | Step::Azure(_),
+            Step::CancelKeyDeletion { .. }
+            | Step::EnableKey { .. }
+            | Step::EnableKeyRotation { .. }
+            | Step::Monitoring(_)
+            | Step::Azure(_)
+            | Step::Google(_),
             _,
         ) => for_now(),
     }
@@ -190,6 +195,6 @@ pub fn is_target(plan: &Plan, state: &KeyState) -> bool {
     match plan.steps.last() {
         Some(Step::EnableKey { .. }) => *state == KeyState::Enabled || *state == KeyState::Unavailable,
         Some(Step::CancelKeyDeletion { .. }) => !matches!(state, KeyState::PendingDeletion | KeyState::PendingReplicaDeletion),
-        Some(Step::EnableKeyRotation { .. } | Step::Monitoring(_) | Step::Azure(_)) | None => true,
+        Some(Step::EnableKeyRotation { .. } | Step::Monitoring(_) | Step::Azure(_) | Step::Google(_)) | None => true,
     }
 }

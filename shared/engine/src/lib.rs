@@ -6,17 +6,21 @@
 pub mod act;
 mod clock;
 pub mod evidence;
+pub mod google;
 pub mod guard;
 pub mod observe;
 pub mod policies;
 pub mod port;
 pub mod provision;
+pub mod recording;
 pub mod rehearse;
+pub mod seal;
 pub mod sweep;
 pub mod tenant;
 
 pub use clock::SystemClock;
 pub use evidence::{BaselineStore, Batch, EvidenceSink, EvidenceStore, SealSigner, StoredObject, Versioned};
+pub use google::{KeyVersionControl, VersionClaims, VersionGuard, VersionMeter, VersionPorts, VersionSettings, VersionSweep};
 pub use guard::{Delivery, Guard, Handled, Ports, Settings};
 pub use policies::{KeptPolicies, PolicyStore};
 pub use port::{
@@ -24,8 +28,10 @@ pub use port::{
     PolicySource,
 };
 pub use provision::{MonitoringControl, MonitoringMeter, MonitoringPorts, MonitoringSettings, Occasion, Provisioned, Provisioner};
+pub use recording::{Recorded, Recorder, RecordingMeter, RecordingPorts, RecordingSettings};
 pub use rehearse::{
     DrillInventory, DrillKey, DrillMeter, DrillWatch, Note, Rehearsal, RehearsalPorts, RehearsalSettings, Rehearsed, Remembered, Turn,
 };
+pub use seal::{Sealed, Sealer, SealerSettings, SealingError};
 pub use sweep::SweepReport;
 pub use tenant::{TenantControl, TenantGuard, TenantLedger, TenantMeter, TenantPorts, TenantSettings, TenantSweep};

@@ -5,6 +5,7 @@
 //! all others are; a subject that is as it must be is not written to; a repeated delivery does what is missing and no more.
 
 pub mod port;
+mod posture;
 mod remember;
 pub mod sweep;
 

@@ -3,8 +3,10 @@
 mod azure;
 mod basics;
 mod drill;
+mod google;
 mod monitoring;
 mod reader;
+mod recording;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -14,9 +16,11 @@ use reprieve_core::{AccountId, ApprovalKeys, ApprovalRules, Domain, Mode, Region
 use tracing_subscriber::filter::Targets;
 
 pub use azure::AzureConfiguration;
-pub use basics::Basics;
+pub use basics::{Basics, Surroundings};
 pub use drill::DrillConfiguration;
+pub use google::GoogleConfiguration;
 pub use monitoring::MonitoringConfiguration;
+pub use recording::RecordingConfiguration;
 
 use crate::environment::{
     APPROVAL_KEYS, APPROVER_ROLES, BREAK_GLASS_HOURS, BREAK_GLASS_ROLES, CHANGE_CALENDARS, KMS_CALLS_PER_SECOND, LEDGER_TABLE,

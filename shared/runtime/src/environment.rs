@@ -2,11 +2,15 @@
 
 mod azure;
 mod drill;
+mod google;
 mod monitoring;
+mod recording;
 
 pub use azure::*;
 pub use drill::*;
+pub use google::*;
 pub use monitoring::*;
+pub use recording::*;
 
 /// A function that is configured by environment variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +21,12 @@ pub enum Function {
     ProvisionMonitoring,
     /// Rehearses the incident.
     RehearseIncident,
+    /// Records log files and seals the evidence.
+    RecordKeyEvents,
     /// Guards an Azure tenant.
     AzureGuard,
+    /// Guards keys in Google Cloud.
+    GcpGuard,
 }
 
 impl Function {
@@ -29,15 +37,33 @@ impl Function {
             Self::CancelKeyDeletion => "aws-cancel-key-deletion",
             Self::ProvisionMonitoring => "aws-provision-monitoring",
             Self::RehearseIncident => "aws-rehearse-incident",
+            Self::RecordKeyEvents => "aws-record-key-events",
             Self::AzureGuard => "azure-guard",
+            Self::GcpGuard => "gcp-guard",
         }
     }
 }
 
-const EVERY: &[Function] = &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident, Function::AzureGuard];
-const AWS: &[Function] = &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident];
+const EVERY: &[Function] = &[
+    Function::CancelKeyDeletion,
+    Function::ProvisionMonitoring,
+    Function::RehearseIncident,
+    Function::RecordKeyEvents,
+    Function::AzureGuard,
+    Function::GcpGuard,
+];
+/// Those that change something, where they are told to.
+const ACTING: &[Function] =
+    &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident, Function::AzureGuard, Function::GcpGuard];
+const AWS: &[Function] =
+    &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident, Function::RecordKeyEvents];
+const RECORDING: &[Function] = &[Function::RecordKeyEvents];
 const GUARDS: &[Function] = &[Function::CancelKeyDeletion, Function::AzureGuard];
 const AZURE: &[Function] = &[Function::AzureGuard];
+const GOOGLE: &[Function] = &[Function::GcpGuard];
+const AZURE_AND_GOOGLE: &[Function] = &[Function::AzureGuard, Function::GcpGuard];
+const EVERY_GUARD: &[Function] = &[Function::CancelKeyDeletion, Function::AzureGuard, Function::GcpGuard];
+const AWS_AND_GOOGLE_GUARD: &[Function] = &[Function::CancelKeyDeletion, Function::GcpGuard];
 const GUARD: &[Function] = &[Function::CancelKeyDeletion];
 const GUARD_AND_DRILL: &[Function] = &[Function::CancelKeyDeletion, Function::RehearseIncident];
 const MONITORING: &[Function] = &[Function::ProvisionMonitoring];
@@ -65,7 +91,7 @@ pub const MODE: Variable = Variable {
     default: Some("observe"),
     accepts: "`enforce` or `observe`",
     meaning: "Whether decisions are carried out, or only recorded and told.",
-    read_by: EVERY,
+    read_by: ACTING,
 };
 
 /// The ledger table.
@@ -119,7 +145,7 @@ pub const APPROVAL_KEYS: Variable = Variable {
     default: Some(""),
     accepts: "`KEY-ID=BASE64[;from=TIME][;until=TIME]` entries separated by commas, as `reprieve approval-key` prints them (EC P-256)",
     meaning: "The public keys that seal approvals, and when each does. Without one, nothing can be sealed.",
-    read_by: GUARDS,
+    read_by: EVERY_GUARD,
 };
 
 /// The roles whose plain tags approve.
@@ -164,7 +190,7 @@ pub const MINIMUM_WAITING_DAYS: Variable = Variable {
     default: Some("7"),
     accepts: "days, 7 to 30",
     meaning: "The shortest waiting period of a deletion that is let stand, approved or not. KMS itself asks for 7.",
-    read_by: GUARD,
+    read_by: AWS_AND_GOOGLE_GUARD,
 };
 
 /// The change calendars.
@@ -258,7 +284,7 @@ pub const AWS_ENDPOINT_URL: Variable = Variable {
 };
 
 /// All variables, in the order in which they are documented.
-pub const ALL: [Variable; 65] = [
+pub const ALL: [Variable; 74] = [
     MODE,
     LEDGER_TABLE,
     AUDIT_BUCKET,
@@ -296,6 +322,9 @@ pub const ALL: [Variable; 65] = [
     DRILL_ALARM,
     DRILL_GUARD_DEADLINE_SECONDS,
     DRILL_ALARM_DEADLINE_SECONDS,
+    SEAL_KEY_ARN,
+    FORMER_SEAL_KEYS,
+    TELL_FROM,
     METRICS_NAMESPACE,
     LOG,
     AWS_REGION,
@@ -306,6 +335,7 @@ pub const ALL: [Variable; 65] = [
     PRINCIPAL_ID,
     STORAGE_ACCOUNT,
     POLICY_CONTAINER,
+    SEAL_KEY,
     ALLOWED_VAULTS,
     LOG_KEY,
     LOG_IDENTITY,
@@ -324,6 +354,11 @@ pub const ALL: [Variable; 65] = [
     SWEEP_BUDGET_SECONDS,
     CUSTOM_HANDLER_PORT,
     AZURE_ENDPOINT_URL,
+    GOOGLE_PROJECTS,
+    GOOGLE_AUDIT_BUCKET,
+    GOOGLE_CLAIMS_BUCKET,
+    GOOGLE_PORT,
+    GOOGLE_ENDPOINT_URL,
 ];
 
 /// Writes the table as Markdown.

@@ -8,6 +8,9 @@ pub mod invocation;
 pub mod metrics;
 pub mod telemetry;
 
-pub use configuration::{AzureConfiguration, Basics, Configuration, ConfigurationError, DrillConfiguration, MonitoringConfiguration};
+pub use configuration::{
+    AzureConfiguration, Basics, Configuration, ConfigurationError, DrillConfiguration, GoogleConfiguration, MonitoringConfiguration,
+    RecordingConfiguration, Surroundings,
+};
 pub use invocation::{Invoked, log_answer};
 pub use metrics::{EmfMeter, LogMeter};

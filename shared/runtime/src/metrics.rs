@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use reprieve_core::drill::{DrillReport, Path};
 use reprieve_core::monitoring::{ControlStatus, MonitoringPlan};
 use reprieve_core::{Decision, EventForm, Record, Status, StepResult};
-use reprieve_engine::{DrillMeter, Meter, MonitoringMeter, SweepReport, TenantMeter, TenantSweep};
+use reprieve_engine::{DrillMeter, Meter, MonitoringMeter, Recorded, RecordingMeter, SweepReport, TenantMeter, TenantSweep};
+use reprieve_engine::{VersionMeter, VersionSweep};
 use serde_json::{Map, Value, json};
 
 /// One metric.
@@ -59,6 +60,15 @@ metrics! {
     DRILL_TIME_TO_REMEDIATE = "DrillTimeToRemediate", "Milliseconds", "Drill: the key seen usable again minus the time of the call that endangered it.";
     DRILL_TIME_TO_NOTICE = "DrillTimeToNotice", "Milliseconds", "Drill: the arrival of the notice minus the time of the call.";
     DRILL_TIME_TO_ALARM = "DrillTimeToAlarm", "Milliseconds", "Drill: the arrival of the alarm minus the time of the call.";
+    LOG_FILES_RECORDED = "LogFilesRecorded", "Count", "Files of a trail that were recorded; one that is told of again counts again.";
+    LOG_ENTRIES_RECORDED = "LogEntriesRecorded", "Count", "Entries about keys, secrets and logs in those files.";
+    EVIDENCE_BYTES_WRITTEN = "EvidenceBytesWritten", "Bytes", "What was written of those files; 0 where it was there already.";
+    ANOMALIES_FOUND = "AnomaliesFound", "Count", "Entries that were found unusual, told or not.";
+    BASELINE_UNSAVED = "BaselineUnsaved", "Count", "Files from which nothing was learned, because what is usual could not be read or saved; a human should look.";
+    LOG_RECORDS_UNREADABLE = "LogRecordsUnreadable", "Count", "Records in those files that are none, or could not be understood; a human should look.";
+    RECORDING_LAG = "RecordingLag", "Milliseconds", "The time of recording minus that of the oldest entry of a file.";
+    SEALS_MADE = "SealsMade", "Count", "Seals that were made, or found made by another run.";
+    OBJECTS_SEALED = "ObjectsSealed", "Count", "Objects of the archive that those seals seal.";
 }
 
 /// Writes the table as Markdown.
@@ -122,6 +132,37 @@ impl DrillMeter for EmfMeter {
     }
 }
 
+impl RecordingMeter for EmfMeter {
+    fn recorded(&self, recorded: &Recorded, at: Timestamp) {
+        self.write(at.as_millisecond(), &recording_values(recorded), Map::new());
+    }
+}
+
+/// A file may be recorded in portions, so that files are counted by who sees them whole.
+fn recording_values(recorded: &Recorded) -> [(Metric, f64); 4] {
+    [
+        (LOG_ENTRIES_RECORDED, count(recorded.entries)),
+        (EVIDENCE_BYTES_WRITTEN, large_count(recorded.bytes)),
+        (ANOMALIES_FOUND, count(recorded.findings.len())),
+        (BASELINE_UNSAVED, f64::from(u8::from(recorded.baseline_unsaved.is_some()))),
+    ]
+}
+
+impl EmfMeter {
+    /// Tells that a file of a trail was recorded: how many records of it were none, and how old its oldest entry is.
+    pub fn file_recorded(&self, at: Timestamp, unreadable: u64, oldest: Option<Timestamp>, file: &str) {
+        let lag = oldest.map(|oldest| (RECORDING_LAG, milliseconds(at.as_millisecond() - oldest.as_millisecond())));
+        let values = [(LOG_FILES_RECORDED, 1.0), (LOG_RECORDS_UNREADABLE, large_count(unreadable))].into_iter().chain(lag);
+        self.write(at.as_millisecond(), &values.collect::<Vec<_>>(), Map::from_iter([("log_file".to_owned(), json!(file))]));
+    }
+
+    /// Tells that seals were made.
+    pub fn sealed(&self, at: Timestamp, seals: u64, objects: u64) {
+        let values = [(SEALS_MADE, large_count(seals)), (OBJECTS_SEALED, large_count(objects))];
+        self.write(at.as_millisecond(), &values, Map::from_iter([("task".to_owned(), json!("seal"))]));
+    }
+}
+
 /// Logs metrics, one line for each occasion, with the values in the field `metrics`.
 #[derive(Debug, Clone, Copy)]
 pub struct LogMeter;
@@ -131,6 +172,13 @@ impl LogMeter {
         let metrics = Value::Object(values.iter().map(|(metric, value)| (metric.name.to_owned(), json!(value))).collect());
         let properties = Value::Object(properties);
         tracing::info!(%metrics, %properties, "metrics");
+    }
+}
+
+impl RecordingMeter for LogMeter {
+    fn recorded(&self, recorded: &Recorded, _at: Timestamp) {
+        let values = recording_values(recorded).into_iter().chain([(LOG_FILES_RECORDED, 1.0)]);
+        Self::write(&values.collect::<Vec<_>>(), Map::new());
     }
 }
 
@@ -153,6 +201,22 @@ impl TenantMeter for LogMeter {
 
     fn policy_unusable(&self, _: Timestamp) {
         Self::write(&[(POLICY_UNUSABLE, 1.0)], Map::new());
+    }
+}
+
+impl VersionMeter for LogMeter {
+    fn outcome(&self, record: &Record) {
+        Self::write(&values_of(record), properties_of(record));
+    }
+
+    fn sweep(&self, report: &VersionSweep) {
+        let values = [
+            (SWEPT_KEYS, count(report.lost)),
+            (LOST_EVENTS, count(report.answered)),
+            (OPEN_CASES, count(report.failed.len())),
+            (NOT_REACHED_KEYS, count(report.left)),
+        ];
+        Self::write(&values, Map::from_iter([("task".to_owned(), json!("sweep"))]));
     }
 }
 
@@ -234,6 +298,12 @@ fn document(namespace: &str, time_ms: i64, values: &[(Metric, f64)], properties:
 
 fn count(value: usize) -> f64 {
     f64::from(u32::try_from(value).unwrap_or(u32::MAX))
+}
+
+/// Bytes and entries of files are far below 2^53 and stay exact.
+#[expect(clippy::cast_precision_loss, reason = "values are far below 2^53")]
+const fn large_count(value: u64) -> f64 {
+    value as f64
 }
 
 /// A difference of two times of this century is far below 2^53 and stays exact.

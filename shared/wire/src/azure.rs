@@ -17,6 +17,7 @@ use reprieve_core::{Event, EventId};
 use serde_json::{Map, Value};
 
 pub use custom_handler::{Invocation, Kind, TimerCall, answer_json, parse_invocation};
+pub(crate) use outcome::failure_of_server;
 pub use unpack::{Unpacked, unpack};
 
 use crate::cloudtrail::derived_id;

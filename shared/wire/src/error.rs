@@ -58,6 +58,14 @@ pub enum WireError {
         /// The message, shortened.
         input: String,
     },
+    /// An event in OCSF holds no entry, decision, finding or posture that can be read back.
+    #[error("expected an event in OCSF as this product writes it, with the whole of it under `unmapped.reprieve`; {why}: `{input}`")]
+    NotWrittenHere {
+        /// What stands in the way.
+        why: String,
+        /// The event, shortened.
+        input: String,
+    },
     /// A container of events is not as its kind should be.
     #[error("expected {expected}, found `{input}`")]
     Container {

@@ -13,6 +13,7 @@ pub mod error;
 pub mod eventbridge;
 mod fields;
 pub mod google;
+pub mod log_notice;
 pub mod monitoring;
 pub mod ocsf;
 pub mod row;

@@ -65,7 +65,8 @@ fn the_place_is_the_subscription() {
 fn a_person_is_named_with_what_they_called_through() {
     let expected = json!({
         "user": {
-            "name": "alice@example.com", "uid": "00000000-0000-0000-0000-00000000bbb1", "type_id": 1, "type": "EntraUser",
+            "name": "alice@example.com", "display_name": "alice@example.com", "email_addr": "alice@example.com",
+            "uid": "00000000-0000-0000-0000-00000000bbb1", "type_id": 1, "type": "User",
             "org": {"uid": "00000000-0000-0000-0000-00000000aaaa"},
         },
         "app_uid": "00000000-0000-0000-0000-00000000cccc",
@@ -89,8 +90,15 @@ fn what_is_worth_searching_for_is_an_observable() {
     let event = stood("audit-claims");
     let seen: Vec<_> =
         event["observables"].as_array().unwrap().iter().map(|one| (one["type_id"].as_u64(), one["value"].as_str())).collect();
-    let expected = [(10, KEY), (31, "00000000-0000-0000-0000-00000000bbb1"), (4, "alice@example.com"), (2, "192.0.2.10")]
-        .map(|(id, value)| (Some(id), Some(value)));
+    let expected = [
+        (10, KEY),
+        (31, "00000000-0000-0000-0000-00000000bbb1"),
+        (4, "alice@example.com"),
+        (5, "alice@example.com"),
+        (2, "192.0.2.10"),
+        (16, "AZURECLI/2.61.0"),
+    ]
+    .map(|(id, value)| (Some(id), Some(value)));
     assert_eq!(seen, expected);
 }
 

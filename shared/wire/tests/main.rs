@@ -1,5 +1,6 @@
 //! The tests of the wire, in one binary. Fixtures are shared with other crates, in `tests/fixtures`.
 
+mod audit;
 mod azure;
 mod azure_corpus;
 mod azure_custom_handler;
@@ -8,9 +9,17 @@ mod azure_ocsf;
 mod chat;
 mod corpus;
 mod custom_resource;
+mod ecs;
 mod fixtures;
+mod google;
 mod monitoring;
 mod never_panics;
 mod ocsf;
+mod ocsf_arbitrary;
+mod ocsf_corpus;
+mod ocsf_entry;
+mod ocsf_security_lake;
+mod ocsf_validator;
+mod row;
 mod shapes;
 mod support;

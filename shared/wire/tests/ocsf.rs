@@ -8,6 +8,7 @@ use reprieve_core::monitoring::world::MetricFilter;
 use reprieve_core::{
     Decision, Event, KeyArn, Mode, Phase, Plan, Record, Severity, Status, Step, StepOutcome, StepResult, Threat, decision::Why,
 };
+use reprieve_test_support::ocsf::violations;
 use reprieve_wire::ocsf::record_json;
 use reprieve_wire::parse_record;
 use serde_json::{Value, json};
@@ -122,6 +123,7 @@ fn each_kind_of_record_has_its_class_and_status() {
         (record(Some(Decision::Stand { why: why(Severity::Informational) }), Status::NothingToDo, vec![]), 600_304, 1, 1, "Success", None),
     ] {
         let event = record_json(&record);
+        assert_eq!(violations(&event), Vec::<String>::new(), "{status}");
         let class = type_uid / 100;
         let seen = (&event["type_uid"], &event["severity_id"], &event["status_id"], &event["status"], event.get("status_detail"));
         assert_eq!(

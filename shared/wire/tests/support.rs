@@ -17,6 +17,11 @@ pub(crate) fn azure_fixture(name: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| unreachable!("`{name}`: {error}"))
 }
 
+/// Reads one fixture of Google Cloud's audit logs.
+pub(crate) fn google_fixture(name: &str) -> String {
+    fixture_of("audit/google", name)
+}
+
 fn fixture_of(cloud: &str, name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(cloud).join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| unreachable!("`{}`: {error}", path.display()))

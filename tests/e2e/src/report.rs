@@ -58,6 +58,24 @@ impl Report {
             problems,
         }
     }
+
+    /// Tells how the end of the demo went: the archive sealed and verified, a forgery in it named.
+    #[must_use]
+    pub fn of_evidence(observed: &str, problems: Vec<String>, took: Duration) -> Self {
+        Self {
+            name: "evidence-verified",
+            title: "archive sealed, verified, forged",
+            is_crowded: false,
+            expected: "verified, forgery named",
+            observed: observed.to_owned(),
+            ok: problems.is_empty(),
+            detect_ms: None,
+            remediate_ms: None,
+            duration_ms: milliseconds(took),
+            decision: None,
+            problems,
+        }
+    }
 }
 
 /// Makes the file that `--json` writes.

@@ -4,6 +4,7 @@ mod afterwards;
 mod approval;
 mod delivery;
 mod everyday;
+mod evidence;
 mod monitoring;
 mod policies;
 mod privilege;
@@ -340,6 +341,42 @@ pub const MONITORING: [Scenario; 11] = [
         expected: "every path proven",
         is_crowded: false,
         play: |stage| Box::pin(monitoring::rehearsed(stage)),
+    },
+];
+
+/// The evidence, in the order in which it is shown: recorded, a file that breaks off, kept apart, sealed.
+pub const EVIDENCE: [Scenario; 4] = [
+    Scenario {
+        name: "log-file-recorded",
+        title: "log file recorded, once",
+        story: "Mallory schedules a key for deletion, and the trail writes it down. The file is told of three times.",
+        expected: "recorded once",
+        is_crowded: false,
+        play: |stage| Box::pin(evidence::recorded(stage)),
+    },
+    Scenario {
+        name: "broken-log-file",
+        title: "log file that breaks off",
+        story: "Of one file the second half is missing. The file after it is whole.",
+        expected: "set aside, the other recorded",
+        is_crowded: false,
+        play: |stage| Box::pin(evidence::broken_file(stage)),
+    },
+    Scenario {
+        name: "evidence-kept-apart",
+        title: "recorder and sealer kept apart",
+        story: "Somebody got hold of the recorder's and the sealer's credentials, and Mallory of an administrator's. They try to sign, forge, delete.",
+        expected: "all refused",
+        is_crowded: true,
+        play: |stage| Box::pin(evidence::kept_apart(stage)),
+    },
+    Scenario {
+        name: "evidence-sealed",
+        title: "sealed, and one byte altered",
+        story: "Everything is sealed. In a copy of the archive, one byte of one record is altered; in another, a record is left out.",
+        expected: "sealed, altered object named",
+        is_crowded: false,
+        play: |stage| Box::pin(evidence::sealed(stage)),
     },
 ];
 

@@ -5,6 +5,7 @@
 
 pub mod approval_keys;
 pub mod desk;
+pub mod evidence;
 pub mod monitoring;
 pub mod package;
 pub mod people;
@@ -28,6 +29,7 @@ use tokio::time::{Instant, sleep};
 
 use self::approval_keys::ApprovalKeys;
 use self::desk::Desk;
+use self::evidence::Evidence;
 use self::monitoring::Monitoring;
 use self::people::People;
 use self::sdk::Endpoint;
@@ -121,6 +123,7 @@ pub struct Stage {
     lambda: aws_sdk_lambda::Client,
     monitoring: OnceCell<Monitoring>,
     drill: OnceCell<Outputs>,
+    evidence: OnceCell<Evidence>,
 }
 
 impl Stage {
@@ -188,6 +191,7 @@ impl Stage {
             sqs,
             monitoring: OnceCell::new(),
             drill: OnceCell::new(),
+            evidence: OnceCell::new(),
         })
     }
 
@@ -197,7 +201,16 @@ impl Stage {
     ///
     /// Fails when the stack has no such output, or the local cloud no such function.
     pub async fn function_config(&self, output: &str) -> Result<SdkConfig> {
-        let session = self.cloud.function_session(self.outputs.named(output)?).await?;
+        self.session_of(self.outputs.named(output)?).await
+    }
+
+    /// Returns the configuration of a client that calls with the credentials of a function of this name.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the local cloud has no such function.
+    pub async fn session_of(&self, function: &str) -> Result<SdkConfig> {
+        let session = self.cloud.function_session(function).await?;
         let credentials = Credentials::from_keys(session.access_key_id, session.secret_access_key, Some(session.session_token));
         Ok(self.endpoint.config(credentials, &self.endpoint.region))
     }
@@ -305,8 +318,12 @@ impl Stage {
     ///
     /// Fails when SQS does.
     pub async fn dead_letters(&self) -> Result<u32> {
+        self.waiting_in(self.outputs.named("DeadLetterQueueUrl")?).await
+    }
+
+    async fn waiting_in(&self, queue_url: &str) -> Result<u32> {
         let name = aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessages;
-        let call = self.sqs.get_queue_attributes().queue_url(self.outputs.named("DeadLetterQueueUrl")?).attribute_names(name.clone());
+        let call = self.sqs.get_queue_attributes().queue_url(queue_url).attribute_names(name.clone());
         let answer = call.send().await.context("the dead-letter queue cannot be looked at")?;
         let count = answer.attributes().and_then(|attributes| attributes.get(&name)).map(String::as_str).unwrap_or_default();
         count.parse().with_context(|| format!("the dead-letter queue holds `{count}` messages"))

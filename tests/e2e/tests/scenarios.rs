@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
 use reprieve_e2e::scenario::{
-    ALL, BROKEN_RULES, GIVEN_UP, LEAST_PRIVILEGE, MONITORING, OBSERVING, STRICT_RULES, STRICTER_RULES, Scenario, UNUSABLE_POLICIES,
+    ALL, BROKEN_RULES, EVIDENCE, GIVEN_UP, LEAST_PRIVILEGE, MONITORING, OBSERVING, STRICT_RULES, STRICTER_RULES, Scenario,
+    UNUSABLE_POLICIES,
 };
 use reprieve_e2e::stage::{HouseRules, Setting, Stage};
 use tokio::runtime::Runtime;
@@ -75,11 +76,14 @@ fn main() -> ExitCode {
     // A stage of its own: what watches the monitoring must not answer what the other scenarios do.
     let watched = Shared::new("enforce", HouseRules::NONE);
     trials.extend(MONITORING.into_iter().chain([GIVEN_UP]).map(|scenario| watched.trial(scenario)));
+    // Likewise: what is sealed must not change meanwhile.
+    let recorded = Shared::new("enforce", HouseRules::NONE);
+    trials.extend(EVIDENCE.into_iter().map(|scenario| recorded.trial(scenario)));
     trials.push(observing.trial(OBSERVING));
     trials.push(unruly.trial(UNUSABLE_POLICIES));
     trials.push(strict.trial(STRICTER_RULES));
     let conclusion = libtest_mimic::run(&arguments, trials);
-    for shared in [enforcing, watched, observing, unruly, strict] {
+    for shared in [enforcing, watched, recorded, observing, unruly, strict] {
         shared.strike();
     }
     conclusion.exit_code()

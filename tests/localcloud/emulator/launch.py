@@ -33,6 +33,7 @@ from ministack.services import eventbridge, iam, kms, lambda_svc, scheduler, sqs
 import alarms  # noqa: E402
 import authorization  # noqa: E402
 import metrics  # noqa: E402
+import queries  # noqa: E402
 import resources  # noqa: E402
 import simulation  # noqa: E402
 import topics  # noqa: E402
@@ -134,7 +135,7 @@ def may_reach(target, event, rule):
     return iam_evaluator.evaluate(context, policies).decision == "Allow"
 
 
-for module in (authorization, resources, trails, alarms, topics, simulation):
+for module in (authorization, queries, resources, trails, alarms, topics, simulation):
     module.install()
 eventbridge._invoke_target = invoke_target
 lambda_runtime.execution_credentials = execution_credentials

@@ -14,11 +14,12 @@ use serde_json::Value;
 use crate::error::LocalCloudError;
 
 /// The launcher and the modules that it imports, by file name.
-const SCRIPTS: [(&str, &str); 8] = [
+const SCRIPTS: [(&str, &str); 9] = [
     ("launch.py", include_str!("../emulator/launch.py")),
     ("alarms.py", include_str!("../emulator/alarms.py")),
     ("authorization.py", include_str!("../emulator/authorization.py")),
     ("metrics.py", include_str!("../emulator/metrics.py")),
+    ("queries.py", include_str!("../emulator/queries.py")),
     ("resources.py", include_str!("../emulator/resources.py")),
     ("simulation.py", include_str!("../emulator/simulation.py")),
     ("topics.py", include_str!("../emulator/topics.py")),

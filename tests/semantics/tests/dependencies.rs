@@ -43,14 +43,20 @@ fn tree(package: &str) -> BTreeSet<String> {
 fn rooms_know_each_other_one_way() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("reprieve-core", &[] as &[&str]),
+        ("reprieve-evidence", &["reprieve-core"]),
         ("reprieve-wire", &["reprieve-core"]),
-        ("reprieve-engine", &["reprieve-core"]),
+        ("reprieve-engine", &["reprieve-core", "reprieve-evidence"]),
+        ("reprieve-scan", &["reprieve-core", "reprieve-wire"]),
+        ("reprieve-archive", &["reprieve-core", "reprieve-engine", "reprieve-evidence", "reprieve-wire"]),
         ("reprieve-runtime", &["reprieve-core", "reprieve-engine"]),
-        ("reprieve-aws", &["reprieve-core", "reprieve-engine", "reprieve-wire"]),
+        ("reprieve-aws", &["reprieve-core", "reprieve-engine", "reprieve-evidence", "reprieve-wire"]),
         ("reprieve-aws-desk", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
         ("reprieve-aws-drill", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
         ("reprieve-aws-monitoring", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
-        ("reprieve-azure", &["reprieve-core", "reprieve-engine", "reprieve-wire"]),
+        ("reprieve-aws-evidence", &["reprieve-aws", "reprieve-core", "reprieve-engine", "reprieve-evidence"]),
+        ("reprieve-gcp", &["reprieve-core", "reprieve-engine", "reprieve-evidence", "reprieve-wire"]),
+        ("reprieve-google-sandbox", &[]),
+        ("reprieve-azure", &["reprieve-core", "reprieve-engine", "reprieve-evidence", "reprieve-wire"]),
         ("reprieve-azure-desk", &["reprieve-azure", "reprieve-core", "reprieve-engine"]),
         ("reprieve-azure-sandbox", &[]),
     ]);
@@ -65,15 +71,20 @@ fn rooms_know_each_other_one_way() {
 #[test]
 fn functions_know_rooms_and_never_tests() {
     let rooms = [
+        "reprieve-archive",
         "reprieve-aws",
         "reprieve-aws-desk",
         "reprieve-aws-drill",
+        "reprieve-aws-evidence",
         "reprieve-aws-monitoring",
         "reprieve-azure",
         "reprieve-azure-desk",
         "reprieve-core",
         "reprieve-engine",
+        "reprieve-evidence",
+        "reprieve-gcp",
         "reprieve-runtime",
+        "reprieve-scan",
         "reprieve-wire",
     ];
     for package in metadata().workspace_packages() {
@@ -86,7 +97,8 @@ fn functions_know_rooms_and_never_tests() {
 
 #[test]
 fn only_the_aws_adapters_know_the_sdk() {
-    let may_know = ["reprieve-aws", "reprieve-aws-desk", "reprieve-aws-drill", "reprieve-aws-monitoring", "reprieve-e2e"];
+    let may_know =
+        ["reprieve-aws", "reprieve-aws-desk", "reprieve-aws-drill", "reprieve-aws-evidence", "reprieve-aws-monitoring", "reprieve-e2e"];
     for package in metadata().workspace_packages() {
         let all = package.dependencies.iter().map(|dependency| dependency.name.as_str());
         let sdks: Vec<&str> = all.filter(|name| name.starts_with("aws-sdk-") || *name == "aws-config").collect();
@@ -121,10 +133,13 @@ fn the_core_knows_no_runtime_and_no_cloud() {
 }
 
 /// The functions of Lambda, each by its crate.
-const FUNCTIONS: [&str; 3] = ["aws-cancel-key-deletion", "aws-provision-monitoring", "aws-rehearse-incident"];
+const FUNCTIONS: [&str; 4] = ["aws-cancel-key-deletion", "aws-provision-monitoring", "aws-record-key-events", "aws-rehearse-incident"];
 
 /// The function of Azure, by its crate.
 const AZURE_GUARD: &str = "azure-guard";
+
+/// The service of Google Cloud, by its crate.
+const GOOGLE_GUARD: &str = "gcp-guard";
 
 /// Signing and tagging are for people: a function that cannot seal cannot be made to.
 #[test]
@@ -141,21 +156,24 @@ fn no_function_is_built_with_a_desk() {
 #[test]
 fn only_the_drill_is_built_with_what_schedules_a_deletion() {
     assert!(tree("aws-rehearse-incident").contains("reprieve-aws-drill"), "the tree is that of the drill");
-    for other in ["aws-cancel-key-deletion", "aws-provision-monitoring", "reprieve-cli"] {
+    for other in ["aws-cancel-key-deletion", "aws-provision-monitoring", "aws-record-key-events", "reprieve-cli"] {
         assert!(!tree(other).contains("reprieve-aws-drill"), "{other}");
     }
 }
 
 /// What a cold start of the guard need not carry.
 #[test]
-fn the_guard_is_not_built_with_the_monitoring() {
-    assert!(!tree("aws-cancel-key-deletion").contains("reprieve-aws-monitoring"));
+fn the_guard_is_built_with_neither_the_monitoring_nor_the_recorder() {
+    let known = tree("aws-cancel-key-deletion");
+    for other in ["reprieve-aws-monitoring", "reprieve-aws-evidence", "reprieve-archive", "reprieve-scan", "parquet"] {
+        assert!(!known.contains(other), "{other}");
+    }
 }
 
 /// One TLS provider, no seeding of aws-lc at start, no native roots: what a cold start costs.
 #[test]
 fn the_functions_have_one_tls_provider_and_no_native_roots() {
-    let trees: Vec<_> = FUNCTIONS.into_iter().chain([AZURE_GUARD]).map(|function| (function, tree(function))).collect();
+    let trees: Vec<_> = FUNCTIONS.into_iter().chain([AZURE_GUARD, GOOGLE_GUARD]).map(|function| (function, tree(function))).collect();
     assert!(trees.iter().all(|(_, known)| known.contains("reprieve-engine")), "the trees are those of the functions");
     for barred in [
         "aws-lc-rs",
@@ -167,6 +185,7 @@ fn the_functions_have_one_tls_provider_and_no_native_roots() {
         "reprieve-test-support",
         "reprieve-localcloud",
         "reprieve-azure-sandbox",
+        "reprieve-google-sandbox",
         "reqwest",
     ] {
         for (function, known) in &trees {
@@ -189,4 +208,15 @@ fn the_azure_function_compiles_no_aws_code() {
     assert!(known.contains("reprieve-azure"), "the tree is that of the guard");
     assert!(!known.iter().any(|name| name.starts_with("aws-") || name.starts_with("reprieve-aws")), "{known:?}");
     assert!(!known.contains("lambda_runtime"), "{known:?}");
+}
+
+#[test]
+fn googles_service_compiles_no_code_of_another_cloud_and_nobody_else_compiles_its() {
+    let known = tree(GOOGLE_GUARD);
+    assert!(known.contains("reprieve-gcp"), "the tree is that of the service");
+    let foreign = ["aws-", "reprieve-aws", "azure", "reprieve-azure", "lambda_runtime"];
+    assert!(!known.iter().any(|name| foreign.iter().any(|prefix| name.starts_with(prefix))), "{known:?}");
+    for other in FUNCTIONS.into_iter().chain([AZURE_GUARD]) {
+        assert!(!tree(other).contains("reprieve-gcp"), "{other}");
+    }
 }

@@ -10,7 +10,6 @@ use p256::pkcs8::EncodePublicKey as _;
 use reprieve_core::approval::{
     ACTION_TAG, APPROVER_TAG, CHANGE_TAG, CO_APPROVER_TAG, CO_SEAL_TAG, SEAL_TAG, Sealable, SealedApproval, WINDOW_TAG,
 };
-use reprieve_core::azure::ResourceId;
 use reprieve_core::facts::Tags;
 use reprieve_core::{ApprovalKeys, KeyArn};
 
@@ -98,9 +97,9 @@ pub fn sealed_approval(key: &KeyArn, terms: &Terms) -> SealedApproval {
     sealed_with(KEY_ID, SECRET, key, terms)
 }
 
-/// Seals an approval for this resource in Azure.
+/// Seals an approval for this resource: in Azure by its id, in Google Cloud by its name.
 #[must_use]
-pub fn sealed_for(resource: &ResourceId, terms: &Terms) -> SealedApproval {
+pub fn sealed_for(resource: &impl Sealable, terms: &Terms) -> SealedApproval {
     sealed_with(KEY_ID, SECRET, resource, terms)
 }
 

@@ -118,7 +118,7 @@ fn step_text(step: &Step) -> String {
         Step::EnableKey { .. } => "EnableKey: it serves again".to_owned(),
         Step::EnableKeyRotation { period_days: Some(days), .. } => format!("EnableKeyRotation: every {days} days"),
         Step::EnableKeyRotation { period_days: None, .. } => "EnableKeyRotation: with the default period".to_owned(),
-        Step::Monitoring(_) | Step::Azure(_) => format!("{}: {step}", step.name()),
+        Step::Monitoring(_) | Step::Azure(_) | Step::Google(_) => format!("{}: {step}", step.name()),
     }
 }
 

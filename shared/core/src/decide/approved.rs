@@ -93,7 +93,7 @@ pub(crate) fn covered_act(act: Act<'_>, court: Court<'_>, why: &mut Why) -> Opti
     let who = event.actor.identities();
     let covering = covering(event, &weighed, &who);
     let noun = match resource {
-        Asked::Key(_) => "key",
+        Asked::Key(_) | Asked::Google(_) => "key",
         Asked::Azure(_) => "resource",
     };
     why.reasoning = reasoning(event, &who, &weighed, &covering, noun);

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::approval::Sealable;
 use crate::id::IdError;
+
+/// The collection of a key's versions.
+const VERSIONS: &str = "/cryptoKeyVersions/";
 
 /// The relative name of a resource, without the service before it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,10 +55,36 @@ impl GoogleName {
         self.after("projects")
     }
 
+    /// Says whether this is a version of a key in Cloud KMS.
+    #[must_use]
+    pub fn is_key_version(&self) -> bool {
+        let collections = self.0.split('/').step_by(2);
+        collections.eq(["projects", "locations", "keyRings", "cryptoKeys", "cryptoKeyVersions"])
+    }
+
+    /// Returns the key of a version; any other name is its own.
+    #[must_use]
+    pub fn key(&self) -> Self {
+        self.0.split_once(VERSIONS).map_or_else(|| self.clone(), |(key, _)| Self(key.to_owned()))
+    }
+
+    /// Returns the version's number.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.0.split_once(VERSIONS).map(|(_, version)| version)
+    }
+
     /// Returns the location, such as `europe-west3` or `global`.
     #[must_use]
     pub fn location(&self) -> Option<&str> {
         self.after("locations")
+    }
+}
+
+impl Sealable for GoogleName {
+    /// The name as Cloud KMS answers it, with the project's id.
+    fn sealed_name(&self) -> &str {
+        self.as_str()
     }
 }
 

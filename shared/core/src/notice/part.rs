@@ -7,6 +7,7 @@ use super::plain::{self, NAME_LIMIT, SENTENCE_LIMIT, VALUE_LIMIT};
 use super::{Fact, Section, has_failed};
 use crate::decision::{Decision, Why};
 use crate::event::EventForm;
+use crate::google::Change;
 use crate::plan::Step;
 use crate::record::{Record, Status, StepOutcome, StepResult};
 use crate::threat::Threat;
@@ -91,7 +92,10 @@ fn pass_sentence(record: &Record) -> Option<String> {
 /// The deletion was pending and is cancelled, by us or before us.
 fn is_averted(record: &Record) -> bool {
     record.threat == Some(Threat::DeletionScheduled)
-        && record.steps.first().is_some_and(|first| !matches!(first.step, Step::CancelKeyDeletion { .. }) || first.result.is_success())
+        && record.steps.first().is_some_and(|first| {
+            let takes_back = matches!(first.step, Step::CancelKeyDeletion { .. } | Step::Google(Change::RestoreCryptoKeyVersion { .. }));
+            !takes_back || first.result.is_success()
+        })
 }
 
 fn is_open(record: &Record) -> bool {

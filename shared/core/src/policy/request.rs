@@ -12,6 +12,7 @@ use super::{Asked, PolicyError, Question};
 use crate::actor::{Actor, ActorKind};
 use crate::approval::Approval;
 use crate::azure::ResourceId;
+use crate::google::GoogleName;
 use crate::id::KeyArn;
 
 /// Makes the request and the entities that it is about.
@@ -22,6 +23,7 @@ pub(super) fn of(question: &Question<'_>, schema: Option<&Schema>) -> Result<(Re
     let (resource, entity) = match question.resource {
         Asked::Key(key) => key_entity(key, question, types)?,
         Asked::Azure(id) => resource_entity(id, question, types)?,
+        Asked::Google(name) => crypto_key_entity(name, question, types)?,
     };
     let entities = [principal_entity(&principal, question, types)?, entity];
     let entities = Entities::from_entities(entities, schema).map_err(|source| wrong(&source))?;
@@ -41,6 +43,8 @@ struct Types {
     key: EntityTypeName,
     resource: EntityTypeName,
     subscription: EntityTypeName,
+    crypto_key: EntityTypeName,
+    project: EntityTypeName,
     role: EntityTypeName,
     account: EntityTypeName,
     group: EntityTypeName,
@@ -60,6 +64,8 @@ fn types() -> Result<&'static Types, PolicyError> {
         key: read("Reprieve::Key")?,
         resource: read("Reprieve::Resource")?,
         subscription: read("Reprieve::Subscription")?,
+        crypto_key: read("Reprieve::CryptoKey")?,
+        project: read("Reprieve::Project")?,
         role: read("Reprieve::Role")?,
         account: read("Reprieve::Account")?,
         group: read("Reprieve::Group")?,
@@ -164,6 +170,20 @@ fn resource_entity(id: &ResourceId, question: &Question<'_>, types: &Types) -> R
         parents.push(parent(&types.group, "sandbox"));
     }
     tagged(uid, attributes, parents, question)
+}
+
+fn crypto_key_entity(name: &GoogleName, question: &Question<'_>, types: &Types) -> Result<(EntityUid, Entity), PolicyError> {
+    let uid = EntityUid::from_type_name_and_id(types.crypto_key.clone(), EntityId::new(name.as_str()));
+    let project = name.project().unwrap_or_default();
+    let mut attributes = HashMap::from([
+        ("id".to_owned(), text(name.as_str())),
+        ("project".to_owned(), text(project)),
+        ("location".to_owned(), text(name.location().unwrap_or_default())),
+        ("key_ring".to_owned(), text(name.after("keyRings").unwrap_or_default())),
+        ("key".to_owned(), text(name.after("cryptoKeys").unwrap_or_default())),
+    ]);
+    attributes.extend(name.version().map(|version| ("version".to_owned(), text(version))));
+    tagged(uid, attributes, vec![parent(&types.project, project)], question)
 }
 
 fn tagged(

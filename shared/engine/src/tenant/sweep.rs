@@ -6,9 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use reprieve_core::azure::{Discovery, ResourceId, Subject};
 use reprieve_core::event::Details;
 use reprieve_core::monitoring::event::SOURCE;
-use reprieve_core::{Actor, CallOutcome, Decision, Event, EventForm, EventId, Status, Target};
+use reprieve_core::{Actor, CallOutcome, Decision, Event, EventForm, EventId, Posture, Status, Target};
 
 use super::port::{TenantControl, TenantLedger, TenantMeter};
+use super::posture::PostureCount;
 use super::{Look, TenantGuard};
 use crate::guard::{Delivery, Handled};
 use crate::port::{AuditSink, Clock, NoticeSink, PolicySource};
@@ -32,6 +33,8 @@ pub struct TenantSweep {
     pub left: usize,
     /// What could not be looked through.
     pub unreadable: Vec<String>,
+    /// How things stand in each subscription; none where not everything was looked at.
+    pub postures: Vec<Posture>,
 }
 
 impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M: TenantMeter, P: PolicySource>
@@ -78,6 +81,7 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         let queue = in_order(cases, known);
         report.subjects = queue.len();
         let mut let_go: Vec<ResourceId> = Vec::new();
+        let mut standing = PostureCount::default();
         let mut cursor = None;
         // What stands or is owed is known before the rest is looked at.
         let (first, rest) = queue.split_at(cases.len());
@@ -92,12 +96,16 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
             let answers: Vec<Handled> = looks.buffered(at_a_time).collect().await;
             for (subject, handled) in subjects.iter().zip(&answers) {
                 report.count(subject, handled, cases.contains(subject));
+                standing.add(subject, handled);
                 let_go.extend(vault_let_go(subject, handled));
             }
             report.looked_at += chunk.len();
             cursor = chunk.last().filter(|subject| !cases.contains(subject)).map(Subject::key).or(cursor);
         }
         report.left = report.subjects.saturating_sub(report.looked_at);
+        if report.left == 0 && report.unreadable.is_empty() {
+            report.postures = standing.postures(started_at);
+        }
         cursor
     }
 

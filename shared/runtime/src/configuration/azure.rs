@@ -12,8 +12,8 @@ use super::reader::{Reader, items, name_of, number_in, optional};
 use crate::environment::{
     ACTION_GROUP, ALERTS_GROUP, ALLOWED_VAULTS, APPROVAL_KEYS, AZURE_ENDPOINT_URL, BREAK_GLASS_HOURS, BREAK_GLASS_PRINCIPALS, CLIENT_ID,
     CUSTOM_HANDLER_PORT, EVENT_HUB_NAME, EVENT_HUB_RULE, IMMUTABILITY_DAYS, LOCK_IMMUTABILITY, LOG, LOG_IDENTITY, LOG_KEY, LOG_STORAGE,
-    MODE, POLICY_CONTAINER, PRINCIPAL_ID, PURGE_PROTECTION, SANDBOX_SUBSCRIPTIONS, SOFT_DELETE_DAYS, STORAGE_ACCOUNT, SUBSCRIPTIONS,
-    SWEEP_BUDGET_SECONDS, TENANT_ID, WEBHOOKS,
+    MODE, POLICY_CONTAINER, PRINCIPAL_ID, PURGE_PROTECTION, SANDBOX_SUBSCRIPTIONS, SEAL_KEY, SOFT_DELETE_DAYS, STORAGE_ACCOUNT,
+    SUBSCRIPTIONS, SWEEP_BUDGET_SECONDS, TENANT_ID, WEBHOOKS,
 };
 use crate::telemetry;
 
@@ -36,6 +36,8 @@ pub struct AzureConfiguration {
     pub storage_account: String,
     /// The container of the user's own policies, in that account.
     pub policy_container: Option<String>,
+    /// The key that signs seals; without one, nothing is sealed.
+    pub seal_key: Option<KeyReference>,
     /// The chats that hear notices, as they are written. A secret.
     pub webhooks: String,
     /// What is asked for.
@@ -63,6 +65,7 @@ impl AzureConfiguration {
         let principal_id = reader.read(PRINCIPAL_ID, guid);
         let storage_account = reader.read(STORAGE_ACCOUNT, name_of(3..=24, b""));
         let policy_container = reader.read(POLICY_CONTAINER, optional(name_of(3..=63, b"-")));
+        let seal_key = reader.read(SEAL_KEY, optional(unpinned_key));
         let webhooks = reader.read(WEBHOOKS, |text| Ok(text.to_owned()));
         let desired = read_desired(&mut reader);
         let rules = read_rules(&mut reader);
@@ -78,6 +81,7 @@ impl AzureConfiguration {
                 principal_id: principal_id?,
                 storage_account: storage_account?,
                 policy_container: policy_container?,
+                seal_key: seal_key?,
                 webhooks: webhooks?,
                 desired: desired?,
                 rules: rules?,
@@ -98,7 +102,7 @@ fn read_desired(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<
     let allowed_vaults = reader.read(ALLOWED_VAULTS, |text| {
         items(text).map(of_type(&["Microsoft.KeyVault/vaults", "Microsoft.KeyVault/managedHSMs"])).collect::<Result<BTreeSet<_>, _>>()
     });
-    let log_key = reader.read(LOG_KEY, optional(log_key));
+    let log_key = reader.read(LOG_KEY, optional(unpinned_key));
     let log_identity = reader.read(LOG_IDENTITY, optional(of_type(&["Microsoft.ManagedIdentity/userAssignedIdentities"])));
     let log_storage = reader.read(LOG_STORAGE, optional(of_type(&["Microsoft.Storage/storageAccounts"])));
     let rule = of_type(&["Microsoft.EventHub/namespaces/authorizationRules", "Microsoft.EventHub/namespaces/eventhubs/authorizationRules"]);
@@ -169,7 +173,7 @@ fn of_type(types: &'static [&'static str]) -> impl Fn(&str) -> Result<ResourceId
 }
 
 /// Rotation is followed only where no version is pinned.
-fn log_key(text: &str) -> Result<KeyReference, String> {
+fn unpinned_key(text: &str) -> Result<KeyReference, String> {
     let key = KeyReference::parse(text).map_err(|error| error.to_string())?;
     if key.version.is_some() { Err("names a version".to_owned()) } else { Ok(key) }
 }

@@ -1,6 +1,6 @@
 //! The variables of the Azure guard.
 
-use super::{AZURE, Variable};
+use super::{AZURE, AZURE_AND_GOOGLE, Variable};
 
 /// The guarded subscriptions.
 pub const SUBSCRIPTIONS: Variable = Variable {
@@ -53,6 +53,15 @@ pub const POLICY_CONTAINER: Variable = Variable {
     default: Some(""),
     accepts: "the name of a container in that storage account",
     meaning: "Policies of the user's own, as `*.cedar` blobs. Empty: the shipped ones alone. A container that is named and cannot be read approves nothing.",
+    read_by: AZURE,
+};
+
+/// The key that signs seals.
+pub const SEAL_KEY: Variable = Variable {
+    name: "REPRIEVE_AZURE_SEAL_KEY",
+    default: Some(""),
+    accepts: "the URL of an EC key on P-256 in Key Vault, such as `https://NAME.vault.azure.net/keys/seal`",
+    meaning: "Signs the seals of the evidence, with its latest version. Empty: nothing is sealed, and `SealEvidence` says so.",
     read_by: AZURE,
 };
 
@@ -187,8 +196,8 @@ pub const WEBHOOKS: Variable = Variable {
     name: "REPRIEVE_WEBHOOKS",
     default: Some(""),
     accepts: "lines `slack https://...` and `teams https://...`",
-    meaning: "The chats that hear notices. A secret: let the function app take it from a vault.",
-    read_by: AZURE,
+    meaning: "The chats that hear notices. A secret: let the platform take it from a vault or secret.",
+    read_by: AZURE_AND_GOOGLE,
 };
 
 /// How long a sweep takes.

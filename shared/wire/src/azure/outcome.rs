@@ -2,7 +2,7 @@
 //! refused: whichever place tells of a refusal is believed. A server that failed does not say whether the call took effect, so such a
 //! call is never taken for refused: a look too many does no harm.
 
-use reprieve_core::CallOutcome;
+use reprieve_core::{CallOutcome, Event};
 
 use crate::error::shorten;
 use crate::fields::Oddities;
@@ -44,6 +44,12 @@ pub(super) fn of_words(words: &[&str], message: Option<String>, field: &str, odd
     let reason = words.iter().flat_map(|word| parts(word)).find(|part| failing_status(part).is_some());
     let code = reason.or_else(|| words.iter().copied().find(|word| is_failure(word)));
     code.map_or(CallOutcome::Succeeded, |code| CallOutcome::Refused { code: shorten(code), message })
+}
+
+/// Returns what said that the server failed, where that left open whether the call took effect.
+pub(crate) fn failure_of_server(event: &Event) -> Option<String> {
+    let quoted = event.oddities.iter().find_map(|oddity| oddity.what.strip_prefix(OF_UNKNOWN_EFFECT))?;
+    Some(quoted.trim_start_matches(": ").trim_matches('`').to_owned())
 }
 
 fn is_failure(word: &str) -> bool {

@@ -4,7 +4,8 @@ use reprieve_core::azure::{ResourceId, subject};
 use reprieve_core::{Event, Target};
 use serde_json::{Map, Value, json};
 
-use super::{Coded, OTHER, seen};
+use super::frame::fields;
+use super::{Coded, OTHER};
 
 /// Says whether an event is of Azure: by what it acted on, else by the service that it comes from.
 pub(super) fn is_of(event: &Event) -> bool {
@@ -15,25 +16,23 @@ pub(super) fn is_of(event: &Event) -> bool {
     }
 }
 
-/// Returns the place: the subscription, and the tenant of the caller.
-pub(super) fn cloud(event: &Event) -> Value {
-    let account = event.target.azure().map(subscription);
-    let tenant = event.actor.tenant_id.as_deref().map(|tenant| json!({ "uid": tenant }));
-    seen::fields([("provider", Some("Azure".into())), ("account", account), ("org", tenant)]).into()
-}
-
 /// Returns the resource acted on.
 pub(super) fn resource(id: &ResourceId) -> Map<String, Value> {
-    seen::fields([
+    fields([
         ("uid", Some(id.as_str().into())),
         ("name", Some(id.name().into())),
         ("type", Some(id.resource_type().into())),
-        ("owner", Some(json!({ "account": subscription(id) }))),
+        ("owner", Some(json!({ "account": subscription_of(id) }))),
     ])
 }
 
-fn subscription(id: &ResourceId) -> Value {
-    json!({ "uid": id.subscription().as_str(), "type": "Azure Subscription", "type_id": 13 })
+fn subscription_of(id: &ResourceId) -> Value {
+    subscription(id.subscription().as_str())
+}
+
+/// Returns a subscription, as an account.
+pub(super) fn subscription(id: &str) -> Value {
+    json!({ "uid": id, "type": "Azure Subscription", "type_id": 13 })
 }
 
 /// Returns the title of a finding: `KeyDelete: key logs`.
@@ -42,8 +41,8 @@ pub(super) fn title(call: &str, id: &ResourceId) -> String {
 }
 
 /// Returns API Activity's activity for a call: by the last word of the resource manager's, by the verb in a vault's.
-pub(super) fn activity(call: &str) -> Coded {
-    const ENDINGS: [(&str, Coded); 20] = [
+pub(super) fn activity(call: &str) -> Coded<'static> {
+    const ENDINGS: [(&str, Coded<'static>); 20] = [
         ("/delete", (4, "Delete")),
         ("/purge/action", (4, "Delete")),
         ("/write", (3, "Update")),

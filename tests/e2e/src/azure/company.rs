@@ -63,6 +63,8 @@ pub(in crate::azure) async fn found(owner: &Person, tenant: &str) -> Result<()> 
     for name in [LOGS, "stdatabase"] {
         owner.put(&storage(name), &account_body()).await?;
     }
+    owner.put(&reprieve("Microsoft.KeyVault/vaults/kv-seals"), &vault_body(tenant, true)).await?;
+    key(owner, "kv-seals", "seal", "EC").await?;
     owner.put(&reprieve(&format!("Microsoft.Storage/storageAccounts/{EVIDENCE}")), &account_body()).await?;
     hsm(owner, tenant).await?;
     key(owner, "kv-logs", "logs", "RSA").await?;

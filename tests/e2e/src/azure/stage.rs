@@ -302,11 +302,27 @@ async fn grant(owner: &Person, guard: &Guard, mode: &str) -> Result<()> {
         "assignableScopes": [subscription],
     } });
     owner.put(&format!("{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"), &definition).await?;
+    seals(owner, guard).await?;
     for container in ["reprieve-ledger", "reprieve-audit"] {
         let scope = reprieve(&format!("Microsoft.Storage/storageAccounts/{EVIDENCE}/blobServices/default/containers/{container}"));
         assign(owner, &scope, role, &guard.principal_id, "ServicePrincipal").await?;
     }
     Ok(())
+}
+
+/// Makes the key of the seals, and the role of `infra/azure/seals.json` on that key alone.
+async fn seals(owner: &Person, guard: &Guard) -> Result<()> {
+    let subscription = format!("/subscriptions/{SUBSCRIPTION}");
+    let seals = Template::read(&root().join("infra/azure/seals.json"), &[], "")?;
+    let role = "5c0ffee5-0000-4000-8000-00000000000a";
+    let definition = json!({ "properties": {
+        "roleName": "Reprieve sealer", "description": "Signs seals.", "type": "CustomRole",
+        "permissions": [{ "actions": [], "notActions": [], "dataActions": seals.data_actions()?, "notDataActions": [] }],
+        "assignableScopes": [subscription],
+    } });
+    owner.put(&format!("{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"), &definition).await?;
+    let scope = format!("{}/keys/seal", reprieve("Microsoft.KeyVault/vaults/kv-seals"));
+    assign(owner, &scope, role, &guard.principal_id, "ServicePrincipal").await
 }
 
 /// Subscribes the functions to what happens in the subscription, as `infra/azure/events.json` does.
@@ -345,6 +361,7 @@ fn environment(sandbox: &Sandbox, guard: &Guard, chat: &Chat, mode: &str, tenant
         ("REPRIEVE_AZURE_EVENT_HUB_NAME", "audit-events".to_owned()),
         ("REPRIEVE_AZURE_ACTION_GROUP", reprieve("Microsoft.Insights/actionGroups/ag-oncall")),
         ("REPRIEVE_AZURE_ALERTS_GROUP", format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-reprieve")),
+        ("REPRIEVE_AZURE_SEAL_KEY", "https://kv-seals.vault.azure.net/keys/seal".to_owned()),
         ("REPRIEVE_WEBHOOKS", chat.entry()),
         ("REPRIEVE_AZURE_ENDPOINT_URL", sandbox.http_url()),
         ("IDENTITY_ENDPOINT", sandbox.identity_endpoint()),

@@ -215,7 +215,7 @@ impl Stage {
     }
 
     /// Packs and uploads the binary of a function; returns the object's name.
-    async fn upload(&self, function: &str) -> Result<String> {
+    pub(super) async fn upload(&self, function: &str) -> Result<String> {
         let code = package::package(&package::find_beside(function, function)?)?;
         let object = format!("{function}.zip");
         let put = self.s3.put_object().bucket(super::CODE.0).key(&object).body(ByteStream::from(code));

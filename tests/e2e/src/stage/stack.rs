@@ -33,6 +33,9 @@ const DRILL_TEMPLATE: &str = include_str!("../../../../infra/aws/drill.yaml");
 /// The processor that the programs here were built for, in Lambda's word.
 pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
+/// The template of the evidence, as it is shipped.
+const EVIDENCE_TEMPLATE: &str = include_str!("../../../../infra/aws/evidence.yaml");
+
 const PEOPLE_TEMPLATE: &str = include_str!("people.yaml");
 
 /// How long a stack may take.
@@ -159,6 +162,15 @@ pub async fn delete_monitoring(config: &SdkConfig) -> Result<()> {
 /// Fails when the stack does.
 pub async fn deploy_drill(config: &SdkConfig, parameters: &[(&str, &str)]) -> Result<Outputs> {
     deploy(config, "reprieve-drill", DRILL_TEMPLATE, parameters).await
+}
+
+/// Deploys the evidence.
+///
+/// # Errors
+///
+/// Fails when the stack does.
+pub async fn deploy_evidence(config: &SdkConfig, parameters: &[(&str, &str)]) -> Result<Outputs> {
+    deploy(config, "reprieve-evidence", EVIDENCE_TEMPLATE, parameters).await
 }
 
 async fn deploy(config: &SdkConfig, name: &str, template: &str, parameters: &[(&str, &str)]) -> Result<Outputs> {

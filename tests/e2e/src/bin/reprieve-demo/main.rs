@@ -4,6 +4,7 @@
 
 mod azure;
 mod by_hand;
+mod evidence;
 mod screen;
 
 use std::io::Write as _;
@@ -42,6 +43,9 @@ struct Arguments {
     /// Writes how the scenarios ended to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Leaves the run's sealed archive in this folder: records under `audit/`, seals under `seals/`, and the public key.
+    #[arg(long, value_name = "DIR", conflicts_with = "azure")]
+    archive: Option<PathBuf>,
     /// Leaves the local cloud running until Ctrl-C, and prints how to play with it.
     #[arg(long)]
     keep: bool,
@@ -51,13 +55,13 @@ struct Arguments {
     #[command(flatten)]
     cloud: OneCloud,
     /// Sets the stage and plays nothing: prints how to play by hand, and stays until Ctrl-C.
-    #[arg(long, conflicts_with_all = ["json", "keep", "only"])]
+    #[arg(long, conflicts_with_all = ["archive", "json", "keep", "only"])]
     stage_only: bool,
     /// Listens on this port instead of a free one.
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     port: u16,
     /// Installs the emulator, if need be, and ends.
-    #[arg(long, conflicts_with_all = ["json", "keep", "only", "stage_only"])]
+    #[arg(long, conflicts_with_all = ["archive", "json", "keep", "only", "stage_only"])]
     prepare: bool,
 }
 
@@ -144,6 +148,12 @@ async fn play_on_aws(screen: &Screen, chosen: &[Scenario], arguments: &Arguments
                 anyhow::bail!("interrupted in `{}`", scenario.name);
             }
         }
+    }
+    // Of a few chosen scenarios, the evidence is shown only where it is asked for: it takes the monitoring and a minute.
+    if arguments.only.is_empty() || arguments.archive.is_some() {
+        let report = evidence::show(screen, &stage, arguments.archive.as_deref()).await?;
+        show_report(screen, &report)?;
+        reports.push(report);
     }
     if arguments.keep {
         keep(&stage, true).await?;

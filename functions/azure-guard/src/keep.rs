@@ -1,0 +1,65 @@
+//! The evidence on Azure: the recorder over the immutable container, and the sealer with its key in Key Vault.
+
+use reprieve_azure::{BlobEvidenceStore, Connection, KeyVaultSealSigner};
+use reprieve_core::Posture;
+use reprieve_core::azure::KeyReference;
+use reprieve_engine::recording::{Recorder, RecordingMeter};
+use reprieve_engine::seal::{Sealed, Sealer, SealerSettings};
+use reprieve_engine::{BaselineStore, Batch, CallError, Clock, EvidenceSink, NoticeSink, SystemClock};
+
+use crate::app::later;
+use crate::record::Evidence;
+
+/// Keeps the evidence.
+#[derive(Debug)]
+pub struct Keeper<E, B, N, C, M> {
+    /// Writes entries and anomalies.
+    pub recorder: Recorder<E, B, N, C, M>,
+    /// The archive that is sealed.
+    pub archive: BlobEvidenceStore,
+    /// What the seals call the archive.
+    pub name: String,
+    /// The key that signs, where there is one.
+    pub seal_key: Option<KeyReference>,
+    /// To Key Vault.
+    pub connection: Connection,
+}
+
+impl<E, B, N, C, M> Evidence for Keeper<E, B, N, C, M>
+where
+    E: EvidenceSink + Send + 'static,
+    B: BaselineStore + Send + 'static,
+    N: NoticeSink + Send + 'static,
+    C: Clock + Send + 'static,
+    M: RecordingMeter + Send + Sync + 'static,
+{
+    async fn record(&self, batch: &Batch) -> Result<String, CallError> {
+        let stopped_at = later(self.recorder.ports.clock.now(), crate::app::INVOCATION_TAKES);
+        let recorded = self.recorder.record(batch, stopped_at).await?;
+        for complaint in recorded.complaints.iter().chain(&recorded.baseline_unsaved) {
+            tracing::error!(complaint, log_file = batch.log_file, "recorded, but not all that belongs to it was done");
+        }
+        Ok(format!("{} entries recorded, {} of them unusual", recorded.entries, recorded.findings.len()))
+    }
+
+    async fn seal(&self) -> Result<String, String> {
+        let Some(key) = &self.seal_key else {
+            return Err("no key signs seals: set REPRIEVE_AZURE_SEAL_KEY, or the evidence stays unsealed".to_owned());
+        };
+        let signer = KeyVaultSealSigner::connect(&self.connection, key).await.map_err(|error| error.to_string())?;
+        let sealer = Sealer::new(self.archive.clone(), signer, SystemClock, SealerSettings::of(self.name.clone()));
+        let sealed = sealer.seal().await.map_err(|error| error.to_string())?;
+        Ok(said(&sealed))
+    }
+
+    async fn keep_posture(&self, posture: &Posture) -> Result<(), CallError> {
+        self.recorder.ports.evidence.append_posture(posture).await.map(drop)
+    }
+}
+
+fn said(sealed: &Sealed) -> String {
+    match sealed.until {
+        Some(until) => format!("{} seals over {} objects, until {until}", sealed.sealed, sealed.objects),
+        None => "no hour is due".to_owned(),
+    }
+}

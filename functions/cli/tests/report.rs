@@ -1,0 +1,188 @@
+//! `reprieve report` as its users run it, over an archive that is written here: text, JSON, the page, and the page in a browser.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that goes another way must stop")]
+
+#[path = "report/browser.rs"]
+mod browser;
+#[path = "report/scene.rs"]
+mod scene;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const MONTH: [&str; 4] = ["--from", "2024-11-01", "--to", "2024-11-30"];
+
+fn report(archive: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reprieve"));
+    command.env_remove("CLICOLOR_FORCE").env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").env("AWS_EC2_METADATA_DISABLED", "true");
+    // The archive is named from beside it, so that no path of this machine is in what is compared.
+    command.current_dir(archive.parent().unwrap()).arg("report").arg(archive.file_name().unwrap()).args(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(archive: &Path, arguments: &[&str]) -> Value {
+    let output = report(archive, &[arguments, &["--json"]].concat());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Writes the archive of the scene.
+fn archive() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    scene::write(&folder.path().join("evidence"));
+    folder
+}
+
+/// Reports the scene's month as a page.
+fn page(folder: &Path) -> String {
+    let file = folder.join("report.html");
+    let output = report(&folder.join("evidence"), &[&MONTH[..], &["--html", file.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    std::fs::read_to_string(file).unwrap()
+}
+
+/// Takes the time out of a page.
+fn timeless(page: &str) -> String {
+    let is_made_at = |line: &&str| line.contains("class=\"masthead\"");
+    page.lines().filter(|line| !is_made_at(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_needs_somebody_and_each_number_are_told_on_a_terminal() {
+    let folder = archive();
+    let output = report(&folder.path().join("evidence"), &MONTH);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    insta::assert_snapshot!("report_text", stdout(&output));
+}
+
+#[test]
+fn the_report_is_json() {
+    let folder = archive();
+    let mut report = json(&folder.path().join("evidence"), &MONTH);
+    // What is many is compared by its number: the page's snapshot holds each.
+    for list in ["incidents", "anomalies"] {
+        let all = report["summary"][list].as_array().unwrap().clone();
+        report["summary"][list] = serde_json::json!({ "count": all.len(), "first": all.first() });
+    }
+    report["summary"]["uses"]["busiest"] = Value::from(report["summary"]["uses"]["busiest"].as_array().unwrap().len());
+    insta::assert_snapshot!("report_json", serde_json::to_string_pretty(&report).unwrap());
+}
+
+#[test]
+fn the_page_needs_nothing_else_and_escapes_everything() {
+    let folder = archive();
+    let page = page(folder.path());
+    for part in ["http://", "https://", "src=\"", "@import", "url(", "<script", "<img", "onerror=\"", "</title></svg><", "xmlns"] {
+        assert!(!page.contains(part), "the page holds `{part}`");
+    }
+    assert!(page.contains("&lt;script&gt;") || page.contains("&#60;script&#62;"), "the attack is told, as text");
+    insta::assert_snapshot!("report_page", timeless(&page));
+}
+
+#[test]
+fn an_empty_archive_is_told_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let evidence = folder.path().join("evidence");
+    std::fs::create_dir(&evidence).unwrap();
+    let file = folder.path().join("report.html");
+    let output = report(&evidence, &[&MONTH[..], &["--html", file.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    insta::assert_snapshot!("report_empty_text", stdout(&output));
+    let page = std::fs::read_to_string(file).unwrap();
+    for sentence in
+        ["No key was scheduled for deletion", "No drill was held", "The archive holds no use of a key", "Nothing unusual was found"]
+    {
+        assert!(page.contains(sentence), "{sentence}");
+    }
+}
+
+#[test]
+fn an_event_that_two_trails_wrote_counts_once() {
+    let folder = archive();
+    let evidence = folder.path().join("evidence");
+    let report = json(&evidence, &MONTH);
+    let entries = report["summary"]["entries"]["aws"].as_u64().unwrap();
+    assert_eq!(entries, 2_400);
+    assert!(report["read"]["entries"].as_u64().unwrap() > entries + 100, "{}", report["read"]);
+}
+
+#[test]
+fn days_come_to_what_their_month_comes_to_and_nothing_beyond_the_period_is_read() {
+    let folder = archive();
+    let evidence = folder.path().join("evidence");
+    let count = |arguments: &[&str]| {
+        let report = json(&evidence, arguments);
+        let of = |path: &str| report.pointer(path).and_then(Value::as_u64).unwrap();
+        (of("/summary/decisions/total"), of("/summary/uses/total"), of("/read/objects"))
+    };
+    let first = count(&["--from", "2024-11-01", "--to", "2024-11-15"]);
+    let second = count(&["--from", "2024-11-16", "--to", "2024-11-30"]);
+    let whole = count(&MONTH);
+    assert_eq!((first.0 + second.0, first.1 + second.1, first.2 + second.2), whole);
+    assert_eq!(count(&[]), whole);
+    assert_eq!(count(&["--from", "2024-12-01", "--to", "2024-12-31"]), (0, 0, 0));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_the_rest_is_reported() {
+    let folder = archive();
+    let evidence = folder.path().join("evidence");
+    let hour = evidence.join("audit/events/year=2024/month=11/day=03/hour=09/account=1/region=r");
+    std::fs::create_dir_all(&hour).unwrap();
+    std::fs::write(hour.join("torn.json.gz"), b"\x1f\x8b\x08\x00 torn").unwrap();
+    std::fs::write(evidence.join("audit/decisions/stray.json"), b"{\"a\": 1}").unwrap();
+    let file = folder.path().join("report.html");
+    let output = report(&evidence, &["--html", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("2 parts could not be read, and are in no number:"), "{text}");
+    assert!(text.contains("torn.json.gz, line 1") && text.contains("stray.json"), "{text}");
+    assert!(std::fs::read_to_string(file).unwrap().contains("2 parts of the archive could not be read"));
+}
+
+#[test]
+fn what_is_no_archive_or_no_period_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    for (archive, arguments, said) in [
+        ("nowhere", &[][..], "there is no archive at `nowhere`"),
+        (".", &["--from", "2024-11-02", "--to", "2024-11-01"][..], "give --from before --to"),
+        (".", &["--from", "last week"][..], "write a day such as 2026-11-21"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_reprieve"))
+            .current_dir(folder.path())
+            .args(["report", archive])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn the_page_draws_in_a_browser_light_dark_narrow_and_calls_nobody() {
+    let Some(browser) = browser::Browser::find() else { return };
+    let folder = archive();
+    let page = page(folder.path());
+    let seen = |width: u32, is_dark: bool| browser.look(&page, width, is_dark, folder.path());
+    let (wide, dark, narrow) = (seen(1_280, false), seen(1_280, true), seen(390, false));
+    for (name, look) in [("wide", &wide), ("dark", &dark), ("narrow", &narrow)] {
+        assert_eq!(look.complaints, Vec::<String>::new(), "{name}");
+        assert_eq!(look.requests, 0, "{name}");
+        assert!(look.scroll_width <= look.width, "{name}: it is {} wide, and {} are seen", look.scroll_width, look.width);
+        assert_eq!(look.too_wide, Vec::<String>::new(), "{name}");
+        assert_eq!(look.charts.len(), 5, "{name}: {:?}", look.charts);
+        for chart in &look.charts {
+            assert!(chart.colours >= 3, "{name}: the chart `{}` is blank", chart.title);
+        }
+    }
+    assert!(wide.paper > 220 && dark.paper < 60, "the paper is {} in light and {} in dark", wide.paper, dark.paper);
+    assert_eq!(wide.alerts, 0, "a script of the archive ran");
+}

@@ -1,0 +1,130 @@
+//! Writes what is found out into an archive, whatever store that is.
+//!
+//! Objects are written once. A log file that has grown since it was written (Azure appends to the file of the current hour) adds an object
+//! with what is new in it, beside the first, and nothing twice.
+
+use std::collections::HashSet;
+
+use reprieve_core::{AuditEvent, Finding, Posture};
+use reprieve_engine::CallError;
+use reprieve_engine::evidence::{Batch, EvidenceSink, EvidenceStore};
+use reprieve_evidence::layout;
+use reprieve_wire::ocsf;
+use serde_json::Value;
+
+use crate::encode::{EncodeError, Encoded, Group, encode_table, groups, identity};
+use crate::lines::read_lines;
+use crate::log_file::short_digest;
+
+const APPEND: &str = "archive:Append";
+const JSON: &str = "application/json";
+/// How the name of an object with JSON lines ends.
+const LINES_ENDING: &str = ".json.gz";
+
+/// An archive in a store.
+#[derive(Debug)]
+pub struct ArchiveSink<S> {
+    store: S,
+}
+
+impl<S: EvidenceStore> ArchiveSink<S> {
+    /// Takes a store.
+    pub const fn new(store: S) -> Self {
+        Self { store }
+    }
+
+    /// Returns the store.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Writes one hour of one place. The JSON lines are written first: they alone say what is there.
+    async fn append_group(&self, log_file: &str, group: &Group<'_>) -> Result<u64, CallError> {
+        let [lines, table] = group.encode(log_file).map_err(|error| of_encoding(&error))?;
+        if self.put(&lines).await? {
+            return Ok(lines.bytes.len() as u64 + self.put_counted(&table).await?);
+        }
+        let there = self.store.read(&lines.name).await?.unwrap_or_default();
+        if there == lines.bytes {
+            // Written before, but perhaps only the one of the two.
+            return self.put_counted(&table).await;
+        }
+        self.append_rest(log_file, group, &lines.name, &there).await
+    }
+
+    /// Another writing of the same file is there: writes what it lacks.
+    async fn append_rest(&self, log_file: &str, group: &Group<'_>, name: &str, there: &[u8]) -> Result<u64, CallError> {
+        let first = read_there(name, there)?;
+        let first_entries: Vec<&AuditEvent> = first.iter().collect();
+        let table = encode_table(group.name(log_file, true), &first_entries).map_err(|error| of_encoding(&error))?;
+        let mut written = self.put_counted(&table).await?;
+        let mut known = first;
+        let stem = name.strip_suffix(LINES_ENDING).unwrap_or(name);
+        for object in self.store.list(&format!("{stem}.more-")).await? {
+            let bytes = self.store.read(&object.name).await?.unwrap_or_default();
+            let more = read_there(&object.name, &bytes)?;
+            // Its table, too, may not have been written.
+            let table_name = object.name.replacen(layout::Shelf::Events.prefix(), layout::Shelf::EventTable.prefix(), 1);
+            let table_name = format!("{}.parquet", table_name.strip_suffix(LINES_ENDING).unwrap_or(&table_name));
+            let entries: Vec<&AuditEvent> = more.iter().collect();
+            written += self.put_counted(&encode_table(table_name, &entries).map_err(|error| of_encoding(&error))?).await?;
+            known.extend(more);
+        }
+        let known: HashSet<_> = known.iter().map(identity).collect();
+        let entries: Vec<&AuditEvent> = group.entries.iter().copied().filter(|entry| !known.contains(&identity(entry))).collect();
+        if entries.is_empty() {
+            return Ok(written);
+        }
+        let log_file = format!("{log_file}.more-{}", digest_of(&entries));
+        let rest = Group { at: group.at, account: group.account.clone(), region: group.region.clone(), entries };
+        for object in rest.encode(&log_file).map_err(|error| of_encoding(&error))? {
+            written += self.put_counted(&object).await?;
+        }
+        Ok(written)
+    }
+
+    async fn put(&self, object: &Encoded) -> Result<bool, CallError> {
+        self.store.put_once(&object.name, object.content_type, &object.bytes).await
+    }
+
+    async fn put_counted(&self, object: &Encoded) -> Result<u64, CallError> {
+        Ok(if self.put(object).await? { object.bytes.len() as u64 } else { 0 })
+    }
+
+    async fn put_json(&self, name: &str, value: &Value) -> Result<bool, CallError> {
+        self.store.put_once(name, JSON, value.to_string().as_bytes()).await
+    }
+}
+
+impl<S: EvidenceStore + Send> EvidenceSink for ArchiveSink<S> {
+    async fn append_events(&self, batch: &Batch) -> Result<u64, CallError> {
+        let mut written = 0;
+        for group in groups(batch) {
+            written += self.append_group(&batch.log_file, &group).await?;
+        }
+        Ok(written)
+    }
+
+    async fn append_finding(&self, finding: &Finding) -> Result<bool, CallError> {
+        self.put_json(&layout::finding(finding), &ocsf::finding_json(finding)).await
+    }
+
+    async fn append_posture(&self, posture: &Posture) -> Result<bool, CallError> {
+        self.put_json(&layout::posture(posture), &ocsf::posture_json(posture)).await
+    }
+}
+
+fn read_there(name: &str, bytes: &[u8]) -> Result<Vec<AuditEvent>, CallError> {
+    let unreadable = |why| format!("`{name}` is in the archive and cannot be read, so nothing is added to it: {why}");
+    read_lines(bytes).map_err(|why| CallError::Rejected { call: APPEND, message: unreadable(why) })
+}
+
+/// Returns a short text that names these entries and no others.
+fn digest_of(entries: &[&AuditEvent]) -> String {
+    let ids: Vec<String> = entries.iter().map(|entry| identity(entry)).map(|(log, id)| format!("{log}\n{id}\n")).collect();
+    short_digest(ids.concat().as_bytes())
+}
+
+fn of_encoding(error: &EncodeError) -> CallError {
+    CallError::Rejected { call: APPEND, message: error.to_string() }
+}

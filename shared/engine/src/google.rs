@@ -1,0 +1,275 @@
+//! The loop for Google Cloud: claim, look, decide, write down what is intended, change, look again, record, tell.
+//!
+//! An event and the sweep end in the same look at one version of a key. Promises kept here: nothing is changed before its intent is in
+//! the audit store; what is changed is within the plan that was recorded; enabling is not tried where restoring failed; a repeated
+//! delivery adds nothing.
+
+mod act;
+pub mod port;
+mod sweep;
+
+use std::time::Duration;
+
+use futures_util::join;
+use reprieve_core::facts::Known;
+use reprieve_core::google::decide::{decide, triage};
+use reprieve_core::google::{GoogleDomain, GoogleName, GoogleSituation, GoogleTriage, Loss, VersionFacts, VersionState};
+use reprieve_core::notice::Notice;
+use reprieve_core::record::elapsed_ms;
+use reprieve_core::{ApprovalRules, AuditEvent, Decision, Event, EventForm, KeyNames, Mode, Phase, Plan, Record, Status, StepOutcome};
+
+pub use self::port::{KeyVersionControl, VersionClaims, VersionMeter};
+pub use self::sweep::VersionSweep;
+use crate::act::not_carried_out;
+use crate::guard::{ATTEMPT_WORTH_TELLING, Delivery, Handled};
+use crate::port::{AuditSink, CallError, Claim, Clock, Disposition, NoticeSink, PolicySource};
+
+/// The pauses before a look that contradicts a fresh event is repeated.
+const LOOK_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
+
+/// The capabilities that the loop works with.
+#[derive(Debug, Clone)]
+pub struct VersionPorts<K, L, A, N, C, M, P> {
+    /// The versions.
+    pub control: K,
+    /// Who works on what.
+    pub claims: L,
+    /// The evidence.
+    pub audit: A,
+    /// The people.
+    pub notices: N,
+    /// The time.
+    pub clock: C,
+    /// The counts.
+    pub meter: M,
+    /// The policies.
+    pub policies: P,
+}
+
+/// What the loop is told at start.
+#[derive(Debug)]
+pub struct VersionSettings {
+    /// Whether plans are carried out.
+    pub mode: Mode,
+    /// Where this deployment may act, and as whom.
+    pub domain: GoogleDomain,
+    /// What the deployment says about approving.
+    pub rules: ApprovalRules,
+    /// How long one change is tried again before it is left to the next delivery.
+    pub patience: Duration,
+    /// How many versions a sweep works on at the same time.
+    pub concurrency: usize,
+}
+
+/// The guard of versions of keys: the loop with its capabilities and settings.
+#[derive(Debug)]
+pub struct VersionGuard<K, L, A, N, C, M, P> {
+    /// The capabilities.
+    pub ports: VersionPorts<K, L, A, N, C, M, P>,
+    /// The settings.
+    pub settings: VersionSettings,
+}
+
+/// What is being worked on.
+struct Work<'a> {
+    event: &'a Event,
+    /// What was done to which version; nothing where the event alone decides.
+    loss: Option<(&'a GoogleName, Loss)>,
+    delivery: Delivery,
+    attempt: u32,
+    /// The claims counted the attempt; see `Record::claimed`.
+    claimed: bool,
+}
+
+impl Work<'_> {
+    /// Returns the most that will be done.
+    fn considering(&self) -> Plan {
+        self.loss.map(|(version, loss)| loss.considering(version)).unwrap_or_default()
+    }
+}
+
+impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clock, M: VersionMeter, P: PolicySource>
+    VersionGuard<K, L, A, N, C, M, P>
+{
+    /// Works on one entry of the audit log. `None` where it takes no version of a key away.
+    pub async fn handle(&self, entry: &AuditEvent, delivery: Delivery) -> Option<Handled> {
+        let triage = triage(entry, &self.settings.domain)?;
+        let event = &entry.event;
+        let mut work = Work { event, loss: None, delivery, attempt: delivery.count, claimed: false };
+        if let GoogleTriage::Examine { version, loss } = &triage {
+            work.loss = Some((version, *loss));
+        }
+        match self.ports.claims.claim(&event.id, self.ports.clock.now()).await {
+            Ok(Claim::Granted { attempt }) => (work.attempt, work.claimed) = (attempt, true),
+            Ok(Claim::Settled) => return Some(Handled::Duplicate),
+            Ok(Claim::Held) => {
+                return Some(Handled::Retry { reason: "somebody else works on this event just now".to_owned(), record: None });
+            }
+            // The audit store alone must hold the intent: without claims, the delivery's own count tells attempts apart.
+            Err(error) => tracing::warn!(%error, "the event could not be claimed"),
+        }
+        let handled = match &triage {
+            GoogleTriage::Settled(decision) => self.conclude(&work, (**decision).clone(), Vec::new()).await,
+            GoogleTriage::Examine { version, loss } => self.answer(&work, version, *loss).await,
+        };
+        Some(self.release(&work, handled).await)
+    }
+
+    /// Ends the claim as the event ended: settled, or open to be claimed again at once.
+    async fn release(&self, work: &Work<'_>, mut handled: Handled) -> Handled {
+        if !work.claimed {
+            return handled;
+        }
+        let settled = !matches!(handled, Handled::Retry { .. });
+        if let Err(error) = self.ports.claims.finish(&work.event.id, work.attempt, settled).await {
+            match &mut handled {
+                Handled::Done { complaints, .. } => complaints.push(format!("the claim could not be ended: {error}")),
+                Handled::Duplicate | Handled::Retry { .. } => tracing::warn!(%error, "the claim could not be given back"),
+            }
+        }
+        handled
+    }
+
+    async fn answer(&self, work: &Work<'_>, version: &GoogleName, loss: Loss) -> Handled {
+        let facts = match self.look(work, version, loss).await {
+            Ok(facts) => facts,
+            Err(error) => return Handled::Retry { reason: format!("`{version}` could not be looked at: {error}"), record: None },
+        };
+        let decision = self.decide(work.event, version, loss, &facts).await;
+        let Some(plan) = decision.plan() else {
+            return self.conclude(work, decision, Vec::new()).await;
+        };
+        if self.settings.mode == Mode::Observe {
+            let steps = not_carried_out(plan);
+            return self.conclude(work, decision, steps).await;
+        }
+        let intent = self.record(work, Phase::Intent, None, Vec::new(), Status::Pending);
+        if let Err(error) = self.ports.audit.append(&intent).await {
+            let reason = format!("the intent could not be written down, so nothing was changed: {error}");
+            return Handled::Retry { reason, record: None };
+        }
+        let steps = self.carry_out(plan, work.delivery.act_until()).await;
+        self.conclude(work, decision, steps).await
+    }
+
+    /// Looks at the version, its key's labels and its past; again where the look contradicts a fresh event.
+    async fn look(&self, work: &Work<'_>, name: &GoogleName, loss: Loss) -> Result<VersionFacts, CallError> {
+        let mut facts = self.look_once(name).await?;
+        for pause in LOOK_AGAIN_AFTER {
+            let contradicts = matches!(&facts.version, Known::Is(version) if Loss::of_state(&version.state).is_none());
+            let is_gone = matches!(&facts.version, Known::Is(version) if version.state == VersionState::Destroyed);
+            if !contradicts || is_gone || work.event.form == EventForm::Sweep || self.ports.clock.now() >= work.delivery.act_until() {
+                break;
+            }
+            tracing::debug!(?loss, "the version is not as the event says; looking again");
+            self.ports.clock.sleep(pause).await;
+            facts = self.look_once(name).await?;
+        }
+        Ok(facts)
+    }
+
+    async fn look_once(&self, name: &GoogleName) -> Result<VersionFacts, CallError> {
+        let key = name.key();
+        let control = &self.ports.control;
+        let (version, labels, past) = join!(control.version(name), control.labels(&key), control.past(name));
+        Ok(VersionFacts {
+            version: known(version)?,
+            labels: known(labels)?,
+            past: Known::Is(past.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the log could not be asked what the version was before");
+                Vec::new()
+            })),
+        })
+    }
+
+    async fn decide(&self, event: &Event, version: &GoogleName, loss: Loss, facts: &VersionFacts) -> Decision {
+        let policy = self.ports.policies.current().await;
+        if let Some(reason) = policy.closed_reason() {
+            tracing::error!(%reason, "the policies cannot be used, so nothing is approved");
+        }
+        let VersionSettings { domain, rules, .. } = &self.settings;
+        decide(event, version, loss, &GoogleSituation { facts, domain, policy: &policy, rules, now: self.ports.clock.now() })
+    }
+
+    /// Verifies, records and tells.
+    async fn conclude(&self, work: &Work<'_>, mut decision: Decision, steps: Vec<StepOutcome>) -> Handled {
+        let carried_out = decision.plan().is_some() && self.settings.mode == Mode::Enforce;
+        let status = status_of(&decision, &steps, self.settings.mode);
+        let seen = match work.loss.filter(|_| carried_out) {
+            Some((version, _)) => self.verify(version, decision.plan(), work.delivery.act_until()).await,
+            None => None,
+        };
+        let is_mended = status == Status::Success && seen.as_ref().is_some_and(|state| act::is_target(decision.plan(), state));
+        let verified_at = is_mended.then(|| self.ports.clock.now());
+        if let (Status::Success, false, Decision::Remedy { why, .. }) = (status, is_mended, &mut decision) {
+            let state = seen.as_ref().map_or("in a state that could not be read", VersionState::as_str);
+            why.escalations.push(format!("every call succeeded, and a second look does not find it as it must be: it is {state}"));
+        }
+        let is_open = carried_out && Status::is_open(&steps);
+        let mut record = self.record(work, Phase::Outcome, Some(decision), steps, status);
+        record.state_after = seen.map(|state| state.in_records());
+        record.remediate_ms = verified_at.and_then(|at| Some(elapsed_ms(record.event.time?, at)));
+        let is_told = !is_open || work.attempt >= ATTEMPT_WORTH_TELLING;
+        let notice = Notice::of(&record).filter(|_| is_told);
+        let (kept, heard) = join!(self.ports.audit.append(&record), async {
+            match &notice {
+                Some(notice) => self.ports.notices.tell(notice, &record).await,
+                None => Ok(()),
+            }
+        });
+        if let Err(error) = kept {
+            return Handled::Retry { reason: format!("the outcome could not be written down: {error}"), record: Some(Box::new(record)) };
+        }
+        self.ports.meter.outcome(&record);
+        if is_open {
+            return Handled::Retry { reason: "a call failed for now".to_owned(), record: Some(Box::new(record)) };
+        }
+        let complaints = heard.err().map(|error| error.to_string()).into_iter().collect();
+        Handled::Done { record: Box::new(record), complaints }
+    }
+
+    fn record(&self, work: &Work<'_>, phase: Phase, decision: Option<Decision>, steps: Vec<StepOutcome>, status: Status) -> Record {
+        Record {
+            phase,
+            attempt: if phase == Phase::Intent { 1 } else { work.attempt },
+            claimed: work.claimed,
+            recorded_at: self.ports.clock.now(),
+            received_at: work.delivery.received_at,
+            mode: self.settings.mode,
+            event: work.event.clone(),
+            threat: work.loss.map(|(_, loss)| loss.threat()),
+            subject: None,
+            considering: work.considering(),
+            decision,
+            steps,
+            status,
+            state_after: None,
+            detect_ms: work
+                .event
+                .time
+                .filter(|_| work.event.form != EventForm::Sweep)
+                .map(|time| elapsed_ms(time, work.delivery.received_at)),
+            remediate_ms: None,
+            names: KeyNames::default(),
+        }
+    }
+}
+
+/// Sorts an answer: what does not exist, what could not be read for good, and what is worth trying again.
+fn known<T>(answer: Result<T, CallError>) -> Result<Known<T>, CallError> {
+    match answer {
+        Ok(value) => Ok(Known::Is(value)),
+        Err(CallError::NotFound { .. }) => Ok(Known::Absent),
+        Err(error) if error.disposition() == Disposition::Retryable => Err(error),
+        Err(error) => Ok(Known::Unreadable(error.to_string())),
+    }
+}
+
+fn status_of(decision: &Decision, steps: &[StepOutcome], mode: Mode) -> Status {
+    match decision {
+        Decision::Stand { .. } => Status::NothingToDo,
+        Decision::Escalate { .. } => Status::Escalated,
+        Decision::Remedy { .. } if mode == Mode::Observe => Status::Observed,
+        Decision::Remedy { .. } => Status::of_steps(steps),
+    }
+}

@@ -1,0 +1,43 @@
+//! The ports of the loop for Google Cloud.
+
+use std::future::Future;
+
+use jiff::Timestamp;
+use reprieve_core::audit::AuditEvent;
+use reprieve_core::google::{GoogleName, KeyVersion, Labels};
+use reprieve_core::{EventId, Record};
+
+use super::sweep::VersionSweep;
+use crate::port::{CallError, Claim};
+
+/// Looks at versions of keys, and gives them back. It has no way to destroy, disable or unlabel one.
+pub trait KeyVersionControl: Sync {
+    /// Looks at a version. [`CallError::NotFound`] where it does not exist.
+    fn version(&self, name: &GoogleName) -> impl Future<Output = Result<KeyVersion, CallError>> + Send;
+    /// Reads the labels of a key.
+    fn labels(&self, key: &GoogleName) -> impl Future<Output = Result<Labels, CallError>> + Send;
+    /// Takes a version out of its wait for destruction. It is disabled afterwards. [`CallError::InvalidState`] where it does not wait.
+    fn restore(&self, version: &GoogleName) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Makes a version usable. [`CallError::InvalidState`] where it waits for destruction, or is destroyed.
+    fn enable(&self, version: &GoogleName) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Returns the latest calls that changed the version's state, by Google's own log. Logs are late, so what is missing may have been.
+    fn past(&self, version: &GoogleName) -> impl Future<Output = Result<Vec<AuditEvent>, CallError>> + Send;
+    /// Lists the versions, in all that is guarded, which wait to be destroyed or are disabled.
+    fn lost(&self) -> impl Future<Output = Result<Vec<KeyVersion>, CallError>> + Send;
+}
+
+/// Sees to it that one event is worked on by one, and to the end once.
+pub trait VersionClaims: Sync {
+    /// Claims an event. A claim whose holder went silent for longer than a lease, or that ended open, is granted again.
+    fn claim(&self, event: &EventId, at: Timestamp) -> impl Future<Output = Result<Claim, CallError>> + Send;
+    /// Ends a claim. An open one (`settled = false`) can be claimed again at once.
+    fn finish(&self, event: &EventId, attempt: u32, settled: bool) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// Counts.
+pub trait VersionMeter: Sync {
+    /// Notes what one event came to.
+    fn outcome(&self, record: &Record);
+    /// Notes what a sweep found.
+    fn sweep(&self, report: &VersionSweep);
+}

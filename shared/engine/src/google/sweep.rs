@@ -1,0 +1,118 @@
+//! The sweep: finds versions that wait to be destroyed, or are disabled, of which no event arrived, and answers each like an event.
+//!
+//! The call by which it came about is looked up in Google's log, and is worked on under its own id: what an event settled is not
+//! worked on again. A version that waits, of which the log knows nothing, is answered as the act of somebody unknown; one that is
+//! disabled, of which the log knows nothing, may have been for years, and is left as it is.
+
+use futures_util::{StreamExt as _, stream};
+use reprieve_core::audit::{Credential, Excerpt, Log};
+use reprieve_core::facts::Known;
+use reprieve_core::google::decide::KMS_SOURCE;
+use reprieve_core::google::{KeyVersion, Loss, VersionFacts};
+use reprieve_core::{Actor, AuditEvent, CallOutcome, Details, Event, EventForm, EventId, Target};
+
+use super::{KeyVersionControl, VersionClaims, VersionGuard, VersionMeter};
+use crate::guard::{Delivery, Handled};
+use crate::port::{AuditSink, CallError, Clock, NoticeSink, PolicySource};
+
+/// What a sweep came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VersionSweep {
+    /// How many versions wait to be destroyed or are disabled.
+    pub lost: usize,
+    /// How many of them no event had announced, and were answered now.
+    pub answered: usize,
+    /// How many had been answered before, or are nobody's act.
+    pub known: usize,
+    /// What is still open, and why.
+    pub failed: Vec<String>,
+    /// How many were left for the next sweep, for lack of time.
+    pub left: usize,
+}
+
+impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clock, M: VersionMeter, P: PolicySource>
+    VersionGuard<K, L, A, N, C, M, P>
+{
+    /// Sweeps.
+    ///
+    /// # Errors
+    /// When what there is could not be listed.
+    pub async fn sweep(&self, delivery: Delivery) -> Result<VersionSweep, CallError> {
+        let mut lost = self.ports.control.lost().await?;
+        // The earliest to be destroyed comes first; what is disabled is in no hurry.
+        lost.sort_by_key(|version| (version.destroy_at.is_none(), version.destroy_at, version.name.clone()));
+        let mut report = VersionSweep { lost: lost.len(), ..VersionSweep::default() };
+        let answers = stream::iter(lost).map(|version| async move {
+            if self.ports.clock.now() >= delivery.act_until() {
+                return None;
+            }
+            Some(self.answer_lost(&version, delivery).await)
+        });
+        let answers: Vec<_> = answers.buffered(self.settings.concurrency.max(1)).collect().await;
+        for answer in answers {
+            match answer {
+                None => report.left += 1,
+                Some(None | Some(Handled::Duplicate)) => report.known += 1,
+                Some(Some(Handled::Done { .. })) => report.answered += 1,
+                Some(Some(Handled::Retry { reason, .. })) => report.failed.push(reason),
+            }
+        }
+        self.ports.meter.sweep(&report);
+        Ok(report)
+    }
+
+    async fn answer_lost(&self, version: &KeyVersion, delivery: Delivery) -> Option<Handled> {
+        let loss = Loss::of_state(&version.state)?;
+        let past = match self.ports.control.past(&version.name).await {
+            Ok(past) => past,
+            Err(error) => {
+                return Some(Handled::Retry {
+                    reason: format!("the log could not be asked about `{}`: {error}", version.name),
+                    record: None,
+                });
+            }
+        };
+        let facts = VersionFacts { version: Known::Is(version.clone()), labels: Known::Absent, past: Known::Is(past) };
+        let entry = match (loss.culprit(&facts, &version.name), loss) {
+            (Some(entry), _) => entry,
+            (None, Loss::Destroyed) => found(version, loss)?,
+            // What our own restoring left disabled is known by the destruction before it.
+            (None, Loss::Disabled) => Loss::Destroyed.culprit(&facts, &version.name)?,
+        };
+        self.handle(&entry, delivery).await
+    }
+}
+
+/// What a sweep finds, as an event: always the same one for the same destruction.
+fn found(version: &KeyVersion, loss: Loss) -> Option<AuditEvent> {
+    let until = version.destroy_at.map(|at| at.as_second().to_string()).unwrap_or_default();
+    let digest = version
+        .name
+        .as_str()
+        .bytes()
+        .chain(until.bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let event = Event {
+        id: EventId::parse(&format!("sweep-{digest:016x}")).ok()?,
+        form: EventForm::Sweep,
+        source: KMS_SOURCE.to_owned(),
+        name: "Sweep".to_owned(),
+        time: None,
+        account: None,
+        region: None,
+        actor: Actor::unknown(),
+        target: Target::Google(version.name.clone()),
+        outcome: CallOutcome::Succeeded,
+        details: Details { deletion_date: version.destroy_at, ..Details::default() },
+        oddities: Vec::new(),
+    };
+    Some(AuditEvent {
+        log: Log::GoogleCloudAudit,
+        event,
+        operation: loss.operation(),
+        asset: None,
+        credential: Credential::default(),
+        request: Excerpt::new(),
+        response: Excerpt::new(),
+    })
+}

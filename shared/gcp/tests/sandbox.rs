@@ -1,0 +1,189 @@
+//! The clients against the sandbox: what each asks for, and what it makes of the answers.
+#![expect(clippy::unwrap_used, reason = "a test that goes another way must stop")]
+
+use jiff::{SignedDuration, Timestamp};
+use reprieve_core::google::{GoogleName, VersionState};
+use reprieve_core::{EventId, Mode};
+use reprieve_engine::{CallError, Claim, EvidenceStore as _, KeyVersionControl as _, VersionClaims as _};
+use reprieve_gcp::{Api, Bucket, CloudKms, Endpoint, GoogleHttp, MetadataServer, StorageClaims};
+use reprieve_google_sandbox::{OWN_ACCOUNT, Sandbox};
+
+const KEY: &str = "projects/prod/locations/europe-west3/keyRings/payments/cryptoKeys/card-data";
+
+async fn stage() -> (Sandbox, Api, MetadataServer) {
+    let cloud = Sandbox::start().await.unwrap();
+    let http = GoogleHttp::new(Some(Endpoint::parse(cloud.url()).unwrap())).unwrap();
+    let metadata = MetadataServer::new(http.clone());
+    (cloud, Api::new(http, metadata.clone()), metadata)
+}
+
+fn name(text: &str) -> GoogleName {
+    GoogleName::parse(text).unwrap()
+}
+
+fn kms(api: &Api) -> CloudKms {
+    CloudKms::new(api.clone(), ["prod".to_owned()])
+}
+
+fn event() -> EventId {
+    EventId::parse("ins0001-00ff").unwrap()
+}
+
+#[tokio::test]
+async fn a_version_is_restored_to_disabled_and_then_enabled() {
+    let (cloud, api, _) = stage().await;
+    let version = name(&cloud.make_key(KEY));
+    cloud.call_as("mallory@example.com", "DestroyCryptoKeyVersion", version.as_str());
+    let waiting = kms(&api).version(&version).await.unwrap();
+    assert!(waiting.state == VersionState::DestroyScheduled && waiting.destroy_at.is_some(), "{waiting:?}");
+    kms(&api).restore(&version).await.unwrap();
+    assert_eq!(kms(&api).version(&version).await.unwrap().state, VersionState::Disabled);
+    kms(&api).enable(&version).await.unwrap();
+    assert_eq!(kms(&api).version(&version).await.unwrap().state, VersionState::Enabled);
+}
+
+#[tokio::test]
+async fn a_state_that_does_not_allow_a_call_is_told_as_such() {
+    let (cloud, api, _) = stage().await;
+    let version = name(&cloud.make_key(KEY));
+    let error = kms(&api).restore(&version).await.unwrap_err();
+    assert!(matches!(error, CallError::InvalidState { .. }), "{error}");
+    cloud.set_version_state(version.as_str(), "DESTROYED");
+    let error = kms(&api).enable(&version).await.unwrap_err();
+    assert!(matches!(error, CallError::InvalidState { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_does_not_exist_and_what_is_denied_is_not_tried_again() {
+    let (cloud, api, _) = stage().await;
+    let error = kms(&api).version(&name(&format!("{KEY}/cryptoKeyVersions/9"))).await.unwrap_err();
+    assert!(matches!(error, CallError::NotFound { .. }), "{error}");
+    cloud.fail("GetCryptoKey", 403, 9);
+    let error = kms(&api).labels(&name(KEY)).await.unwrap_err();
+    assert!(matches!(error, CallError::AccessDenied { .. }), "{error}");
+    assert_eq!(cloud.calls().iter().filter(|call| *call == "GetCryptoKey").count(), 1);
+}
+
+#[tokio::test]
+async fn what_passes_by_itself_is_tried_a_few_times() {
+    let (cloud, api, _) = stage().await;
+    let version = name(&cloud.make_key(KEY));
+    cloud.fail("GetCryptoKeyVersion", 503, 3);
+    assert!(kms(&api).version(&version).await.is_ok());
+    cloud.fail("GetCryptoKeyVersion", 429, 4);
+    let error = kms(&api).version(&version).await.unwrap_err();
+    assert!(matches!(error, CallError::Throttled { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn labels_are_read_and_none_are_none() {
+    let (cloud, api, _) = stage().await;
+    cloud.make_key(KEY);
+    assert!(kms(&api).labels(&name(KEY)).await.unwrap().is_empty());
+    let labels = [("env".to_owned(), "prod".to_owned())].into();
+    cloud.label(KEY, &labels);
+    assert_eq!(kms(&api).labels(&name(KEY)).await.unwrap(), labels);
+}
+
+#[tokio::test]
+async fn every_lost_version_is_listed_over_all_pages() {
+    let (cloud, api, _) = stage().await;
+    let keys = ["us/keyRings/a/cryptoKeys/k", "us/keyRings/b/cryptoKeys/k", "us/keyRings/b/cryptoKeys/l", "global/keyRings/a/cryptoKeys/k"];
+    for key in keys {
+        let key = format!("projects/prod/locations/{key}");
+        let versions = [(); 3].map(|()| cloud.make_key(&key));
+        cloud.set_version_state(&versions[0], "DESTROY_SCHEDULED");
+        cloud.set_version_state(&versions[2], "DISABLED");
+    }
+    cloud.make_key("projects/other/locations/us/keyRings/a/cryptoKeys/k");
+    let lost = kms(&api).lost().await.unwrap();
+    assert_eq!(lost.len(), 8);
+    assert!(lost.iter().all(|version| version.name.project() == Some("prod")), "{lost:?}");
+}
+
+#[tokio::test]
+async fn the_past_of_a_version_is_its_own_and_the_latest_first() {
+    let (cloud, api, _) = stage().await;
+    let (version, other) = (cloud.make_key(KEY), cloud.make_key(KEY));
+    for (who, call, version) in [
+        ("ops@example.com", "Disable", &version),
+        ("ops@example.com", "Enable", &version),
+        ("mallory@example.com", "DestroyCryptoKeyVersion", &other),
+        ("mallory@example.com", "DestroyCryptoKeyVersion", &version),
+    ] {
+        cloud.call_as(who, call, version);
+    }
+    let past = kms(&api).past(&name(&version)).await.unwrap();
+    let operations: Vec<&str> = past.iter().map(|entry| entry.operation.as_str()).collect();
+    assert_eq!(operations, ["destroy", "enable", "disable"]);
+}
+
+#[tokio::test]
+async fn an_object_is_written_once() {
+    let (cloud, api, _) = stage().await;
+    let bucket = Bucket::new(api, "acme-audit").unwrap();
+    let name = "audit/decisions/year=2026/account=prod/a!2fb +%.json";
+    assert_eq!(bucket.put_once(name, "application/json", b"first").await, Ok(true));
+    assert_eq!(bucket.put_once(name, "application/json", b"second").await, Ok(false));
+    assert_eq!(bucket.read(name).await, Ok(Some(b"first".to_vec())));
+    assert_eq!(bucket.read("nothing").await, Ok(None));
+    let listed = bucket.list("audit/").await.unwrap();
+    assert_eq!(listed.iter().map(|object| (object.name.as_str(), object.size_bytes)).collect::<Vec<_>>(), [(name, 5)]);
+    assert_eq!(cloud.objects("acme-audit").len(), 1);
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_buckets_is_refused() {
+    let (_cloud, api, _) = stage().await;
+    for name in ["a/b", "Acme", "ab", "acme?x"] {
+        assert!(Bucket::new(api.clone(), name).is_err(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn one_works_on_an_event_until_its_lease_ends() {
+    let (_cloud, api, _) = stage().await;
+    let claims = StorageClaims::new(Bucket::new(api, "acme-claims").unwrap(), Mode::Enforce);
+    let now = Timestamp::now();
+    assert_eq!(claims.claim(&event(), now).await, Ok(Claim::Granted { attempt: 1 }));
+    assert_eq!(claims.claim(&event(), now).await, Ok(Claim::Held));
+    let after = now.checked_add(SignedDuration::from_secs(150)).unwrap();
+    assert_eq!(claims.claim(&event(), after).await, Ok(Claim::Granted { attempt: 2 }));
+}
+
+#[tokio::test]
+async fn what_ended_open_is_granted_at_once_and_what_is_settled_is_not() {
+    let (_cloud, api, _) = stage().await;
+    let claims = StorageClaims::new(Bucket::new(api.clone(), "acme-claims").unwrap(), Mode::Observe);
+    let now = Timestamp::now();
+    claims.claim(&event(), now).await.unwrap();
+    claims.finish(&event(), 1, false).await.unwrap();
+    assert_eq!(claims.claim(&event(), now).await, Ok(Claim::Granted { attempt: 2 }));
+    claims.finish(&event(), 2, true).await.unwrap();
+    assert_eq!(claims.claim(&event(), now).await, Ok(Claim::Settled));
+    // What was only observed is still to be enforced.
+    let enforcing = StorageClaims::new(Bucket::new(api, "acme-claims").unwrap(), Mode::Enforce);
+    assert_eq!(enforcing.claim(&event(), now).await, Ok(Claim::Granted { attempt: 3 }));
+}
+
+#[tokio::test]
+async fn one_token_serves_many_calls() {
+    let (cloud, api, metadata) = stage().await;
+    cloud.make_key(KEY);
+    for _ in 0..3 {
+        kms(&api).labels(&name(KEY)).await.unwrap();
+    }
+    assert_eq!(cloud.calls().iter().filter(|call| *call == "Token").count(), 1);
+    assert_eq!(metadata.own_account().await.as_deref(), Ok(OWN_ACCOUNT));
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_asked_for_anew_once() {
+    let (cloud, api, _) = stage().await;
+    cloud.make_key(KEY);
+    cloud.fail("GetCryptoKey", 401, 1);
+    assert!(kms(&api).labels(&name(KEY)).await.is_ok());
+    cloud.fail("GetCryptoKey", 401, 9);
+    let error = kms(&api).labels(&name(KEY)).await.unwrap_err();
+    assert!(matches!(error, CallError::AccessDenied { .. }), "{error}");
+}

@@ -1,0 +1,122 @@
+//! What the guard on Google Cloud is configured with: what it guards, where it keeps evidence, who approves.
+
+use std::collections::BTreeSet;
+
+use reprieve_core::{ApprovalKeys, ApprovalRules, Mode};
+use tracing_subscriber::filter::Targets;
+
+use super::ConfigurationError;
+use super::reader::{Reader, items, name_of, number_in, optional};
+use crate::environment::{
+    APPROVAL_KEYS, GOOGLE_AUDIT_BUCKET, GOOGLE_CLAIMS_BUCKET, GOOGLE_ENDPOINT_URL, GOOGLE_PORT, GOOGLE_PROJECTS, LOG, MINIMUM_WAITING_DAYS,
+    MODE, WEBHOOKS,
+};
+use crate::telemetry;
+
+/// What the guard on Google Cloud is configured with.
+#[derive(Debug, Clone)]
+pub struct GoogleConfiguration {
+    /// Whether plans are carried out.
+    pub mode: Mode,
+    /// What is logged.
+    pub log: Targets,
+    /// The port on which Cloud Run calls.
+    pub port: u16,
+    /// The projects that are guarded.
+    pub projects: BTreeSet<String>,
+    /// The bucket of the audit records.
+    pub audit_bucket: String,
+    /// The bucket of the claims.
+    pub claims_bucket: String,
+    /// The chats that hear notices, as they are written. A secret.
+    pub webhooks: String,
+    /// What the deployment says about approving.
+    pub rules: ApprovalRules,
+    /// A local sandbox, in place of Google Cloud.
+    pub endpoint_url: Option<String>,
+}
+
+impl GoogleConfiguration {
+    /// Parses the configuration. `lookup` returns the value of a variable, `None` where it is not set.
+    ///
+    /// # Errors
+    /// Names every wrong variable at once.
+    pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigurationError> {
+        let mut reader = Reader::new(lookup);
+        let mode = reader.read(MODE, |text| Mode::parse(text).ok_or_else(|| "is neither".to_owned()));
+        let log = reader.read(LOG, telemetry::parse_filter);
+        let port = reader.read(GOOGLE_PORT, |text| text.parse().map_err(|_| "is none".to_owned()));
+        let projects = reader.read(GOOGLE_PROJECTS, projects);
+        let audit_bucket = reader.read(GOOGLE_AUDIT_BUCKET, name_of(3..=63, b"-_."));
+        let claims_bucket = reader.read(GOOGLE_CLAIMS_BUCKET, name_of(3..=63, b"-_."));
+        let webhooks = reader.read(WEBHOOKS, |text| Ok(text.to_owned()));
+        let keys = reader.read(APPROVAL_KEYS, |text| ApprovalKeys::parse(text).map_err(|error| error.to_string()));
+        let minimum_waiting_days = reader.read(MINIMUM_WAITING_DAYS, number_in(7..=30));
+        let endpoint_url = reader.read(GOOGLE_ENDPOINT_URL, optional(|text| Ok(text.to_owned())));
+        if let Some(bucket) = audit_bucket.as_ref().filter(|bucket| Some(*bucket) == claims_bucket.as_ref()) {
+            reader.complain(GOOGLE_CLAIMS_BUCKET, &format!("`{bucket}` is the audit store, where nothing may ever be taken away"));
+        }
+        let assembled = || {
+            Some(Self {
+                mode: mode?,
+                log: log?,
+                port: port?,
+                projects: projects?,
+                audit_bucket: audit_bucket?,
+                claims_bucket: claims_bucket?,
+                webhooks: webhooks?,
+                rules: ApprovalRules { keys: keys?, minimum_waiting_days: minimum_waiting_days?, ..ApprovalRules::default() },
+                endpoint_url: endpoint_url?,
+            })
+        };
+        reader.finish(assembled())
+    }
+}
+
+fn projects(text: &str) -> Result<BTreeSet<String>, String> {
+    let is_fit = |project: &&str| project.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:".contains(&byte));
+    if let Some(wrong) = items(text).find(|project| !is_fit(project)) {
+        return Err(format!("names `{wrong}`, which is no project's id"));
+    }
+    let projects: BTreeSet<String> = items(text).map(ToOwned::to_owned).collect();
+    if projects.is_empty() { Err("names none".to_owned()) } else { Ok(projects) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(changed: &[(&str, &str)]) -> Result<GoogleConfiguration, ConfigurationError> {
+        let least = [
+            ("REPRIEVE_GOOGLE_PROJECTS", "prod-payments, prod-data"),
+            ("REPRIEVE_GOOGLE_AUDIT_BUCKET", "acme-reprieve-audit"),
+            ("REPRIEVE_GOOGLE_CLAIMS_BUCKET", "acme-reprieve-claims"),
+        ];
+        GoogleConfiguration::parse(|name| {
+            let found = changed.iter().chain(&least).find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_least_configuration_observes() {
+        let configuration = parse(&[]).unwrap();
+        assert_eq!((configuration.mode, configuration.port, configuration.projects.len()), (Mode::Observe, 8080, 2));
+        assert!(configuration.rules.keys.is_empty());
+    }
+
+    #[test]
+    fn every_wrong_variable_is_named() {
+        for (name, value) in [
+            ("REPRIEVE_GOOGLE_PROJECTS", ""),
+            ("REPRIEVE_GOOGLE_PROJECTS", "Prod Payments"),
+            ("REPRIEVE_GOOGLE_AUDIT_BUCKET", "a/b"),
+            ("REPRIEVE_GOOGLE_CLAIMS_BUCKET", "acme-reprieve-audit"),
+            ("REPRIEVE_MODE", "on"),
+            ("PORT", "http"),
+        ] {
+            let wrong = parse(&[(name, value)]).unwrap_err().wrong;
+            assert_eq!(wrong.iter().map(|(name, _)| *name).collect::<Vec<_>>(), [name], "{value}");
+        }
+    }
+}

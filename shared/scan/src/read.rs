@@ -1,0 +1,136 @@
+//! Records that can matter, parsed: entries of audit logs, what is about something else, and what cannot be read.
+
+use std::io::Read;
+
+use memchr::memmem;
+use reprieve_wire::WireError;
+use reprieve_wire::audit::{self, NEEDLES, Parsed};
+use serde_json::Value;
+
+use crate::counts::Counts;
+use crate::needles::Needles;
+use crate::source::Fault;
+use crate::split::Spoiled;
+use crate::stream::{RECORD_BYTES, RawRecord, candidates};
+
+/// The most of a text that an error shows, in characters.
+const SHOWN_CHARACTERS: usize = 80;
+
+/// One record that was parsed, or what could not be read as one.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// The record, and where it stands.
+    pub record: RawRecord<'a>,
+    /// What it is.
+    pub parsed: Result<Parsed, WireError>,
+}
+
+/// What came of a log file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// What was read.
+    pub counts: Counts,
+    /// Why it was not read to its end, or not at all; what was read before that counts.
+    pub fault: Option<Fault>,
+}
+
+/// Reads log files; made once, used for many.
+#[derive(Debug)]
+pub struct Scanner {
+    needles: Needles,
+}
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new(Needles::new(NEEDLES))
+    }
+}
+
+impl Scanner {
+    /// Makes one that parses what these texts tell.
+    #[must_use]
+    pub const fn new(needles: Needles) -> Self {
+        Self { needles }
+    }
+
+    /// Reads a log file, gz or not. `visit` sees every record that was parsed and whatever cannot be read, in the file's order.
+    pub fn scan(&self, reader: impl Read, mut visit: impl FnMut(Entry<'_>)) -> Scan {
+        let mut parsed = Counts::default();
+        let (mut counts, fault) = candidates(reader, &self.needles, |record| match record.spoiled {
+            Some(spoiled) => {
+                parsed.unreadable += 1;
+                visit(Entry { record, parsed: Err(of_spoiled(record.text, spoiled)) });
+            }
+            None => self.parse(record, &mut parsed, &mut visit),
+        });
+        counts += parsed;
+        Scan { counts, fault }
+    }
+
+    fn parse(&self, record: RawRecord<'_>, counts: &mut Counts, visit: &mut impl FnMut(Entry<'_>)) {
+        counts.candidates += 1;
+        let parsed = match serde_json::from_slice::<Value>(record.text) {
+            Ok(value) => read(&value),
+            Err(error) => {
+                counts.unreadable += 1;
+                visit(Entry { record, parsed: Err(not_json(record.text, error.to_string())) });
+                return self.parse_lines(record, counts, visit);
+            }
+        };
+        match &parsed {
+            Ok(Parsed::Entry(_)) => counts.entries += 1,
+            Ok(Parsed::NotOurs { .. }) => counts.not_ours += 1,
+            Err(_) => counts.unreadable += 1,
+        }
+        visit(Entry { record, parsed });
+    }
+
+    /// What is no JSON may have lost its end, and so swallowed the lines after it: looks for records among these.
+    fn parse_lines(&self, record: RawRecord<'_>, counts: &mut Counts, visit: &mut impl FnMut(Entry<'_>)) {
+        for at in memmem::find_iter(record.text, b"\n{") {
+            let line = record.text.get(at + 1..).and_then(|rest| rest.split(|byte| *byte == b'\n').next()).unwrap_or_default();
+            let line = line.trim_ascii_end();
+            let text = line.strip_suffix(b",").unwrap_or(line);
+            let is_record = self.needles.has(text) && serde_json::from_slice::<Value>(text).is_ok();
+            if is_record {
+                counts.records += 1;
+                self.parse(RawRecord { offset: record.offset + at as u64 + 1, text, ..record }, counts, visit);
+            }
+        }
+    }
+}
+
+/// Reads a log file, gz or not, with what tells records that are ours; see [`Scanner::scan`].
+pub fn entries(reader: impl Read, visit: impl FnMut(Entry<'_>)) -> Scan {
+    Scanner::default().scan(reader, visit)
+}
+
+fn read(value: &Value) -> Result<Parsed, WireError> {
+    // An Insight tells of how often a call is made; the call's own records are elsewhere.
+    let text = |name: &str| value.get(name).and_then(Value::as_str);
+    if text("eventCategory") == Some("Insight") || text("eventType") == Some("AwsCloudTrailInsight") {
+        let of = |name| text(name).unwrap_or_default().to_owned();
+        return Ok(Parsed::NotOurs { source: of("eventSource"), name: format!("Insight of {}", of("eventName")) });
+    }
+    audit::parse(value)
+}
+
+fn of_spoiled(text: &[u8], spoiled: Spoiled) -> WireError {
+    let why = match spoiled {
+        Spoiled::CutOnItsLine => "the record breaks off at the end of its line".to_owned(),
+        Spoiled::CutByTheEnd => "the file ends in the middle of the record".to_owned(),
+        Spoiled::TooLarge => format!("the record is larger than {} KiB, the most of any log that is read here", RECORD_BYTES / 1024),
+        Spoiled::Stray => "it stands between records, and is none".to_owned(),
+    };
+    not_json(text, why)
+}
+
+fn not_json(text: &[u8], why: String) -> WireError {
+    let text = String::from_utf8_lossy(text.get(..4 * SHOWN_CHARACTERS).unwrap_or(text));
+    let mut characters = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut input: String = characters.by_ref().take(SHOWN_CHARACTERS).collect();
+    if characters.next().is_some() {
+        input.push('…');
+    }
+    WireError::NotJson { input, why }
+}
