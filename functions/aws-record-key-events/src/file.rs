@@ -30,9 +30,8 @@ impl ReadFile {
         let (mut batches, mut complaints) = (Vec::new(), Vec::new());
         let scan = reprieve_scan::entries(bytes, |entry| match entry.parsed {
             Ok(Parsed::Entry(event)) => batches.extend(portions.push(*event)),
-            Ok(Parsed::NotOurs { .. }) => {}
             Err(error) if complaints.len() < COMPLAINTS => complaints.push(format!("record {}: {error}", entry.record.ordinal)),
-            Err(_) => {}
+            Ok(Parsed::NotOurs { .. }) | Err(_) => {}
         });
         batches.extend(portions.finish());
         Self { batches, unreadable: scan.counts.unreadable, complaints, fault: scan.fault }

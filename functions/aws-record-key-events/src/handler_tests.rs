@@ -147,6 +147,7 @@ fn a_file_is_recorded_as_lines_and_as_a_table_and_counted() {
     assert_eq!(*world.counted.0.lock().unwrap(), ["recorded 2", "file, 0 unreadable, oldest Some(2026-11-21T09:58:00Z)"]);
 }
 
+/// P109
 #[test]
 fn a_repeated_notice_adds_nothing() {
     let world = world(&[("one", packed(&[record("e-1")]))]);
@@ -159,6 +160,7 @@ fn a_repeated_notice_adds_nothing() {
     assert_eq!(world.store.objects(), objects);
 }
 
+/// P110
 #[test]
 fn only_what_failed_comes_again_and_what_can_be_read_of_it_is_recorded() {
     let whole = packed(&(0..400).map(|number| record(&format!("e-{number}-{}", number * 7919))).collect::<Vec<_>>());

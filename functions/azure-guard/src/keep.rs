@@ -48,8 +48,7 @@ where
         };
         let signer = KeyVaultSealSigner::connect(&self.connection, key).await.map_err(|error| error.to_string())?;
         let sealer = Sealer::new(self.archive.clone(), signer, SystemClock, SealerSettings::of(self.name.clone()));
-        let sealed = sealer.seal().await.map_err(|error| error.to_string())?;
-        Ok(said(&sealed))
+        sealer.seal().await.map(|report| said(&report)).map_err(|error| error.to_string())
     }
 
     async fn keep_posture(&self, posture: &Posture) -> Result<(), CallError> {

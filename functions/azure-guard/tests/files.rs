@@ -72,12 +72,12 @@ fn functions_of_the_event_hub_are_called_in_batches_each_by_its_own_consumer_gro
     for function in of_the_hub.chain(["RecordKeyEvents"]) {
         let file = json(&root().join(function).join("function.json"));
         let binding = &file["bindings"][0];
-        assert_eq!(binding["connection"], "AuditEvents", "{}", function);
-        assert_eq!(binding["cardinality"], "many", "{}", function);
-        assert_eq!(binding["eventHubName"], "%REPRIEVE_AZURE_EVENT_HUB_NAME%", "{}", function);
+        assert_eq!(binding["connection"], "AuditEvents", "{function}");
+        assert_eq!(binding["cardinality"], "many", "{function}");
+        assert_eq!(binding["eventHubName"], "%REPRIEVE_AZURE_EVENT_HUB_NAME%", "{function}");
         // Without it, the host goes on behind a batch that failed.
-        assert!(file["retry"]["maxRetryCount"].as_i64().is_some_and(|count| count > 0), "{}", function);
-        assert!(groups.insert(binding["consumerGroup"].as_str().unwrap().to_owned()), "{}: a group of its own", function);
+        assert!(file["retry"]["maxRetryCount"].as_i64().is_some_and(|count| count > 0), "{function}");
+        assert!(groups.insert(binding["consumerGroup"].as_str().unwrap().to_owned()), "{function}: a group of its own");
     }
 }
 

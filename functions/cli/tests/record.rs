@@ -1,5 +1,5 @@
 //! `reprieve record` as its users run it: the built command, real files, the archive that it leaves, its output and exit code.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot be set up must stop")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -75,6 +75,7 @@ fn the_report_is_json() {
     insta::assert_snapshot!("report_json", serde_json::to_string_pretty(&report).unwrap());
 }
 
+/// P120
 #[test]
 fn the_page_needs_nothing_else_and_escapes_everything() {
     let folder = archive();
@@ -103,6 +104,7 @@ fn an_empty_archive_is_told_in_words() {
     }
 }
 
+/// P118
 #[test]
 fn an_event_that_two_trails_wrote_counts_once() {
     let folder = archive();
@@ -130,6 +132,7 @@ fn days_come_to_what_their_month_comes_to_and_nothing_beyond_the_period_is_read(
     assert_eq!(count(&["--from", "2024-12-01", "--to", "2024-12-31"]), (0, 0, 0));
 }
 
+/// P120
 #[test]
 fn what_cannot_be_read_is_told_and_the_rest_is_reported() {
     let folder = archive();
@@ -166,6 +169,7 @@ fn what_is_no_archive_or_no_period_is_refused_in_words() {
     }
 }
 
+/// P120
 #[test]
 fn the_page_draws_in_a_browser_light_dark_narrow_and_calls_nobody() {
     let Some(browser) = browser::Browser::find() else { return };

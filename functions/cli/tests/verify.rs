@@ -150,6 +150,7 @@ fn an_object_that_waits_for_its_seal_is_counted_where_that_is_allowed() {
     assert!(stdout(&output).contains("1 more in no seal yet"), "{}", stdout(&output));
 }
 
+/// P113
 #[test]
 fn seals_cut_off_at_the_end_show_against_an_anchor() {
     let archive = Archive::new();

@@ -13,6 +13,7 @@ use stage::{KEY, Stage, approval_labels, base64_of, window_around_now};
 /// The versions that the sweep and every test begins with.
 const BOTH: [&str; 2] = ["RestoreCryptoKeyVersion", "UpdateCryptoKeyVersion"];
 
+/// P124
 #[tokio::test]
 async fn an_unapproved_destruction_is_undone() {
     let stage = Stage::start("enforce").await;
@@ -66,6 +67,7 @@ async fn one_approves_nothing_for_oneself() {
     assert_eq!(stage.cloud.version_state(&version).as_deref(), Some("ENABLED"));
 }
 
+/// P124
 #[tokio::test]
 async fn a_repeated_delivery_adds_nothing() {
     let stage = Stage::start("enforce").await;
@@ -139,6 +141,7 @@ async fn what_cannot_be_looked_at_for_now_is_asked_for_again() {
     assert_eq!(stage.cloud.version_state(&version).as_deref(), Some("ENABLED"));
 }
 
+/// P126
 #[tokio::test]
 async fn nothing_is_changed_before_the_intent_is_written_down() {
     let stage = Stage::start("enforce").await;
@@ -185,6 +188,7 @@ async fn a_destroyed_version_is_told_and_left() {
     assert_eq!((stage.changes().len(), stage.records().len()), (0, 1));
 }
 
+/// P126
 #[tokio::test]
 async fn observing_changes_nothing_and_enforcing_then_does() {
     let mut stage = Stage::start("observe").await;

@@ -190,6 +190,7 @@ fn an_entry_without_a_time_lies_with_the_first_that_has_one() {
     assert!(alone[0].name.starts_with("audit/events/year=1970/month=01/day=01/hour=00/"), "{}", alone[0].name);
 }
 
+/// P109
 #[tokio::test]
 async fn a_crash_at_any_write_and_a_second_run_leave_what_one_run_leaves() {
     let whole = tempfile::tempdir().unwrap();
@@ -209,6 +210,7 @@ async fn a_crash_at_any_write_and_a_second_run_leave_what_one_run_leaves() {
     }
 }
 
+/// P109
 #[tokio::test]
 async fn a_log_file_that_grew_adds_what_is_new_and_nothing_twice() {
     let folder = tempfile::tempdir().unwrap();

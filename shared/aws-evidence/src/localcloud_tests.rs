@@ -51,6 +51,7 @@ async fn bucket(client: &Client) -> String {
     name
 }
 
+/// P117
 #[tokio::test]
 async fn what_is_written_stays_as_it_was_first_written_and_nobody_deletes_it() {
     let client = evidence_s3_client(&config().await);

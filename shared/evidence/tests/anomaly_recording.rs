@@ -95,6 +95,7 @@ fn what_is_unusual_is_kept_learned_and_told() {
     }
 }
 
+/// P123
 #[test]
 fn a_log_file_that_comes_again_adds_nothing_teaches_nothing_and_tells_nobody() {
     let scene = scene();
@@ -135,6 +136,7 @@ fn the_entries_are_kept_before_anything_else() {
     assert!(scene.recorder.ports.evidence.findings().is_empty());
 }
 
+/// P123
 #[test]
 fn where_the_baseline_cannot_be_read_the_entries_are_kept_and_it_is_said() {
     let scene = scene();
@@ -145,6 +147,7 @@ fn where_the_baseline_cannot_be_read_the_entries_are_kept_and_it_is_said() {
     assert_eq!(scene.recorder.ports.meter.recorded(), [recorded]);
 }
 
+/// P122
 #[test]
 fn a_foreign_baseline_is_not_overwritten() {
     let scene = scene();
@@ -166,6 +169,7 @@ fn where_the_baseline_cannot_be_saved_findings_are_kept_and_told_once() {
     assert_eq!(scene.people.notices().len(), 1);
 }
 
+/// P122
 #[test]
 fn of_two_that_learn_at_once_neither_forgets_what_the_other_learned() {
     let scene = scene();

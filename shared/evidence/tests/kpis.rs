@@ -41,7 +41,9 @@ impl Thing {
 
 fn fold(things: &[Thing]) -> Kpis {
     let mut kpis = Kpis::default();
-    things.iter().for_each(|thing| kpis.add(&thing.observed()));
+    for thing in things {
+        kpis.add(&thing.observed());
+    }
     kpis
 }
 
@@ -73,6 +75,7 @@ fn a_repeated_record_counts_once() {
     assert_eq!(of_records(&[record.clone(), record.clone(), record.clone()]), of_records(&[record]));
 }
 
+/// P119
 #[test]
 fn a_negative_time_to_detect_counts_and_is_told() {
     let with = |id: &str, ms: i64| Record { detect_ms: Some(ms), ..undone(id, id, after(0), 4) };
@@ -87,6 +90,7 @@ fn an_event_of_which_the_time_is_not_known_is_counted_as_not_measured() {
     assert_eq!((summary.remediate.times.count, summary.remediate.unmeasured), (0, 1));
 }
 
+/// P119
 #[test]
 fn failures_are_counted_and_are_no_part_of_the_times() {
     let summary = of_records(&[
@@ -281,6 +285,7 @@ fn uses_are_told_by_hour_of_the_week_and_failed_ones_by_caller_key_and_code() {
     assert_eq!(summary.entries.values().sum::<u64>(), 6);
 }
 
+/// P119
 #[test]
 fn drills_are_told_apart_and_what_the_guard_did_on_their_key_is_in_no_other_number() {
     let drill = |id: &str, (decision, status): (Decision, Status)| {
@@ -390,6 +395,7 @@ fn merged(mut one: Kpis, other: Kpis) -> Kpis {
 }
 
 proptest! {
+    /// P118
     #[test]
     fn merging_is_associative_commutative_and_idempotent(one in things(), two in things(), three in things()) {
         let (a, b, c) = (fold(&one), fold(&two), fold(&three));

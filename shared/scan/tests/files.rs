@@ -54,6 +54,7 @@ fn keys(count: usize) -> Vec<String> {
     (0..count).map(|ordinal| record(ordinal, "kms", "DisableKey")).collect()
 }
 
+/// P108
 #[test]
 fn the_same_records_are_found_in_every_form() {
     let aws = ["DisableKey", "DeleteSecret", "ScheduleKeyDeletion"];
@@ -86,6 +87,7 @@ fn the_same_records_are_found_in_every_form() {
     }
 }
 
+/// P108
 #[test]
 fn words_inside_of_strings_make_no_entry() {
     let (seen, scan) = scan(&fixture("cloudtrail-compact.json")[..]);
@@ -116,6 +118,7 @@ fn many_gz_members_are_one_file() {
 }
 
 /// A file, the entries that are read of it, and why not more.
+/// P108.
 #[test]
 fn a_damaged_file_gives_what_comes_before_and_says_so() {
     let whole = gz(format!("{}\n", keys(2000).join("\n")).as_bytes());
@@ -174,6 +177,7 @@ fn a_reader_that_fails_is_named() {
 }
 
 /// Lines of which one or two are spoiled: what is lost, and what is said.
+/// P108.
 #[test]
 fn a_spoiled_line_costs_nothing_but_itself() {
     let good = keys(1).remove(0);

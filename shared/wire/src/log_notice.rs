@@ -39,7 +39,8 @@ impl LogFile {
     /// Names: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html>.
     #[must_use]
     pub fn holds_events(&self) -> bool {
-        let is_file = self.key.ends_with(".json.gz") || self.key.ends_with(".json");
+        // As CloudTrail writes it, letter for letter.
+        let is_file = [".json.gz", ".json"].into_iter().any(|ending| self.key.ends_with(ending));
         is_file && self.key.split('/').any(|folder| folder == "CloudTrail")
     }
 

@@ -206,6 +206,7 @@ fn an_entry_as_elastic_reads_it() {
     insta::assert_json_snapshot!("elastic", documents);
 }
 
+/// P107
 #[test]
 fn no_parameter_becomes_a_field_of_the_index() {
     let document = audit_json(&AuditEvent { request: [("encryptionContext.a.b".to_owned(), "c".to_owned())].into(), ..decrypt() });

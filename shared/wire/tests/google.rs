@@ -142,6 +142,7 @@ fn addresses_are_kept_as_they_are_written() {
     }
 }
 
+/// P127
 #[test]
 fn a_key_that_was_called_by_its_projects_number_is_the_same_key() {
     let [by_id, by_number] = ["destroy, short name", "project by its number"].map(|name| entry(&case(name)));

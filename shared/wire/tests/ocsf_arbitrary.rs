@@ -248,6 +248,7 @@ fn posture() -> BoxedStrategy<Posture> {
 }
 
 proptest! {
+    /// P105
     #[test]
     fn any_entry_keeps_the_rules_and_comes_back(entry in entry()) {
         let written = audit_json(&entry);

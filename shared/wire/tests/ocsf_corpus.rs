@@ -47,6 +47,7 @@ fn check(place: &str, entry: &AuditEvent) {
     check_decisions(place, &entry.event);
 }
 
+/// P105
 #[test]
 fn every_published_entry_keeps_the_rules_and_comes_back() {
     let Some(corpus) = corpus() else { return };
@@ -171,6 +172,7 @@ fn every_fixture_keeps_the_rules() {
     assert!(events > 60, "only {events} events in the fixtures");
 }
 
+/// P105
 #[test]
 fn every_decision_about_a_published_event_keeps_the_rules() {
     let Some(corpus) = corpus() else { return };

@@ -194,6 +194,7 @@ fn pairs(corpus: &Path) -> Vec<(Value, Value)> {
     pairs.collect()
 }
 
+/// P106
 #[test]
 fn every_difference_from_security_lake_is_meant() {
     let Some(corpus) = std::env::var_os("REPRIEVE_CORPUS").map(PathBuf::from) else {

@@ -98,6 +98,7 @@ fn rows_of_every_cloud_come_back_out_of_a_spreadsheet() {
     assert_eq!(read_back(&text), rows);
 }
 
+/// P107
 #[test]
 fn no_cell_of_a_spreadsheet_is_a_formula() {
     for dangerous in ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"] {

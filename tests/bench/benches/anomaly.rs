@@ -118,7 +118,9 @@ fn measure_speed() {
     println!("score and learn: {} entries in {:.2} s, {rate:.0} a second", log.len(), took.as_secs_f64());
     let started = Instant::now();
     let mut learned = Baseline::new(Settings::default());
-    log.iter().for_each(|labelled| learned.learn(&labelled.event));
+    for labelled in &log {
+        learned.learn(&labelled.event);
+    }
     let rate = f64::from(u32::try_from(log.len()).unwrap()) / started.elapsed().as_secs_f64();
     println!("learn alone:     {rate:.0} a second");
 }

@@ -380,9 +380,9 @@ pub const EVIDENCE: [Scenario; 4] = [
     },
 ];
 
-/// Returns everything that the demo plays, in order: keys first, then the second line.
+/// Returns everything that the demo plays, in order: keys first, then the second line, then the evidence.
 pub fn demonstrated() -> impl Iterator<Item = Scenario> {
-    ALL.into_iter().chain(MONITORING)
+    ALL.into_iter().chain(MONITORING).chain(EVIDENCE)
 }
 
 /// What the functions' role must not do, tried out with a function's own credentials: IAM speaks here, the guard does not, so it is

@@ -110,6 +110,7 @@ proptest! {
         prop_assert!(!holds(&labels, &other));
     }
 
+    /// P125
     #[test]
     fn any_changed_label_breaks_it(terms in terms(), at in any::<Index>(), place in any::<Index>(), new in select(('a'..='z').chain('0'..='9').chain(['_', '-']).collect::<Vec<_>>()), how in 0..4) {
         let labels = approval_labels(&version(), &terms);

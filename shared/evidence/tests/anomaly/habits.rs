@@ -13,6 +13,7 @@ fn sentence(baseline: &Baseline, event: &reprieve_core::AuditEvent) -> Option<St
     baseline.score(event, event.event.time.unwrap()).map(|finding| finding.sentence())
 }
 
+/// P121
 #[test]
 fn nothing_is_reported_before_enough_is_known() {
     let strange = |day| entry(at(day, 3, 0)).from(ELSEWHERE).0;
@@ -35,6 +36,7 @@ fn a_new_key_surprises_nobody() {
     assert_eq!(sentence(&baseline, &entry(at(56, 10, 0)).on(new).0), None);
 }
 
+/// P121
 #[test]
 fn an_incident_does_not_become_usual_on_its_own_day() {
     let mut baseline = Baseline::new(curious());

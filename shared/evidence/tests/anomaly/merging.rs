@@ -53,6 +53,7 @@ proptest! {
         prop_assert_eq!(merged(&of(&one), &of(&other)), of(&all));
     }
 
+    /// P122
     #[test]
     fn merging_is_commutative_and_associative_to_the_byte(one in entries(), two in entries(), three in entries()) {
         let (one, two, three) = (of(&one), of(&two), of(&three));

@@ -49,6 +49,7 @@ proptest! {
         prop_assert_eq!(report.seals, names(&files, layout::SEALS).len() as u64);
     }
 
+    /// P113
     #[test]
     fn a_flipped_bit_of_an_object_is_named(mut files in archives(), which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), bit in 0_u8..8) {
         let objects: Vec<String> = names(&files, layout::AUDIT).into_iter().filter(|name| !files[name].is_empty()).collect();
@@ -60,6 +61,7 @@ proptest! {
         prop_assert_eq!(report.problem_count, 1);
     }
 
+    /// P113
     #[test]
     fn a_flipped_bit_of_a_seal_is_named(mut files in archives(), which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), bit in 0_u8..8) {
         let name = which.get(&names(&files, layout::SEALS)).clone();
@@ -165,6 +167,7 @@ proptest! {
         prop_assert!(found.contains(&(ProblemKind::Reordered, one)) && found.contains(&(ProblemKind::Reordered, two)), "{:?}", found);
     }
 
+    /// P113
     #[test]
     fn a_removed_seal_is_a_gap_of_its_hour(mut files in archives(), which in any::<prop::sample::Index>()) {
         let seals = names(&files, layout::SEALS);

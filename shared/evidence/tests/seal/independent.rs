@@ -38,6 +38,7 @@ fn write(folder: &Path, files: &Files) {
     }
 }
 
+/// P116
 #[test]
 fn it_accepts_an_archive_and_refuses_a_changed_one() {
     if !is_there() {

@@ -36,6 +36,7 @@ fn every_record_and_object_is_proved_by_the_public_key_alone() {
     }
 }
 
+/// P115
 #[test]
 fn a_proof_shows_no_other_record() {
     let files = three_hours();
@@ -59,12 +60,14 @@ fn a_record_changed_by_any_byte_is_refused() {
     }
 }
 
+type Change = fn(&mut Proof, Hash);
+type Expectation = fn(&ProofError) -> bool;
+
 #[test]
 fn a_proof_is_refused_at_the_step_that_does_not_hold() {
     let proof = proofs(&three_hours()).remove(2);
     let other = Hash::of(b"another");
-    type Change = fn(&mut Proof, Hash);
-    let changes: [(Change, fn(&ProofError) -> bool); 9] = [
+    let changes: [(Change, Expectation); 9] = [
         (|proof, _| proof.head.archive.push('x'), |error| *error == ProofError::Seal(SealError::Broken)),
         (|proof, _| proof.head.version = "v2".to_owned(), |error| matches!(error, ProofError::Seal(SealError::Version(_)))),
         (|proof, other| proof.head.key_sha256 = other, |error| matches!(error, ProofError::Seal(SealError::UnknownKey { .. }))),
@@ -127,6 +130,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     /// A flipped bit makes the proof unreadable, refused, or leaves every value as it was.
+    /// P115.
     #[test]
     fn no_altered_proof_holds(which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), bit in 0_u8..8) {
         let proofs = proofs(&three_hours());

@@ -66,6 +66,7 @@ impl World {
     }
 }
 
+/// P111
 #[test]
 fn every_whole_hour_gets_a_seal_empty_or_not_after_the_margin() {
     let world = World::at("2026-11-21T08:09:59Z");
@@ -197,6 +198,7 @@ fn a_partial_hour_is_sealed_and_the_rest_of_it_next() {
     world.assert_whole(0);
 }
 
+/// P111
 #[test]
 fn a_process_that_ends_at_any_call_leaves_nothing_sealed_twice_or_forgotten() {
     for after in [false, true] {
@@ -267,6 +269,7 @@ fn sealed_world() -> World {
     world
 }
 
+/// P112
 #[test]
 fn a_newest_seal_that_cannot_be_followed_stops_sealing() {
     let newest = layout::seal(hour(2));

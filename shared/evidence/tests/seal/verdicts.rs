@@ -17,6 +17,7 @@ fn an_archive_that_is_as_it_was_sealed_is_summed_up() {
     assert_eq!((report.from, report.archive.as_deref()), (Some(hour(0)), Some("arn:aws:s3:::evidence")));
 }
 
+/// P114
 #[test]
 fn nothing_at_all_is_never_ok() {
     assert_eq!(verify(&Files::new()).verdict, Verdict::NothingToVerify);

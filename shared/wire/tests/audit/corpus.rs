@@ -109,6 +109,7 @@ fn summary(records: &[Value]) -> String {
     text
 }
 
+/// P102
 #[test]
 fn every_published_record_is_an_entry_or_named_as_not_ours() {
     let Some(corpus) = corpus() else { return };

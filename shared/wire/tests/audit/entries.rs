@@ -26,6 +26,7 @@ fn refused(entry: &reprieve_core::audit::AuditEvent) -> Option<(&str, Option<&st
     }
 }
 
+/// P103
 #[test]
 fn an_entry_says_who_did_what_to_which_version_when_from_where_with_what_result() {
     let entry = entry_where("aws", "kms", |record| is_call("Encrypt")(record));
@@ -138,12 +139,14 @@ fn a_record_without_a_service_and_one_of_lookup_events_are_entries() {
     assert_eq!((looked_up.operation, looked_up.asset.unwrap().id.as_str()), (Operation::Disable, KEY));
 }
 
+/// P102
 #[test]
 fn a_call_that_nobody_knew_yet_of_a_service_that_is_ours_is_kept() {
     let entry = entry_where("aws", "odd", is_call("FrobnicateKey"));
     assert_eq!((entry.operation, entry.asset.unwrap().id.as_str()), (Operation::Other, KEY));
 }
 
+/// P104
 #[test]
 fn every_call_that_can_change_the_monitoring_is_ours() {
     for (source, name) in reprieve_core::monitoring::event::calls() {
@@ -176,6 +179,7 @@ fn what_is_no_record_is_an_error_in_words() {
     }
 }
 
+/// P103
 #[test]
 fn a_vaults_success_on_a_refused_call_is_a_refusal() {
     let mut count = 0;
@@ -190,6 +194,7 @@ fn a_vaults_success_on_a_refused_call_is_a_refusal() {
     assert!(count >= 4, "{count} refused calls say success");
 }
 
+/// P103
 #[test]
 fn a_call_whose_server_failed_did_not_succeed_and_what_became_of_it_is_not_known() {
     let failed = azure_fixture("audit-refused-says-success")["records"]
@@ -249,6 +254,7 @@ fn a_managed_hsm_has_a_log_of_its_own_and_is_a_key_store() {
     assert!(matches!(roles.event.target, Target::Azure(id) if id.is("Microsoft.KeyVault/managedHSMs")));
 }
 
+/// P104
 #[test]
 fn what_databases_audit_is_ours_and_what_else_they_are_told_is_not() {
     for record in records("azure", "databases") {

@@ -216,6 +216,7 @@ fn inner(record: &mut Value) -> &mut Value {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// P101
     #[test]
     fn what_stands_in_a_field_that_no_list_names_never_leaves(
         at in any::<Index>(),
@@ -232,6 +233,7 @@ proptest! {
         prop_assert_eq!(leak, None);
     }
 
+    /// P101
     #[test]
     fn what_an_error_echoes_never_leaves(at in any::<Index>(), secret in secret(), form in 0usize..4, shape in 0usize..6) {
         let mut record = at.get(&OURS).clone();
@@ -255,6 +257,7 @@ proptest! {
         prop_assert_eq!(leak, None);
     }
 
+    /// P101
     #[test]
     fn the_query_of_a_url_never_leaves(at in any::<Index>(), secret in secret()) {
         let mut record = at.get(&OURS).clone();

@@ -90,7 +90,7 @@ fn add_record(text: &mut String, random: &mut Random, region: &str, day: usize, 
         random.below(1 << 12),
         random.below(1 << 12),
         random.below(1 << 48),
-        kind % 2 == 0,
+        kind.is_multiple_of(2),
     )
     .expect("a text takes what is written to it");
     kind < STATE

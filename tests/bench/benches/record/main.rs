@@ -11,6 +11,7 @@
     clippy::print_stdout,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::case_sensitive_file_extension_comparisons,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     reason = "a bench prints, and stops on the first surprise"

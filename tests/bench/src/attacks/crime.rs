@@ -50,7 +50,7 @@ fn stolen_role(scene: &mut Scene, day: i64, incident: Incident) {
         let asset = *scene.random.one(&thief.assets);
         let second = start + scene.random.between(0, 2_400);
         let (name, address) = (reading(asset), address.clone());
-        scene.call(Call {
+        scene.call(&Call {
             caller: &thief,
             second,
             address,
@@ -71,7 +71,7 @@ fn mass_decrypt(scene: &mut Scene, day: i64, incident: Incident) {
         let asset = *scene.random.one(&caller.assets);
         let second = start + scene.random.between(0, 3_000);
         let (name, address) = (reading(asset), address.clone());
-        scene.call(Call {
+        scene.call(&Call {
             caller: &caller,
             second,
             address,
@@ -94,7 +94,7 @@ fn first_use_by_admin(scene: &mut Scene, day: i64, incident: Incident) {
     for step in 0..scene.random.between(1, 3) {
         let (name, address) = (reading(asset), address.clone());
         let second = start + step * 30;
-        scene.call(Call {
+        scene.call(&Call {
             caller: &admin,
             second,
             address,
@@ -116,7 +116,16 @@ fn enumeration(scene: &mut Scene, day: i64, incident: Incident) {
         let (second, address) = (start + step * 7, address.clone());
         let is_refused = scene.random.chance(0.8);
         let name = "GetSecretValue";
-        scene.call(Call { caller: &caller, second, address, asset: Some(asset), name, is_refused, region: HOME, incident: Some(incident) });
+        scene.call(&Call {
+            caller: &caller,
+            second,
+            address,
+            asset: Some(asset),
+            name,
+            is_refused,
+            region: HOME,
+            incident: Some(incident),
+        });
     }
 }
 
@@ -129,7 +138,7 @@ fn new_region(scene: &mut Scene, day: i64, incident: Incident) {
         let name = *scene.random.one(&["CreateKey", "Encrypt", "Decrypt", "ListKeys"]);
         let asset = (name != "ListKeys").then_some(9_000 + incident.number * 2);
         let (second, address) = (start + step * 40, address.clone());
-        scene.call(Call { caller: &caller, second, address, asset, name, is_refused: false, region, incident: Some(incident) });
+        scene.call(&Call { caller: &caller, second, address, asset, name, is_refused: false, region, incident: Some(incident) });
     }
 }
 
@@ -143,7 +152,7 @@ fn slow_exfiltration(scene: &mut Scene, day: i64, incident: Incident) {
             let asset = scene.random.below(scene.scale.assets * 2);
             let second = hour_of(working_day(day + later), scene.random.between(9, 15)) + scene.random.between(0, 3_599);
             let name = reading(asset);
-            scene.call(Call {
+            scene.call(&Call {
                 caller: &caller,
                 second,
                 address,

@@ -165,10 +165,11 @@ fn serve(scene: &mut Scene, caller: &Caller, day: i64) {
         let load = if peak.is_some_and(|peak| (peak..peak + 2).contains(&hour)) { 3.0 } else { 1.0 };
         for _ in 0..scene.random.times(scene.scale.calls_an_hour * light * load) {
             let asset = *scene.random.one(&caller.assets);
-            let name = if asset % 2 == 0 { *scene.random.one(&["Decrypt", "Decrypt", "GenerateDataKey"]) } else { "GetSecretValue" };
+            let name =
+                if asset.is_multiple_of(2) { *scene.random.one(&["Decrypt", "Decrypt", "GenerateDataKey"]) } else { "GetSecretValue" };
             let is_refused = scene.random.chance(0.001);
             let (second, address) = (hour_of(day, hour) + scene.random.between(0, 3_599), place_of(scene, caller));
-            scene.call(Call { caller, second, address, asset: Some(asset), name, is_refused, region: HOME, incident: None });
+            scene.call(&Call { caller, second, address, asset: Some(asset), name, is_refused, region: HOME, incident: None });
         }
     }
 }
@@ -181,7 +182,7 @@ fn run_function(scene: &mut Scene, caller: &Caller, day: i64) {
             let address = format!("3.{}.{}.{}", scene.random.between(64, 79), scene.random.below(256), scene.random.below(256));
             let second = hour_of(day, hour) + scene.random.between(0, 3_599);
             let name = reading(asset);
-            scene.call(Call { caller, second, address, asset: Some(asset), name, is_refused: false, region: HOME, incident: None });
+            scene.call(&Call { caller, second, address, asset: Some(asset), name, is_refused: false, region: HOME, incident: None });
         }
     }
 }
@@ -206,14 +207,14 @@ fn work(scene: &mut Scene, person: &Caller, number: usize, day: i64) {
     for hour in begins..ends {
         for _ in 0..scene.random.times(1.6) {
             let asset = *scene.random.one(&person.assets);
-            let described = if asset % 2 == 0 { "DescribeKey" } else { "DescribeSecret" };
+            let described = if asset.is_multiple_of(2) { "DescribeKey" } else { "DescribeSecret" };
             let name = *scene.random.one(&[reading(asset), described, described, "ListKeys", "ListSecrets"]);
             let asset = (!name.starts_with("List")).then_some(asset);
             let is_refused = scene.random.chance(0.015);
             let (second, address) = (hour_of(day, hour) + scene.random.between(0, 3_599), scene.address_in(&network));
             // The console opens in another Region now and then.
             let region = if asset.is_none() && scene.random.chance(0.002) { "us-east-1" } else { HOME };
-            scene.call(Call { caller: person, second, address, asset, name, is_refused, region, incident: None });
+            scene.call(&Call { caller: person, second, address, asset, name, is_refused, region, incident: None });
         }
     }
 }
@@ -226,10 +227,11 @@ fn administer(scene: &mut Scene, admin: &Caller, day: i64) {
     for hour in 8..17 {
         for _ in 0..scene.random.times(2.0) {
             let asset = scene.random.below(scene.assets);
-            let names: [&str; 3] = if asset % 2 == 0 { ["DescribeKey", "DescribeKey", "TagResource"] } else { ["DescribeSecret"; 3] };
+            let names: [&str; 3] =
+                if asset.is_multiple_of(2) { ["DescribeKey", "DescribeKey", "TagResource"] } else { ["DescribeSecret"; 3] };
             let name = *scene.random.one(&names);
             let (second, address) = (hour_of(day, hour) + scene.random.between(0, 3_599), place_of(scene, admin));
-            scene.call(Call { caller: admin, second, address, asset: Some(asset), name, is_refused: false, region: HOME, incident: None });
+            scene.call(&Call { caller: admin, second, address, asset: Some(asset), name, is_refused: false, region: HOME, incident: None });
         }
     }
 }
@@ -245,7 +247,7 @@ fn run_pipeline(scene: &mut Scene, pipeline: &Caller, day: i64) {
             let asset = *scene.random.one(&pipeline.assets);
             let (name, address) = (reading(asset), address.clone());
             let second = start + step * 20;
-            scene.call(Call {
+            scene.call(&Call {
                 caller: pipeline,
                 second,
                 address,
@@ -265,7 +267,7 @@ fn run_job(scene: &mut Scene, job: &Caller, (day, hour): (i64, i64), rounds: usi
         for asset in &job.assets {
             let (name, address) = (reading(*asset), address.clone());
             let second = hour_of(day, hour) + scene.random.between(0, 3_500);
-            scene.call(Call { caller: job, second, address, asset: Some(*asset), name, is_refused: false, region: HOME, incident: None });
+            scene.call(&Call { caller: job, second, address, asset: Some(*asset), name, is_refused: false, region: HOME, incident: None });
         }
     }
 }

@@ -175,9 +175,9 @@ impl Scene {
     }
 
     /// Writes a call into the log.
-    pub(super) fn call(&mut self, call: Call<'_>) {
+    pub(super) fn call(&mut self, call: &Call<'_>) {
         let number = self.number("entry");
-        let event = entry(number, &call);
+        let event = entry(number, call);
         self.log.push(Labelled { event, incident: call.incident });
     }
 
@@ -199,7 +199,7 @@ pub(super) const fn is_weekend(day: i64) -> bool {
 }
 
 fn asset_of(number: usize, region: &str) -> (Asset, Option<KeyArn>) {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let arn = format!("arn:aws:kms:{region}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-{number:012}");
         return (Asset { kind: AssetKind::Key, id: arn.clone(), version: None }, KeyArn::parse(&arn).ok());
     }
@@ -277,7 +277,7 @@ fn entry(number: u64, call: &Call<'_>) -> AuditEvent {
 
 /// Returns what reads an asset: `Decrypt` of a key, `GetSecretValue` of a secret.
 pub(super) const fn reading(asset: usize) -> &'static str {
-    if asset % 2 == 0 { "Decrypt" } else { "GetSecretValue" }
+    if asset.is_multiple_of(2) { "Decrypt" } else { "GetSecretValue" }
 }
 
 #[cfg(test)]

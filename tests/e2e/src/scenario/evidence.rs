@@ -59,7 +59,7 @@ pub(crate) async fn recorded(stage: &Stage) -> Result<Observation> {
     let wanted = json!({ "files": 1, "entries": records.len(), "findings": 0, "bytes": 0 });
     seen.demand(again == wanted, || format!("told of again, the function answers {again}, not {wanted}"));
     let digest = stage.invoke(function, &notice("AWSLogs/1/CloudTrail-Digest/eu-central-1/2026/11/21/d.json.gz")).await?;
-    seen.demand(digest["files"] == 0, || format!("a digest was recorded: {digest}"));
+    seen.demand(digest.get("files") == Some(&json!(0)), || format!("a digest was recorded: {digest}"));
     let after = of_file(stage, "_recorded.").await?;
     let unchanged = after.iter().map(|(name, object)| (name, object.versions)).eq(archive.keys().map(|name| (name, 1)));
     seen.demand(unchanged, || format!("a repeated notice changed the archive: {:?}", after.keys()));
@@ -96,7 +96,8 @@ pub(crate) async fn sealed(stage: &Stage) -> Result<Observation> {
     stage.people.mallory.disable(&key).await?;
     Answered::to(stage, "DisableKey", &key).await?;
     let answer = stage.seal().await?;
-    seen.demand(answer["seals"].as_u64() > Some(0) && answer["objects"].as_u64() > Some(0), || format!("nothing was sealed: {answer}"));
+    let counted = |what: &str| answer.get(what).and_then(Value::as_u64).unwrap_or_default();
+    seen.demand(counted("seals") > 0 && counted("objects") > 0, || format!("nothing was sealed: {answer}"));
     let archive = stage.archive("").await?;
     for (name, object) in archive.iter().filter(|(name, _)| !name.starts_with("state/")) {
         seen.demand(object.locked_until.is_some() && object.versions == 1, || format!("`{name}` is not locked, or not the only version"));
