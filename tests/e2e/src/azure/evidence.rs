@@ -20,7 +20,8 @@ use super::company::EVIDENCE;
 /// When an object is no record.
 pub fn records(sandbox: &Sandbox) -> Result<Vec<Record>> {
     let objects = sandbox.tenant().blobs.contents(EVIDENCE, "reprieve-audit");
-    let read = objects.into_iter().map(|(name, bytes)| {
+    let decisions = objects.into_iter().filter(|(name, _)| name.starts_with("audit/decisions/"));
+    let read = decisions.map(|(name, bytes)| {
         let event: Value = serde_json::from_slice(&bytes).with_context(|| format!("`{name}` is no JSON"))?;
         let whole = event.pointer("/unmapped/reprieve").with_context(|| format!("`{name}` holds no record"))?;
         serde_json::from_value(whole.clone()).with_context(|| format!("`{name}` is no record"))

@@ -3,6 +3,7 @@
 mod approval;
 mod attack;
 mod delivery;
+mod evidence;
 mod observe;
 mod proof;
 
@@ -22,7 +23,7 @@ macro_rules! scenario {
 }
 
 /// All scenarios, in the order in which they are shown.
-pub const AZURE: [Scenario<AzureStage>; 22] = [
+pub const AZURE: [Scenario<AzureStage>; 23] = [
     scenario!("azure-bare-tenant", "bare tenant, swept once", "Nobody watches this tenant. The guard is deployed, and its timer runs." => "provisioned", attack::bare_tenant),
     scenario!("azure-protection-missing", "vault without protection", "A vault from long ago has no soft delete. Somebody touches it." => "protected", attack::protection_missing),
     scenario!("azure-vault-deleted", "vault deleted", "Mallory deletes the vault of the orders, with every key in it." => "back, with its roles", attack::vault_deleted),
@@ -45,6 +46,7 @@ pub const AZURE: [Scenario<AzureStage>; 22] = [
     scenario!("azure-duplicates", "duplicate and reordered events", "Mallory deletes a vault. Event Grid delivers every event three times, the last one first." => "one remediation", delivery::duplicated),
     scenario!("azure-lost-event", "lost event", "Mallory deletes a vault, and every event of it is lost. The timer runs." => "back", delivery::lost),
     scenario!("azure-throttled", "ARM throttled, then broken", "Mallory deletes a vault while ARM throttles, and fails on the first recovery." => "back, resumed", delivery::throttled),
+    scenario!("azure-logs-recorded", "logs recorded", "Mallory reads a secret and deletes a key. Vaults and the Activity Log tell of it." => "recorded", evidence::recorded),
 ];
 
 /// What the first deployment does: it looks, decides, records and tells, and changes nothing. It needs a stage of its own.
