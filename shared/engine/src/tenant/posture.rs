@@ -47,8 +47,8 @@ impl PostureCount {
     }
 
     /// Returns how things stand, one posture for each subscription. A key is monitored where the guard sees it as it must be, and its
-    /// vault's log, which tells of its deletion, is on.
-    pub(super) fn postures(self, at: Timestamp) -> Vec<Posture> {
+    /// vault's log, which tells of its deletion, is on. Each place that could not be looked through counts as a key that is not.
+    pub(super) fn postures(self, at: Timestamp, unreadable: &[String]) -> Vec<Posture> {
         let posture = |subscription: &SubscriptionId| {
             let is_here = |id: &ResourceId| id.subscription() == *subscription;
             let keys: Vec<_> = self.keys.iter().filter(|(id, _)| is_here(id)).collect();
@@ -58,13 +58,24 @@ impl PostureCount {
             let unwatched = keys.iter().filter(|(id, risk)| risk.is_none() && !is_monitored(id));
             let why = "is not monitored: its vault's audit log does not reach the guard";
             at_risk.extend(unwatched.map(|(id, _)| KeyAtRisk { id: id.to_string(), why: why.to_owned(), deadline: None }));
+            // A reason names what it is about; one that names no subscription is everybody's.
+            let is_about =
+                |reason: &&String| reason.to_ascii_lowercase().contains(subscription.as_str()) || !reason.contains("/subscriptions/");
+            let unseen = unreadable.iter().filter(is_about).map(|reason| KeyAtRisk {
+                id: subscription.resource().to_string(),
+                why: format!("what is here could not be looked at: {reason}"),
+                deadline: None,
+            });
+            let before = at_risk.len();
+            at_risk.extend(unseen);
+            let unseen = at_risk.len() - before;
             at_risk.sort_by_key(|key| (key.deadline.is_none(), key.deadline));
             Posture {
                 at,
                 cloud: Cloud::Azure,
                 account: subscription.to_string(),
                 region: "global".to_owned(),
-                keys: count(keys.len()),
+                keys: count(keys.len() + unseen),
                 keys_monitored: count(keys.iter().filter(|(id, risk)| risk.is_none() && is_monitored(id)).count()),
                 log_storages: count(storages.len()),
                 log_storages_under_customer_key: count(storages.iter().filter(|is_well| **is_well).count()),

@@ -33,7 +33,7 @@ pub struct TenantSweep {
     pub left: usize,
     /// What could not be looked through.
     pub unreadable: Vec<String>,
-    /// How things stand in each subscription; none where not everything was looked at.
+    /// How things stand in each subscription; none where the time ran out before everything was looked at.
     pub postures: Vec<Posture>,
 }
 
@@ -103,8 +103,8 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
             cursor = chunk.last().filter(|subject| !cases.contains(subject)).map(Subject::key).or(cursor);
         }
         report.left = report.subjects.saturating_sub(report.looked_at);
-        if report.left == 0 && report.unreadable.is_empty() {
-            report.postures = standing.postures(started_at);
+        if report.left == 0 {
+            report.postures = standing.postures(started_at, &report.unreadable);
         }
         cursor
     }

@@ -169,8 +169,19 @@ fn a_sweep_says_how_many_keys_are_monitored_and_which_are_at_risk() {
 
 /// P100
 #[test]
-fn a_sweep_that_saw_only_a_part_tells_no_percentage() {
+fn what_a_sweep_could_not_look_at_counts_as_a_key_at_risk() {
     let world = world();
+    let before = world.sweep("sweep-1").postures.remove(0);
     world.faults.fail_next("open_cases", 1, Effect::Before, no_answer());
-    assert_eq!(world.sweep("sweep-1").postures, []);
+    let after = world.sweep("sweep-2").postures.remove(0);
+    assert_eq!((after.keys, after.keys_monitored), (before.keys + 1, before.keys_monitored), "{after:?}");
+    assert!(after.at_risk.iter().any(|risk| risk.why.contains("could not be looked at")), "{after:?}");
+}
+
+/// P100
+#[test]
+fn a_sweep_whose_time_ran_out_tells_no_percentage() {
+    let world = furnish(tenant().sweep_budget(Duration::from_secs(0)).build());
+    let report = world.sweep("sweep-1");
+    assert!(report.left > 0 && report.postures.is_empty(), "{report:?}");
 }

@@ -36,8 +36,11 @@ pub(super) async fn recorded(stage: &AzureStage) -> Result<Observation> {
     // The recovery of the vault's key was a write in the Activity Log's eyes as well, as everything that people did through ARM was.
     let told = lines.iter().any(|(_, event)| event.log == reprieve_core::audit::Log::AzureActivityLog);
     observation.demand(told, || "nothing of the Activity Log is in the archive".to_owned());
+    let swept = stage.sweep().await?;
     let posture = stage.sandbox.tenant().blobs.contents(EVIDENCE, "reprieve-audit");
-    observation.demand(posture.iter().any(|(name, _)| name.starts_with("audit/posture/")), || "no sweep wrote how things stand".to_owned());
+    observation.demand(posture.iter().any(|(name, _)| name.starts_with("audit/posture/")), || {
+        format!("no sweep wrote how things stand: {:?} {:?}", swept.logs, stage.host.log().iter().rev().take(12).collect::<Vec<_>>())
+    });
     let sealed = stage.host.run_timer("SealEvidence").await;
     ensure!(sealed.outcome.is_ok(), "sealing failed: {:?} {:?}", sealed.outcome, sealed.logs);
     Ok(observation)
