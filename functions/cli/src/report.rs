@@ -7,11 +7,13 @@ mod read;
 mod text;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
-use reprieve_evidence::kpi::{Period, Summary};
+use reprieve_core::coverage;
+use reprieve_evidence::kpi::{Kpis, Observed, Period, Summary};
 use serde::Serialize;
 
 use crate::archive::Archive;
@@ -43,7 +45,10 @@ pub(crate) async fn run(arguments: &ReportArguments, now: Timestamp) -> anyhow::
         bail!("the period ends at {to}, before it begins at {from}: give --from before --to");
     }
     let archive = Archive::open_anywhere(&arguments.archive, &arguments.cloud).await?;
-    let (kpis, read) = read::read(&archive, period, now).await?;
+    let (mut kpis, read) = read::read(&archive, period, now).await?;
+    for file in &arguments.coverage {
+        add_coverage(&mut kpis, file)?;
+    }
     let as_of = period.to.map_or(now, |to| to.min(now));
     let report = Report { archive: arguments.archive.clone(), read, summary: kpis.summary(period, as_of) };
     if let Some(file) = &arguments.html {
@@ -59,4 +64,17 @@ pub(crate) async fn run(arguments: &ReportArguments, now: Timestamp) -> anyhow::
     }
     out.flush()?;
     Ok(if report.read.problems == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL_READ) })
+}
+
+/// Adds what `reprieve coverage --json` said, as of when it was written: no function of AWS may look at all that this takes.
+fn add_coverage(kpis: &mut Kpis, file: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+    let report: coverage::Report = serde_json::from_str(&text)
+        .with_context(|| format!("`{}` holds no coverage: write it with `reprieve coverage --json`", file.display()))?;
+    let written = std::fs::metadata(file).and_then(|file| file.modified()).context("when the coverage was written is not known")?;
+    let at = Timestamp::try_from(written).with_context(|| format!("`{}` was written at no time", file.display()))?;
+    for posture in report.postures(at) {
+        kpis.add(&Observed::Posture(&posture));
+    }
+    Ok(())
 }

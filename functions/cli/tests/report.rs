@@ -88,6 +88,29 @@ fn the_page_needs_nothing_else_and_escapes_everything() {
 }
 
 #[test]
+fn the_coverage_of_aws_is_told_as_of_when_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("audit")).unwrap();
+    let place = serde_json::json!({ "partition": "aws", "account": "111122223333", "region": "eu-central-1" });
+    let count = serde_json::json!({ "customer_managed": 2, "monitored": 1, "pending_deletion": 0, "aws_managed": 3 });
+    let key = |last: u8, monitored: bool| {
+        let arn = format!("arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-12345678900{last}");
+        serde_json::json!({ "arn": arn, "state": "Enabled", "monitored": monitored })
+    };
+    let region = serde_json::json!({ "place": place, "percentage": 50, "count": count, "keys": [key(1, true), key(2, false)] });
+    let coverage = serde_json::json!({ "percentage": 50, "count": count, "regions": [region], "lockouts": [] });
+    let file = folder.path().join("coverage.json");
+    std::fs::write(&file, coverage.to_string()).unwrap();
+    let told = json(folder.path(), &["--coverage", file.to_str().unwrap()]);
+    assert_eq!(told["summary"]["coverage"]["places"], 1, "{}", told["summary"]["coverage"]);
+    assert_eq!(told["summary"]["at_risk"].as_array().unwrap().len(), 1, "{}", told["summary"]["at_risk"]);
+    std::fs::write(&file, "{}").unwrap();
+    let output = report(folder.path(), &["--coverage", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("reprieve coverage --json"), "{}", stderr(&output));
+}
+
+#[test]
 fn an_empty_archive_is_told_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let evidence = folder.path().join("evidence");

@@ -17,6 +17,7 @@ mod threat;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::assess::assess;
@@ -24,11 +25,13 @@ pub use self::gap::{Gap, GapKind};
 pub use self::group::GapGroup;
 pub use self::threat::{RouteProbe, route_probes};
 
+use crate::audit::Cloud;
 use crate::facts::{KeyDescription, KeyState, Known};
 use crate::id::KeyArn;
 use crate::monitoring::finding::Finding;
 use crate::monitoring::plan::MonitoringPlan;
 use crate::monitoring::world::{Place, World};
+use crate::posture::{KeyAtRisk, Posture};
 
 /// What the guard calls on a key; its role must be allowed all of it.
 pub const ACTIONS: [&str; 5] =
@@ -224,6 +227,29 @@ impl Report {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.count.monitored == self.count.customer_managed && self.regions.iter().all(|region| region.gaps.is_empty())
+    }
+
+    /// Returns how keys stand, one posture for each account and Region. A key that is not monitored is at risk, with its first gap.
+    #[must_use]
+    pub fn postures(&self, at: Timestamp) -> Vec<Posture> {
+        let count = |keys: usize| u64::try_from(keys).unwrap_or(u64::MAX);
+        let at_risk = |key: &KeyReport| KeyAtRisk {
+            id: key.arn.to_string(),
+            why: key.gaps.first().map_or_else(|| "is not monitored".to_owned(), |gap| format!("is not monitored: {}", gap.reason)),
+            deadline: None,
+        };
+        let of_region = |region: &RegionReport| Posture {
+            at,
+            cloud: Cloud::Aws,
+            account: region.place.account.to_string(),
+            region: region.place.region.to_string(),
+            keys: count(region.count.customer_managed),
+            keys_monitored: count(region.count.monitored),
+            log_storages: 0,
+            log_storages_under_customer_key: 0,
+            at_risk: region.keys.iter().filter(|key| !key.monitored).map(at_risk).collect(),
+        };
+        self.regions.iter().map(of_region).collect()
     }
 
     /// Returns the gaps, each told once with the keys it is about; what is about most keys first.

@@ -23,6 +23,10 @@ pub(crate) struct ReportArguments {
     #[arg(long, value_name = "DAY", value_parser = to)]
     pub(crate) to: Option<Timestamp>,
 
+    /// What `reprieve coverage --json` said, for the percentage of keys monitored on AWS; of the time at which the file was written
+    #[arg(long, value_name = "FILE")]
+    pub(crate) coverage: Vec<PathBuf>,
+
     /// Prints the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -76,6 +80,7 @@ EXIT CODES
 
 EXAMPLES
   reprieve report evidence --from 2026-11-01 --to 2026-11-30 --html november.html
+  reprieve coverage --json > coverage.json; reprieve report evidence --coverage coverage.json
   reprieve report s3://my-evidence --from 2026-11-20T05:00:00Z
   reprieve report evidence --json | jq '.summary.remediate.times.p95_ms'
 ";
