@@ -80,11 +80,13 @@ pub(crate) fn apply(world: &mut World, change: &Change) -> Result<(), String> {
                 return Err(format!("the class of {log_group} takes no metric filters"));
             }
             let filters = known(&mut group.filters, "the metric filters")?;
+            let before = filters.len();
             filters.retain(|known| known.name != filter.name);
-            filters.push(filter.clone());
-            if filters.len() > 100 {
+            // One that is there is written anew, however full the group is.
+            if filters.len() == before && before >= 100 {
                 return Err("a log group holds 100 metric filters".to_owned());
             }
+            filters.push(filter.clone());
         }
         Change::PutMetricAlarm { alarm, .. } => {
             let alarms = known(&mut world.alarms, "the alarms")?;
