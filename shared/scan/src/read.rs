@@ -54,9 +54,15 @@ impl Scanner {
     }
 
     /// Reads a log file, gz or not. `visit` sees every record that was parsed and whatever cannot be read, in the file's order.
-    pub fn scan(&self, reader: impl Read, mut visit: impl FnMut(Entry<'_>)) -> Scan {
+    pub fn scan(&self, reader: impl Read, visit: impl FnMut(Entry<'_>)) -> Scan {
+        self.scan_with_identities(reader, |_| {}, visit)
+    }
+
+    /// Reads a log file as [`Scanner::scan`] does. `identify` sees a digest of every record, of whatever service: of its id where it has
+    /// one, else of its text. Records of the same id have the same digest, in whatever file and however they are written.
+    pub fn scan_with_identities(&self, reader: impl Read, mut identify: impl FnMut(u64), mut visit: impl FnMut(Entry<'_>)) -> Scan {
         let mut parsed = Counts::default();
-        let (mut counts, fault) = candidates(reader, &self.needles, |record| match record.spoiled {
+        let (mut counts, fault) = candidates(reader, &self.needles, &mut identify, |record| match record.spoiled {
             Some(spoiled) => {
                 parsed.unreadable += 1;
                 visit(Entry { record, parsed: Err(of_spoiled(record.text, spoiled)) });

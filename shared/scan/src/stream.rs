@@ -27,7 +27,12 @@ pub struct RawRecord<'a> {
 }
 
 /// Goes through a log file; `visit` sees the records that can matter, and what is no record.
-pub(crate) fn candidates(reader: impl Read, needles: &Needles, mut visit: impl FnMut(RawRecord<'_>)) -> (Counts, Option<Fault>) {
+pub(crate) fn candidates(
+    reader: impl Read,
+    needles: &Needles,
+    identify: &mut impl FnMut(u64),
+    mut visit: impl FnMut(RawRecord<'_>),
+) -> (Counts, Option<Fault>) {
     let mut source = Source::new(reader);
     let mut window = Window { bytes: vec![0; WINDOW_BYTES], filled: 0, offset: 0 };
     let mut splitter = Splitter::new();
@@ -47,13 +52,13 @@ pub(crate) fn candidates(reader: impl Read, needles: &Needles, mut visit: impl F
                 splitter.give_up(window.text(), &mut spans);
             }
         }
-        choose(&window, &spans, needles, &mut counts, &mut visit);
+        choose(&window, &spans, needles, &mut counts, identify, &mut visit);
         spans.clear();
         if is_end {
             break;
         }
         let needed_from = splitter.needed_from(window.text(), &mut spans);
-        choose(&window, &spans, needles, &mut counts, &mut visit);
+        choose(&window, &spans, needles, &mut counts, identify, &mut visit);
         spans.clear();
         window.forget(needed_from);
         splitter.moved(needed_from);
@@ -63,13 +68,23 @@ pub(crate) fn candidates(reader: impl Read, needles: &Needles, mut visit: impl F
 }
 
 /// Visits the spans that can matter.
-fn choose(window: &Window, spans: &[Span], needles: &Needles, counts: &mut Counts, visit: &mut impl FnMut(RawRecord<'_>)) {
+fn choose(
+    window: &Window,
+    spans: &[Span],
+    needles: &Needles,
+    counts: &mut Counts,
+    identify: &mut impl FnMut(u64),
+    visit: &mut impl FnMut(RawRecord<'_>),
+) {
     let Some((first, last)) = spans.first().zip(spans.last()) else { return };
     let text = window.text().get(..last.end).unwrap_or_default();
     let mut named = needles.next_source(text, first.start);
     for span in spans {
         let Some(record) = text.get(span.start..span.end) else { continue };
         counts.records += 1;
+        if span.spoiled.is_none() {
+            identify(identity(record));
+        }
         while named.is_some_and(|at| at < span.start) {
             named = needles.next_source(text, span.start);
         }
@@ -89,6 +104,15 @@ fn choose(window: &Window, spans: &[Span], needles: &Needles, counts: &mut Count
             visit(RawRecord { ordinal: counts.records, offset: window.offset + span.start as u64, text: record, spoiled: span.spoiled });
         }
     }
+}
+
+/// Returns the digest of a record's id, where it is written as CloudTrail writes it, else of its text.
+fn identity(record: &[u8]) -> u64 {
+    const FIELD: &[u8] = b"\"eventID\":\"";
+    let id = memchr::memmem::find(record, FIELD)
+        .and_then(|at| record.get(at + FIELD.len()..))
+        .and_then(|rest| rest.split(|byte| *byte == b'"').next());
+    xxhash_rust::xxh3::xxh3_64(id.unwrap_or(record))
 }
 
 /// A part of the file.

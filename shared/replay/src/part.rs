@@ -1,0 +1,124 @@
+//! A partial answer: what some log files hold. A value that merges with others, and that can be written down.
+//!
+//! Merging is associative and commutative. It is not idempotent: what is merged must come of different files.
+
+mod bytes;
+mod identities;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reprieve_core::EventId;
+use reprieve_scan::Counts;
+use serde::{Deserialize, Serialize};
+
+pub use self::bytes::PartError;
+pub(crate) use self::identities::Identities;
+use crate::act::Act;
+
+/// The most problems that are named; all are counted.
+const MOST_NAMED: usize = 1_000;
+
+/// Something that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Problem {
+    /// The file, by its name below the folder or prefix that was given.
+    pub file: String,
+    /// Which record of it, from 1; absent where it is the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<u64>,
+    /// What is wrong with it, and what to do.
+    pub why: String,
+}
+
+/// What some log files hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    pub(crate) files: u64,
+    pub(crate) counts: Counts,
+    pub(crate) identities: Identities,
+    pub(crate) acts: BTreeMap<EventId, Act>,
+    pub(crate) problems: u64,
+    /// Those that come first.
+    pub(crate) named: BTreeSet<Problem>,
+}
+
+impl Part {
+    /// Takes in what other files hold.
+    pub fn merge(&mut self, other: Self) {
+        let Self { files, counts, identities, acts, problems, named } = other;
+        self.files += files;
+        self.counts += counts;
+        self.identities.merge(identities);
+        for act in acts.into_values() {
+            self.add_act(act);
+        }
+        self.problems += problems;
+        self.named.extend(named);
+        self.cut_named();
+    }
+
+    /// Adds an act. One that is known counts once: where two logs tell of it differently, the lesser text counts.
+    pub(crate) fn add_act(&mut self, act: Act) {
+        match self.acts.entry(act.event.id.clone()) {
+            std::collections::btree_map::Entry::Vacant(free) => {
+                free.insert(act);
+            }
+            std::collections::btree_map::Entry::Occupied(mut known) => {
+                if *known.get() != act && text_of(&act) < text_of(known.get()) {
+                    known.insert(act);
+                }
+            }
+        }
+    }
+
+    /// Adds something that could not be read.
+    pub(crate) fn add_problem(&mut self, problem: Problem) {
+        self.problems += 1;
+        self.named.insert(problem);
+        self.cut_named();
+    }
+
+    fn cut_named(&mut self) {
+        while self.named.len() > MOST_NAMED {
+            self.named.pop_last();
+        }
+    }
+
+    /// Returns how many files it is of.
+    #[must_use]
+    pub const fn files(&self) -> u64 {
+        self.files
+    }
+
+    /// Returns what was read.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Returns the acts that are kept, by the ids of their events.
+    pub fn acts(&self) -> impl Iterator<Item = &Act> {
+        self.acts.values()
+    }
+
+    /// Returns how many different records there are: exactly, or estimated where they are more than can be told apart in bounded memory.
+    #[must_use]
+    pub fn unique_events(&self) -> (u64, bool) {
+        (self.identities.total(), self.identities.is_exact())
+    }
+
+    /// Returns how many things could not be read.
+    #[must_use]
+    pub const fn problems(&self) -> u64 {
+        self.problems
+    }
+
+    /// Returns what could not be read: of too many, those that come first.
+    pub fn named_problems(&self) -> impl Iterator<Item = &Problem> {
+        self.named.iter()
+    }
+}
+
+fn text_of(act: &Act) -> String {
+    serde_json::to_string(act).unwrap_or_default()
+}

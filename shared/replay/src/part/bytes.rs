@@ -1,0 +1,149 @@
+//! A part as bytes: gz, and in it two items of CBOR, the format with its version, then what the part holds. The same part always comes to
+//! the same bytes. What is read is checked: foreign, damaged or newer bytes are refused with what is wrong.
+
+use std::collections::BTreeSet;
+use std::io::{Cursor, Read as _, Write as _};
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use reprieve_scan::Counts;
+use serde::{Deserialize, Serialize};
+
+use super::{Identities, Part, Problem};
+use crate::act::Act;
+
+const FORMAT: &str = "reprieve-replay";
+const VERSION: u32 = 1;
+/// The most bytes that a part has when inflated: far more than any that was written.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Why bytes are no part.
+#[derive(Debug, thiserror::Error)]
+pub enum PartError {
+    /// They are of another kind, or damaged.
+    #[error("these {length} bytes are no part of a replay: {message}; write it again with `reprieve replay --save FILE`")]
+    Foreign {
+        /// How many bytes there are.
+        length: usize,
+        /// What was found.
+        message: String,
+    },
+    /// A newer version wrote them.
+    #[error("the part is of version {found}, and this version of Reprieve reads {VERSION}: update Reprieve, or read the logs again")]
+    Version {
+        /// The version.
+        found: u32,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    files: u64,
+    counts: [u64; 7],
+    level: u32,
+    #[serde(with = "digests")]
+    identities: Vec<u64>,
+    acts: Vec<Act>,
+    problems: u64,
+    named: Vec<Problem>,
+}
+
+impl Part {
+    /// Returns the part as bytes.
+    ///
+    /// # Errors
+    /// Never for what was read of a log: only where there is no memory left to write to.
+    pub fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
+        let (level, identities) = self.identities.saved();
+        let Counts { bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable } = self.counts;
+        let saved = Saved {
+            files: self.files,
+            counts: [bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable],
+            level,
+            identities,
+            acts: self.acts.values().cloned().collect(),
+            problems: self.problems,
+            named: self.named.iter().cloned().collect(),
+        };
+        let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+        let head = Head { format: FORMAT.to_owned(), version: VERSION };
+        ciborium::into_writer(&head, &mut gz).map_err(std::io::Error::other)?;
+        ciborium::into_writer(&saved, &mut gz).map_err(std::io::Error::other)?;
+        gz.flush()?;
+        gz.finish()
+    }
+
+    /// Reads a part.
+    ///
+    /// # Errors
+    /// When the bytes are no part, or of a newer version.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PartError> {
+        let foreign = |message: String| PartError::Foreign { length: bytes.len(), message };
+        let mut inflated = Vec::new();
+        GzDecoder::new(bytes).take(MOST_BYTES).read_to_end(&mut inflated).map_err(|error| foreign(error.to_string()))?;
+        let mut rest = Cursor::new(inflated);
+        let head: Head = ciborium::from_reader(&mut rest).map_err(|error| foreign(error.to_string()))?;
+        if head.format != FORMAT {
+            return Err(foreign(format!("they are `{}`", head.format)));
+        }
+        if head.version > VERSION {
+            return Err(PartError::Version { found: head.version });
+        }
+        let saved: Saved = ciborium::from_reader(&mut rest).map_err(|error| foreign(error.to_string()))?;
+        let [bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable] = saved.counts;
+        let mut part = Self {
+            files: saved.files,
+            counts: Counts { bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable },
+            identities: Identities::of_saved(saved.level, saved.identities),
+            problems: saved.problems,
+            named: BTreeSet::from_iter(saved.named),
+            ..Self::default()
+        };
+        for act in saved.acts {
+            part.add_act(act);
+        }
+        Ok(part)
+    }
+}
+
+/// Digests as one item of bytes, eight each, the most significant first.
+mod digests {
+    use std::fmt;
+
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(digests: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = digests.iter().flat_map(|digest| digest.to_be_bytes()).collect();
+        serializer.serialize_bytes(&bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+        deserializer.deserialize_byte_buf(Digests)
+    }
+
+    struct Digests;
+
+    impl Visitor<'_> for Digests {
+        type Value = Vec<u64>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("digests of eight bytes each")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+            let (digests, rest) = bytes.as_chunks::<8>();
+            if !rest.is_empty() {
+                return Err(E::invalid_length(bytes.len(), &self));
+            }
+            Ok(digests.iter().map(|digest| u64::from_be_bytes(*digest)).collect())
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The story of one key: every event, decision and state, in the order of time.
