@@ -9,64 +9,22 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 use http::Uri;
 use reprieve_core::Record;
 use reprieve_core::notice::Notice;
-use reprieve_engine::{CallError, NoticeSink};
+use reprieve_engine::{CallError, NoticeSink, PostFault, post_to_all};
 use reprieve_wire::chat::{Webhook, Webhooks};
-use tokio::time::{Instant, timeout_at};
 
 use crate::error::chain;
 use crate::http::Http;
 
-const CALL: &str = "webhook:Post";
-
-/// For all that is tried at one webhook, the pause in between included: the outcome is not held up for longer.
-const WAIT: Duration = Duration::from_secs(3);
-
-/// The pause before the second attempt, where the webhook asks for none.
-const PAUSE: Duration = Duration::from_millis(300);
-
-/// The longest pause that a webhook may ask for.
-const PAUSE_LIMIT: Duration = Duration::from_secs(2);
-
-/// Why a webhook did not take a message.
-#[derive(Debug)]
-enum Fault {
-    /// It answered otherwise than with success, and asks for this pause.
-    Status { status: u16, pause: Option<Duration> },
-    /// It cannot be reached, or broke off; why.
-    Unreachable(String),
-    /// It says nothing.
-    Silent,
-}
-
-impl Fault {
-    /// Says what the connection's error was, unless that would show the URL.
-    fn unreachable(error: &(dyn Error + 'static), url: &Uri) -> Self {
-        let words = chain(error);
-        let secrets = [url.path(), url.query().unwrap_or_default()];
-        let is_told = secrets.iter().all(|secret| secret.len() < 2 || !words.contains(secret));
-        Self::Unreachable(if is_told { words } else { "cannot be reached".to_owned() })
-    }
-
-    /// Returns the pause after which trying again can help. A kept connection may have died while the function slept.
-    fn pause(&self) -> Option<Duration> {
-        match self {
-            Self::Status { status: 429 | 500..=599, pause } => Some(pause.map_or(PAUSE, |pause| pause.min(PAUSE_LIMIT))),
-            Self::Unreachable(_) => Some(PAUSE),
-            Self::Status { .. } | Self::Silent => None,
-        }
-    }
-
-    fn words(&self) -> String {
-        match self {
-            Self::Status { status, .. } => format!("HTTP {status}"),
-            Self::Unreachable(why) => why.clone(),
-            Self::Silent => format!("no answer within {} s", WAIT.as_secs()),
-        }
-    }
+/// Says what the connection's error was, unless that would show the URL.
+fn unreachable(error: &(dyn Error + 'static), url: &Uri) -> PostFault {
+    let words = chain(error);
+    let secrets = [url.path(), url.query().unwrap_or_default()];
+    let is_told = secrets.iter().all(|secret| secret.len() < 2 || !words.contains(secret));
+    PostFault::Unreachable(if is_told { words } else { "cannot be reached".to_owned() })
 }
 
 /// Posts notices to webhooks, to all at once.
@@ -89,46 +47,31 @@ impl NoticeSink for WebhookNoticeSink {
     /// # Errors
     /// [`CallError::Unavailable`] where one did not take it, with the kind and host of each that did not; the others have it.
     async fn tell(&self, notice: &Notice, record: &Record) -> Result<(), CallError> {
-        let posts = self.webhooks.iter().map(|webhook| async move {
+        post_to_all(self.webhooks.iter().map(|webhook| {
             let body = webhook.message(notice, record).to_string();
-            self.post(webhook, &body).await.err().map(|words| format!("{webhook}: {words}"))
-        });
-        let faults: Vec<String> = join_all(posts).await.into_iter().flatten().collect();
-        if faults.is_empty() { Ok(()) } else { Err(CallError::Unavailable { call: CALL, message: faults.join("; ") }) }
+            (webhook.to_string(), move || self.attempt(webhook, body.clone()))
+        }))
+        .await
     }
 }
 
 impl WebhookNoticeSink {
-    /// Posts once; once more where the webhook is busy and there is time.
-    async fn post(&self, webhook: &Webhook, body: &str) -> Result<(), String> {
-        let end = Instant::now() + WAIT;
-        let attempt = async || timeout_at(end, self.attempt(webhook, body)).await.unwrap_or(Err(Fault::Silent));
-        let Err(fault) = attempt().await else {
-            return Ok(());
-        };
-        let Some(pause) = fault.pause().filter(|pause| Instant::now() + *pause < end) else {
-            return Err(fault.words());
-        };
-        tokio::time::sleep(pause).await;
-        attempt().await.map_err(|last| format!("{}, then {}", fault.words(), last.words()))
-    }
-
-    async fn attempt(&self, webhook: &Webhook, body: &str) -> Result<(), Fault> {
+    async fn attempt(&self, webhook: &Webhook, body: String) -> Result<(), PostFault> {
         let url = webhook.url();
         let mut request = HttpRequest::new(SdkBody::from(body));
-        request.set_uri(url.to_string()).map_err(|error| Fault::unreachable(&error, url))?;
-        request.set_method("POST").map_err(|error| Fault::unreachable(&error, url))?;
+        request.set_uri(url.to_string()).map_err(|error| unreachable(&error, url))?;
+        request.set_method("POST").map_err(|error| unreachable(&error, url))?;
         request.headers_mut().insert("content-type", "application/json; charset=utf-8");
         request.headers_mut().insert("user-agent", "reprieve");
         let answer = self.http.call(request).await;
-        let answer = answer.map_err(|error| if error.is_timeout() { Fault::Silent } else { Fault::unreachable(&error, url) })?;
+        let answer = answer.map_err(|error| if error.is_timeout() { PostFault::Silent } else { unreachable(&error, url) })?;
         let status = answer.status().as_u16();
         if (200..300).contains(&status) {
             return Ok(());
         }
         // Of the two forms of `Retry-After` chats send seconds; a date counts as none.
         let pause = answer.headers().get("retry-after").and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
-        Err(Fault::Status { status, pause })
+        Err(PostFault::Status { status, pause })
     }
 }
 

@@ -56,7 +56,7 @@ async fn a_busy_webhook_is_tried_once_more() {
         (vec![Scripted::Silence], 1, Some("slack at hooks.example: no answer within 3 s"), 3_000),
     ] {
         let http = ScriptedHttp::playing(answers.clone());
-        let start = Instant::now();
+        let start = tokio::time::Instant::now();
         let told = tell(&http, &line("slack")).await.err().map(|error| error.to_string());
         assert_eq!(told, error.map(|words| format!("webhook:Post: no usable answer: {words}")));
         assert_eq!((http.lines().len(), start.elapsed().as_millis()), (count, took_ms), "{answers:?}");

@@ -17,6 +17,7 @@ use reprieve_core::{
 };
 
 use crate::port::{AuditSink, CallError, Circumstances, Claim, Clock, Intent, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
+use crate::whose::Overtaken;
 use crate::{act, observe};
 
 /// An attempt from which people are told of a case that is still open.
@@ -248,7 +249,13 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             clock.sleep(pause).await;
             facts = self.look(work.event, key, threat).await;
         }
+        self.recall_disabling(work.event, key, &mut facts, &policy).await;
         let decision = self.decide(work.event, &facts, &policy);
+        if !matches!(decision, Decision::Escalate { .. })
+            && let Some(overtaken) = self.overtaken(work.event, key, &facts, &decision, &policy).await
+        {
+            return self.let_stand(&work, key, overtaken).await;
+        }
         match decision {
             Decision::Remedy { ref plan, .. } if self.settings.mode == Mode::Enforce => {
                 let plan = plan.clone();
@@ -286,6 +293,18 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 self.conclude(&work, record, true).await
             }
         }
+    }
+
+    /// Records that a later act took the event's place, and notes that one for the sweep, where it is known.
+    async fn let_stand(&self, work: &Work<'_>, key: &KeyArn, overtaken: Overtaken) -> Handled {
+        let Overtaken { decision, later } = overtaken;
+        if let Some((later, threat)) = later {
+            let (event_id, event_time, actor) = (later.id, later.time, later.actor);
+            let case = Case { event_id, event_time, actor, stands: true, ..self.case(work, threat, &decision) };
+            complain(self.ports.ledger.open_case(key, &case).await, "what was let stand could not be noted for the sweep");
+        }
+        let record = self.outcome(work, decision, Vec::new(), Status::NothingToDo);
+        self.conclude(work, record, true).await
     }
 
     /// Returns what people call the key: they are told of aliases and owners, not of ids.

@@ -11,12 +11,14 @@ pub mod guard;
 pub mod observe;
 pub mod policies;
 pub mod port;
+mod posting;
 pub mod provision;
 pub mod recording;
 pub mod rehearse;
 pub mod seal;
 pub mod sweep;
 pub mod tenant;
+mod whose;
 
 pub use clock::SystemClock;
 pub use evidence::{BaselineStore, Batch, EvidenceSink, EvidenceStore, SealSigner, StoredObject, Versioned};
@@ -27,6 +29,7 @@ pub use port::{
     AuditSink, CallError, CallErrorKind, Circumstances, Claim, Clock, Disposition, Intent, KeyControl, Ledger, Meter, NoticeSink, PastCall,
     PolicySource,
 };
+pub use posting::{PostFault, post_to_all};
 pub use provision::{MonitoringControl, MonitoringMeter, MonitoringPorts, MonitoringSettings, Occasion, Provisioned, Provisioner};
 pub use recording::{Recorded, Recorder, RecordingMeter, RecordingPorts, RecordingSettings};
 pub use rehearse::{

@@ -83,7 +83,7 @@ pub fn known<T>(answer: Result<T, CallError>) -> Known<T> {
 }
 
 /// An event younger than this can be ahead of what KMS, which is eventually consistent, says of the key.
-const FRESH: SignedDuration = SignedDuration::from_mins(1);
+pub(crate) const FRESH: SignedDuration = SignedDuration::from_mins(1);
 
 /// Says whether a look may be older than the event: the event is fresh, the key looks as if it had not happened, and nothing known
 /// to us undid it.

@@ -220,6 +220,8 @@ pub enum PastCall {
     ApprovalTagging,
     /// `ScheduleKeyDeletion`.
     DeletionScheduling,
+    /// `DisableKey`.
+    Disabling,
 }
 
 impl PastCall {
@@ -229,6 +231,7 @@ impl PastCall {
         match self {
             Self::ApprovalTagging => "TagResource",
             Self::DeletionScheduling => "ScheduleKeyDeletion",
+            Self::Disabling => "DisableKey",
         }
     }
 

@@ -17,22 +17,14 @@ use serde::Serialize;
 
 use crate::guard::{Delivery, Guard, Handled, Ports};
 use crate::observe::known;
-use crate::port::{AuditSink, CallError, Circumstances, Clock, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource};
+use crate::port::{AuditSink, CallError, Circumstances, Clock, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
+use crate::whose::{is_about, is_ahead_of_log, is_near, names_approval};
 
 /// How long an event may still be on its way before it counts as lost.
 const IN_FLIGHT: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the keys that were begun before the budget ran out may still take.
 const LAST_KEY_TAKES: SignedDuration = SignedDuration::from_mins(1);
-
-/// How long it may take to look up who scheduled a deletion that no event announced.
-const SCHEDULER_WAIT: Duration = Duration::from_secs(20);
-
-/// A deletion that nobody can judge, because something cannot be read, is left to the next sweep, but not in its last days.
-const POSTPONED_UNTIL: SignedDuration = SignedDuration::from_hours(3 * 24);
-
-/// How far the deletion date in a log may lie from the key's own.
-const SAME_DELETION: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a sweep found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -154,10 +146,18 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             }
             return Seen::Well;
         };
-        let case = recollection.case.as_ref().filter(|case| case.threat == threat);
+        let is_its_case = |case: &&Case| case.threat == threat && is_about(case, description.as_ref(), recollection.inventory.as_ref());
+        let case = recollection.case.as_ref().filter(is_its_case);
         let mut event = found_event(key, threat, description.as_ref(), &recollection, case, sweep, now);
-        if case.is_none() && threat == Threat::DeletionScheduled {
-            self.tell_who_scheduled(key, &mut event, now).await;
+        if case.is_none() {
+            let was_asked = self.tell_whose(key, &mut event, threat, recollection.inventory.as_ref(), now).await;
+            // Who scheduled it may have an approval, and the log may show it to the next sweep.
+            let may_tell_later = !was_asked || is_ahead_of_log(description.as_ref(), now);
+            let is_unknown = threat == Threat::DeletionScheduled && !event.actor.is_known() && may_tell_later;
+            if is_unknown && !is_near(description.as_ref(), now) && names_approval(&self.look(&event, key, threat).await, threat) {
+                tracing::warn!(%key, "who scheduled the deletion is not known yet, and an approval is written down; the next sweep decides on it");
+                return Seen::NotReached;
+            }
         }
         if let Some(case) = case {
             if case.stands {
@@ -178,22 +178,6 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let lost = case.is_none() && event.time.is_none_or(|time| time.checked_add(IN_FLIGHT).is_ok_and(|late| late < now));
         let handled = self.handle(&event, Delivery { received_at: now, count: 1, stopped_at }).await;
         Seen::Endangered { lost, handled: Box::new(handled) }
-    }
-
-    /// Fills in who scheduled a deletion that no event announced, and when, from the provider's own log: an approval may cover it.
-    async fn tell_who_scheduled(&self, key: &KeyArn, event: &mut Event, now: Timestamp) {
-        let asked = self.ports.circumstances.latest_call(PastCall::DeletionScheduling, key, now);
-        match self.ports.clock.within(SCHEDULER_WAIT, asked).await {
-            // The log is minutes late: what it holds may be an earlier deletion, cancelled since, that somebody else scheduled.
-            Some(Ok(Some(call))) if is_same_deletion(&call, event) => {
-                event.time = call.time.or(event.time);
-                event.actor = call.actor;
-                event.details.waiting_period_days = call.details.waiting_period_days;
-            }
-            Some(Ok(Some(_) | None)) => tracing::debug!(%key, "the log does not say who scheduled the deletion"),
-            Some(Err(error)) => tracing::warn!(%error, %key, "who scheduled the deletion could not be looked up"),
-            None => tracing::warn!(%key, "who scheduled the deletion could not be looked up in time"),
-        }
     }
 
     /// Compares the key with what it is meant to be.
@@ -363,18 +347,6 @@ fn approval_is_unreadable(facts: &KeyFacts) -> bool {
     let is_plain = tags.value().is_some_and(plain::is_plain);
     let unread = [tags.unreadable_reason(), recollection.unreadable_reason(), calendar.unreadable_reason()];
     unread.iter().any(Option::is_some) || (is_plain && tagging.unreadable_reason().is_some())
-}
-
-/// Says whether the key may be lost before many more sweeps have looked at it.
-fn is_near(description: Option<&KeyDescription>, now: Timestamp) -> bool {
-    let deletion_date = description.and_then(|description| description.deletion_date);
-    deletion_date.is_none_or(|date| date.duration_since(now) < POSTPONED_UNTIL)
-}
-
-/// Says whether a logged call scheduled the very deletion that was found: the key would be deleted at the same time.
-fn is_same_deletion(call: &Event, found: &Event) -> bool {
-    let dates = call.deadline().zip(found.details.deletion_date);
-    dates.is_some_and(|(logged, found)| logged.duration_since(found).abs() <= SAME_DELETION)
 }
 
 /// Infers when a deletion was scheduled: KMS waits a whole number of days, 7 to 30, so only a few moments fit, and of those only one

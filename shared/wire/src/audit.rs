@@ -50,6 +50,7 @@ pub const NEEDLES: &[&str] = &[
     "\"monitoring.amazonaws.com",
     "\"sns.amazonaws.com",
     "\"events.amazonaws.com",
+    "\"account.amazonaws.com",
     // Only calls that change a bucket's settings are ours: reads and writes of objects are most of what S3 logs.
     "\"PutBucket",
     "\"DeleteBucket",

@@ -1,5 +1,7 @@
 //! What the tests share: the fixtures, and a short text of what an input was understood as. Holds derived data only, never records.
 
+pub(crate) mod mangle;
+
 use std::path::Path;
 
 use reprieve_core::{CallOutcome, Event, Target, Threat};

@@ -376,6 +376,17 @@ impl LocalCloud {
         self.inside(async move { proxy.fire_schedule(&name).await }).await
     }
 
+    /// Puts every file below a folder into a bucket, each under its path behind a prefix, without a call; returns how many.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the folder cannot be read, or there is no such bucket.
+    pub async fn fill_bucket(&self, bucket: &str, prefix: &str, folder: &Path) -> Result<u64, LocalCloudError> {
+        let (proxy, bucket, prefix) = (Arc::clone(&self.proxy), bucket.to_owned(), prefix.to_owned());
+        let folder = folder.to_owned();
+        self.inside(async move { proxy.fill_bucket(&bucket, &prefix, &folder).await }).await
+    }
+
     /// Returns the CloudTrail records, oldest first.
     #[must_use]
     pub fn records(&self) -> Vec<Value> {

@@ -53,6 +53,8 @@
 //!   `NextTransitionTime` is when their common state changes; AWS does not document what it is.
 //! - KMS takes a key policy that locks out its maker or names a principal that does not exist. A key policy decides with
 //!   the statements of IAM; grants do not allow anything.
+//! - A state machine calls functions and S3 without asking whether its role may. Of a Distributed Map there are the readers and
+//!   batchers of items, and results that are written compactly, line by line; nothing is redriven.
 //! - Parameter Store decrypts a `SecureString` without asking for `kms:Decrypt`; the resource of `GetParametersByPath` is
 //!   the path as it is given, which AWS does not document for a path that ends in a slash.
 
@@ -73,4 +75,4 @@ pub use proxy::lookup::LookupWindow;
 pub use proxy::monitoring::Mail;
 pub use proxy::quota::kms_requests_per_second;
 pub use proxy::timeline::{Activity, CallEntry, EventEntry, Fate};
-pub use venv::{Progress, VENV_VARIABLE, prepare_venv};
+pub use venv::{Progress, VENV_VARIABLE, prepare_venv, prepare_venv_of};

@@ -14,10 +14,11 @@ use serde_json::Value;
 use crate::error::LocalCloudError;
 
 /// The launcher and the modules that it imports, by file name.
-const SCRIPTS: [(&str, &str); 9] = [
+const SCRIPTS: [(&str, &str); 10] = [
     ("launch.py", include_str!("../emulator/launch.py")),
     ("alarms.py", include_str!("../emulator/alarms.py")),
     ("authorization.py", include_str!("../emulator/authorization.py")),
+    ("maps.py", include_str!("../emulator/maps.py")),
     ("metrics.py", include_str!("../emulator/metrics.py")),
     ("queries.py", include_str!("../emulator/queries.py")),
     ("resources.py", include_str!("../emulator/resources.py")),

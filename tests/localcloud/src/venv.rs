@@ -1,4 +1,5 @@
-//! The Python environment of the emulator: made once, with pinned packages, and used again while the pins stay.
+//! Python environments, of the emulator and of tests that ask another program: made once, with pinned packages, and used again while the
+//! pins stay.
 //!
 //! Must not touch any other Python environment of the machine.
 
@@ -29,15 +30,24 @@ pub struct Progress {
     pub of: u32,
 }
 
-/// Makes the environment in `folder` unless it is there with the pinned packages, and returns its interpreter.
+/// Makes the emulator's environment in `folder` unless it is there, and returns its interpreter; see [`prepare_venv_of`].
+///
+/// # Errors
+///
+/// Fails as [`prepare_venv_of`].
+pub fn prepare_venv(folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, LocalCloudError> {
+    prepare_venv_of(REQUIREMENTS, folder, progress)
+}
+
+/// Makes the environment in `folder` unless it is there with these pinned packages, a line each, and returns its interpreter.
 ///
 /// # Errors
 ///
 /// Fails when Python 3 or its `venv` module is missing, or when pip cannot install the packages.
-pub fn prepare_venv(folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, LocalCloudError> {
+pub fn prepare_venv_of(wanted: &str, folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, LocalCloudError> {
     let interpreter = folder.join("bin/python");
     let marker = folder.join("reprieve-requirements.txt");
-    let is_made = || std::fs::read_to_string(&marker).is_ok_and(|installed| installed == REQUIREMENTS) && interpreter.exists();
+    let is_made = || std::fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) && interpreter.exists();
     if is_made() {
         return Ok(interpreter);
     }
@@ -62,7 +72,7 @@ pub fn prepare_venv(folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result
     run(made, "on Debian: `apt install python3-venv`", &mut |_| {})?;
 
     let requirements = folder.join("requirements.txt");
-    std::fs::write(&requirements, REQUIREMENTS).map_err(file(&requirements))?;
+    std::fs::write(&requirements, wanted).map_err(file(&requirements))?;
     let mut install = Command::new(&interpreter);
     install.args(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "-r"]).arg(&requirements);
     let mut done = 1;
@@ -72,8 +82,8 @@ pub fn prepare_venv(folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result
             progress(say(line.trim().chars().take(72).collect(), done));
         }
     })?;
-    std::fs::write(&marker, REQUIREMENTS).map_err(file(&marker))?;
-    progress(say("the emulator is installed".to_owned(), STEPS));
+    std::fs::write(&marker, wanted).map_err(file(&marker))?;
+    progress(say("the packages are installed".to_owned(), STEPS));
     Ok(interpreter)
 }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::must_use_candidate, reason = "a test plays a part and may not care for every answer")]
 
 pub mod approval;
+pub mod chance;
 pub mod circumstances;
 pub mod claims;
 pub mod clock;
@@ -13,8 +14,10 @@ pub mod drill;
 pub mod event;
 pub mod evidence_store;
 pub mod faults;
+pub mod host_clock;
 pub mod journal;
 pub mod keys;
+pub mod lagging;
 pub mod ledger;
 pub mod monitoring;
 pub mod ocsf;
@@ -32,13 +35,16 @@ use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 pub use approval::{Terms, approval_keys, approval_keys_text, sealed_approval, sealed_by_security};
+pub use chance::Chance;
 pub use circumstances::{FakeCircumstances, FakePolicies};
 pub use clock::FakeClock;
 pub use event::{EventBuilder, event, key, time};
 pub use evidence_store::{FakeEvidenceStore, FakeSealSigner};
 pub use faults::{Effect, FailOnCall, Faults};
+pub use host_clock::HostClock;
 pub use journal::{Call, Entry, Journal};
 pub use keys::{FakeKey, FakeKeyControl};
+pub use lagging::{KeyChange, Lag, LaggingKeys};
 pub use ledger::FakeLedger;
 pub use monitoring::{FakeMonitoring, FakeMonitoringMeter, bare_world, monitoring_desired, monitoring_world};
 pub use provisioner::{MonitoringWorld, TestProvisioner, healthy_monitoring, monitoring_over};

@@ -38,6 +38,7 @@ pub(super) struct PastCalls {
     pace: Pace,
     tagging: Mutex<Arc<Scan>>,
     scheduling: Mutex<Arc<Scan>>,
+    disabling: Mutex<Arc<Scan>>,
 }
 
 /// One reading of the log. Whoever asks while it waits for its first turn shares it; and so does, for a while, whoever asks later of
@@ -87,7 +88,8 @@ enum PageError {
 impl PastCalls {
     pub(super) fn new(client: Lazily<Client>, pace: Pace) -> Self {
         let scan = |call| Mutex::new(Arc::new(Scan::of(call)));
-        Self { client, pace, tagging: scan(PastCall::ApprovalTagging), scheduling: scan(PastCall::DeletionScheduling) }
+        let (tagging, scheduling) = (scan(PastCall::ApprovalTagging), scan(PastCall::DeletionScheduling));
+        Self { client, pace, tagging, scheduling, disabling: scan(PastCall::Disabling) }
     }
 
     /// Returns the latest such call on the key before `until`.
@@ -129,6 +131,7 @@ impl PastCalls {
         let current = match call {
             PastCall::ApprovalTagging => &self.tagging,
             PastCall::DeletionScheduling => &self.scheduling,
+            PastCall::Disabling => &self.disabling,
         };
         let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
         if !current.serves(until, now) {

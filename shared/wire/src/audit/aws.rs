@@ -1,7 +1,7 @@
 //! Records of CloudTrail to audit entries: which services' calls are ours, what kind of act each is, what it was about.
 //!
 //! Ours are all calls of KMS, Secrets Manager, `CloudHSM`, Certificate Manager, private certificate authorities and CloudTrail; of
-//! other services those on parameters, on what protects a bucket, and on what watches. An unknown call of a service that is ours is
+//! other services those on parameters, on what protects a bucket, on what watches, and on whether a Region can be used. An unknown call of a service that is ours is
 //! kept, under the kind of act that its name begins with.
 
 mod asset;
@@ -33,6 +33,7 @@ enum Service {
     Alarms,
     Topics,
     Rules,
+    Regions,
 }
 
 impl Service {
@@ -50,6 +51,7 @@ impl Service {
             "monitoring.amazonaws.com" => Self::Alarms,
             "sns.amazonaws.com" => Self::Topics,
             "events.amazonaws.com" => Self::Rules,
+            "account.amazonaws.com" => Self::Regions,
             _ => return None,
         })
     }
@@ -68,6 +70,7 @@ impl Service {
             Self::Alarms => (&fields::ALARMS_REQUEST, &Allowed::NONE),
             Self::Topics => (&fields::TOPICS_REQUEST, &fields::MONITORING_RESPONSE),
             Self::Rules => (&fields::RULES_REQUEST, &fields::MONITORING_RESPONSE),
+            Self::Regions => (&fields::REGIONS_REQUEST, &Allowed::NONE),
         }
     }
 
@@ -85,7 +88,8 @@ impl Service {
             | Self::Logs
             | Self::Alarms
             | Self::Topics
-            | Self::Rules => &Allowed::NONE,
+            | Self::Rules
+            | Self::Regions => &Allowed::NONE,
         }
     }
 }

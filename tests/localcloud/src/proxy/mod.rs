@@ -25,6 +25,7 @@ mod trails;
 mod upstream;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -321,6 +322,15 @@ impl Proxy {
             return Ok(());
         }
         Err(LocalCloudError::Control(format!("there is no schedule `{name}` in {}", self.region)))
+    }
+
+    /// Puts the files below a folder into a bucket.
+    pub(crate) async fn fill_bucket(&self, bucket: &str, prefix: &str, folder: &Path) -> Result<u64, LocalCloudError> {
+        let (account, region) = (&self.account, &self.region);
+        let question = json!({"account": account, "region": region, "bucket": bucket, "prefix": prefix, "folder": folder});
+        let answer = self.upstream.ask("objects", &question).await?;
+        let count = answer.get("objects").and_then(Value::as_u64);
+        count.ok_or_else(|| LocalCloudError::Control(format!("`{bucket}` was not filled: {answer}")))
     }
 
     /// Returns the credentials that a function of the default account and Region runs with.

@@ -28,6 +28,8 @@ pub(super) fn of(service: Service, event: &Event, parts: &Parts<'_>) -> Option<A
         Service::Alarms => (AssetKind::Alert, call.alarm()?, None),
         Service::Topics => (AssetKind::Alert, call.topic()?, None),
         Service::Rules => (AssetKind::Alert, call.rule()?, None),
+        // Every key of it is meant, and none is named.
+        Service::Regions => return None,
     };
     Some(Asset { kind, id: shortened(id), version })
 }

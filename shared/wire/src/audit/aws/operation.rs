@@ -207,6 +207,8 @@ const RULES: Table = &[
     ("RemoveTargets", Operation::Disable),
 ];
 
+const REGIONS: Table = &[("DisableRegion", Operation::Disable), ("EnableRegion", Operation::Enable)];
+
 /// Returns the kind of act.
 pub(super) fn of(service: Service, event: &Event, parts: &Parts<'_>) -> Option<Operation> {
     let name = event.name.as_str();
@@ -228,6 +230,7 @@ pub(super) fn of(service: Service, event: &Event, parts: &Parts<'_>) -> Option<O
         Service::Alarms => listed(ALARMS),
         Service::Topics => listed(TOPICS),
         Service::Rules => listed(RULES),
+        Service::Regions => listed(REGIONS),
     }
 }
 

@@ -491,5 +491,8 @@ pub(in crate::audit) const RULES_REQUEST: Allowed = Allowed {
     ..Allowed::NONE
 };
 
+/// Parameters of calls on Regions.
+pub(in crate::audit) const REGIONS_REQUEST: Allowed = Allowed::leaves(&["regionName"]);
+
 /// Results of those that watch.
 pub(in crate::audit) const MONITORING_RESPONSE: Allowed = Allowed::leaves(&["topicArn", "ruleArn", "subscriptionArn", "failedEntryCount"]);

@@ -1,0 +1,207 @@
+//! Whose act is it? Events are lost, and come late: what is found now may be another act's than the one that we know of. The provider's
+//! own log says whose, and the act that it names is the one that is decided on.
+//!
+//! *Architecture invariant:* a key is only ever left as it is here where an approval for it is written down; whoever has none cannot
+//! gain time.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reprieve_core::approval::ACTION_TAG;
+use reprieve_core::{
+    Case, Decision, Event, EventForm, Inventory, KeyArn, KeyDescription, KeyFacts, KeyState, Known, Policy, Serving, Severity, Threat, Why,
+    lesson,
+};
+
+use crate::guard::Guard;
+use crate::observe::FRESH;
+use crate::port::{AuditSink, Circumstances, Clock, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource};
+
+/// How long it may take to look up who did what no event announced.
+const LOG_WAIT: Duration = Duration::from_secs(20);
+
+/// How late the provider's log may be: `CloudTrail` says 15 minutes, usually 5.
+const LOG_IS_LATE: SignedDuration = SignedDuration::from_mins(20);
+
+/// How far two times of one deletion may lie apart, and two clocks.
+const SAME_TIME: SignedDuration = SignedDuration::from_mins(1);
+
+/// A deletion that nobody can judge, because something cannot be read, is left to the next sweep, but not in its last days.
+const POSTPONED_UNTIL: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+/// What stands in spite of an event that would have it undone.
+#[derive(Debug)]
+pub(crate) struct Overtaken {
+    /// Why it stands.
+    pub(crate) decision: Decision,
+    /// The later act, and what it does; `None` where the log does not show it yet.
+    pub(crate) later: Option<(Event, Threat)>,
+}
+
+impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, H: Circumstances, P: PolicySource>
+    Guard<K, L, A, N, C, M, H, P>
+{
+    /// Says what takes the event's place, where the key's state is a later act's by now and that is let stand, or cannot be judged yet.
+    pub(crate) async fn overtaken(
+        &self,
+        event: &Event,
+        key: &KeyArn,
+        facts: &KeyFacts,
+        decision: &Decision,
+        policy: &Policy,
+    ) -> Option<Overtaken> {
+        let description = facts.description.value()?;
+        let (threat, call) = match description.state {
+            _ if description.deletion_is_pending() => (Threat::DeletionScheduled, PastCall::DeletionScheduling),
+            KeyState::Disabled => (Threat::KeyDisabled, PastCall::Disabling),
+            _ => return None,
+        };
+        let now = self.ports.clock.now();
+        let is_announced = event.form != EventForm::Sweep && threat == Threat::DeletionScheduled;
+        let is_same = is_announced.then(|| is_same_time(event.deadline(), description.deletion_date)).flatten();
+        if let Decision::Stand { why } = decision {
+            // What covers this deletion covers no other.
+            let is_wrong = why.permitted && Threat::of(event) == Some(Threat::DeletionScheduled) && is_same == Some(false);
+            return is_wrong.then(|| Overtaken { decision: left_to_its_own(event, key), later: None });
+        }
+        let is_late = event.time.is_none_or(|time| now.duration_since(time) >= FRESH);
+        if is_same == Some(true) || (is_same.is_none() && !is_late) || !names_approval(facts, threat) {
+            return None;
+        }
+        if let Some(later) = self.logged(call, key, now).await.ok().flatten()
+            && later.time > event.time
+            && is_same_time(later.deadline(), description.deletion_date) != Some(false)
+        {
+            let facts = self.look(&later, key, threat).await;
+            let decision = self.decide(&later, &facts, policy);
+            return matches!(decision, Decision::Stand { .. }).then_some(Overtaken { decision, later: Some((later, threat)) });
+        }
+        // The key says that this is another deletion; its own event, or the next sweep, decides on it.
+        let is_unknown = is_same == Some(false) && !is_near(Some(description), now);
+        is_unknown.then(|| Overtaken { decision: left_to_its_own(event, key), later: None })
+    }
+
+    /// Fills in that the key is meant to be disabled, where somebody was allowed to disable it and no event said so: then a deletion is
+    /// cancelled, and the key not enabled.
+    pub(crate) async fn recall_disabling(&self, event: &Event, key: &KeyArn, facts: &mut KeyFacts, policy: &Policy) {
+        let known = facts.inventory().cloned();
+        let is_meant_to_serve = known.as_ref().is_none_or(|inventory| inventory.serving == Serving::Enabled);
+        if Threat::of(event) != Some(Threat::DeletionScheduled) || !is_meant_to_serve || !names_approval(facts, Threat::KeyDisabled) {
+            return;
+        }
+        let Ok(Some(call)) = self.logged(PastCall::Disabling, key, self.ports.clock.now()).await else { return };
+        let Some(as_of) = call.time.filter(|time| known.as_ref().is_none_or(|known| time.duration_since(known.as_of) > -SAME_TIME)) else {
+            return;
+        };
+        let of_call = self.look(&call, key, Threat::KeyDisabled).await;
+        let lesson = lesson::from_event(&call, &self.decide(&call, &of_call, policy), self.settings.domain.remediator.as_ref());
+        if let (Some(lesson), Known::Is(recollection)) = (lesson, &mut facts.recollection) {
+            let rotation = known.and_then(|known| known.rotation);
+            recollection.inventory = Some(Inventory { serving: lesson.serving, as_of, rotation });
+            if let Err(error) = self.ports.ledger.learn(key, lesson, rotation).await {
+                tracing::warn!(%error, %key, "that the key is meant to be disabled could not be noted");
+            }
+        }
+    }
+
+    /// Fills in who brought the key into the state that no event announced, and when. Returns whether the log could be asked.
+    pub(crate) async fn tell_whose(
+        &self,
+        key: &KeyArn,
+        event: &mut Event,
+        threat: Threat,
+        well: Option<&Inventory>,
+        now: Timestamp,
+    ) -> bool {
+        let call = match threat {
+            Threat::DeletionScheduled => PastCall::DeletionScheduling,
+            Threat::KeyDisabled => PastCall::Disabling,
+            _ => return true,
+        };
+        let Ok(found) = self.logged(call, key, now).await else { return false };
+        // The log is minutes late: what it holds may be an earlier act, undone since, that somebody else did.
+        let is_after_well = |call: &Event| {
+            let seen_well = well.filter(|inventory| inventory.serving == Serving::Enabled).map(|inventory| inventory.as_of);
+            seen_well.zip(call.time).is_some_and(|(well, time)| time.duration_since(well) > -SAME_TIME)
+        };
+        match found.filter(|call| is_same_time(call.deadline(), event.details.deletion_date).unwrap_or_else(|| is_after_well(call))) {
+            Some(call) => {
+                event.time = call.time.or(event.time);
+                event.actor = call.actor;
+                event.details.waiting_period_days = call.details.waiting_period_days;
+            }
+            None => tracing::debug!(%key, "the log does not say whose act it is"),
+        }
+        true
+    }
+
+    async fn logged(&self, call: PastCall, key: &KeyArn, now: Timestamp) -> Result<Option<Event>, ()> {
+        let asked = self.ports.circumstances.latest_call(call, key, now);
+        match self.ports.clock.within(LOG_WAIT, asked).await {
+            Some(Ok(found)) => Ok(found),
+            Some(Err(error)) => {
+                tracing::warn!(%error, %key, call = call.event_name(), "who did it could not be looked up");
+                Err(())
+            }
+            None => {
+                tracing::warn!(%key, call = call.event_name(), "who did it could not be looked up in time");
+                Err(())
+            }
+        }
+    }
+}
+
+/// Says that a deletion is not the event's.
+fn left_to_its_own(event: &Event, key: &KeyArn) -> Decision {
+    let sentence = format!(
+        "`{key}` was scheduled for deletion by {}, was given back, and is pending deletion anew, which may be approved and is answered on \
+         its own.",
+        event.actor.display_name()
+    );
+    Decision::Stand { why: Why::new(Severity::Informational, sentence) }
+}
+
+/// Says whether an approval of this act is written down, whatever it is worth. What cannot be read names none.
+pub(crate) fn names_approval(facts: &KeyFacts, threat: Threat) -> bool {
+    let action = threat.action();
+    let in_tags = facts.tags.value().and_then(|tags| tags.get(ACTION_TAG)).is_some_and(|named| named == action);
+    let in_ledger = facts.recollection.value().is_some_and(|known| known.approvals.iter().any(|approval| approval.action == action));
+    in_tags || in_ledger
+}
+
+/// Says whether the case is still about what is found: not about an earlier deletion, or an earlier disablement that was let stand.
+pub(crate) fn is_about(case: &Case, description: Option<&KeyDescription>, inventory: Option<&Inventory>) -> bool {
+    match case.threat {
+        Threat::DeletionScheduled => {
+            let pending = description.and_then(|description| description.deletion_date);
+            is_same_time(case.deadline, pending) != Some(false)
+        }
+        Threat::KeyDisabled if case.stands => {
+            let seen_well = inventory.filter(|inventory| inventory.serving == Serving::Enabled).map(|inventory| inventory.as_of);
+            !seen_well.zip(case.event_time).is_some_and(|(well, time)| well.duration_since(time) > SAME_TIME)
+        }
+        _ => true,
+    }
+}
+
+/// Says whether the deletion may have been scheduled so lately that the log does not show it yet: KMS waits a whole number of days.
+pub(crate) fn is_ahead_of_log(description: Option<&KeyDescription>, now: Timestamp) -> bool {
+    let Some(date) = description.and_then(|description| description.deletion_date) else { return false };
+    (7..=30).filter_map(|days| date.checked_sub(SignedDuration::from_hours(days * 24)).ok()).any(|scheduled| {
+        let age = now.duration_since(scheduled);
+        -SAME_TIME < age && age < LOG_IS_LATE
+    })
+}
+
+/// Says whether the key may be lost before many more sweeps have looked at it. A primary that waits for its replicas has no date yet.
+pub(crate) fn is_near(description: Option<&KeyDescription>, now: Timestamp) -> bool {
+    let waits = description.is_some_and(|description| description.state == KeyState::PendingReplicaDeletion);
+    let deletion_date = description.and_then(|description| description.deletion_date);
+    !waits && deletion_date.is_none_or(|date| date.duration_since(now) < POSTPONED_UNTIL)
+}
+
+/// Says whether two deadlines are one deletion's; `None` where one is not known.
+fn is_same_time(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<bool> {
+    let (one, other) = one.zip(other)?;
+    Some(one.duration_since(other).abs() <= SAME_TIME)
+}
