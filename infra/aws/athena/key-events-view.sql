@@ -53,6 +53,8 @@ FROM (
             'DeleteExpiredKeyMaterial', 'DeleteImportedKeyMaterial', 'DeleteKey', 'DisableKey', 'DisableKeyRotation',
             'DisconnectCustomKeyStore', 'EnableKey', 'EnableKeyRotation', 'ImportKeyMaterial', 'PutKeyPolicy', 'ReplicateKey',
             'RetireGrant', 'RevokeGrant', 'RotateKey', 'RotateKeyOnDemand', 'ScheduleKeyDeletion', 'SynchronizeMultiRegionKey',
-            'TagResource', 'UntagResource', 'UpdateAlias', 'UpdatePrimaryRegion'))
+            'TagResource', 'UntagResource', 'UpdateAlias', 'UpdatePrimaryRegion')
+            -- Services retire grants of their own by the thousand.
+            AND NOT (eventname = 'RetireGrant' AND useridentity.invokedby IS NOT NULL))
         OR (eventsource = 'account.amazonaws.com' AND eventname IN ('DisableRegion', 'EnableRegion'))
 ) AS calls

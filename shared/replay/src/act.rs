@@ -1,7 +1,7 @@
 //! What is kept of a log: acts that change whether a key, a secret or a log can be used, and by whom. Uses are not kept.
 
-use reprieve_core::audit::{Asset, Log, Operation};
-use reprieve_core::{AuditEvent, Event};
+use reprieve_core::audit::{Asset, Excerpt, Log, Operation};
+use reprieve_core::{AuditEvent, Event, Target};
 use serde::{Deserialize, Serialize};
 
 /// One act.
@@ -16,6 +16,12 @@ pub struct Act {
     /// The key, secret or log that it was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asset: Option<Asset>,
+    /// The state in which the call left the key, where its answer says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The key was made for imported material.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_for_import: bool,
 }
 
 impl Act {
@@ -23,18 +29,69 @@ impl Act {
     #[must_use]
     pub fn of(entry: AuditEvent) -> Option<Self> {
         let changes = match entry.log {
-            Log::CloudTrail => may_change_a_key(&entry.event.source, &entry.event.name),
-            _ => changes(entry.operation),
+            Log::CloudTrail => may_change_a_key(&entry.event.source, &entry.event.name) && !is_routine(&entry.event),
+            Log::AzureActivityLog | Log::KeyVaultAudit | Log::ManagedHsmAudit | Log::GoogleCloudAudit => changes(entry.operation),
         };
-        let AuditEvent { log, event, operation, asset, .. } = entry;
-        changes.then_some(Self { log, event, operation, asset })
+        changes.then(|| Self::any(entry))
     }
 
-    /// Returns the text under which the act's key is counted; `None` where it names none.
+    /// Makes an act of any entry.
+    pub(crate) fn any(entry: AuditEvent) -> Self {
+        let AuditEvent { log, event, mut operation, asset, request, response, .. } = entry;
+        let is_of_a_vault = matches!(log, Log::KeyVaultAudit | Log::ManagedHsmAudit);
+        let is_switched_on = |(name, value): (&String, &String)| name.ends_with("attributes.enabled") && value == "true";
+        // Vaults log that a key is enabled as an update that sets its attributes.
+        if is_of_a_vault && operation == Operation::Update && request.iter().any(is_switched_on) {
+            operation = Operation::Enable;
+        }
+        let answered = |name: &str| text(&response, name).or_else(|| text(&response, &format!("keyMetadata.{name}")));
+        let is_for_import = answered("origin").or_else(|| text(&request, "origin")).is_some_and(|origin| origin == "EXTERNAL");
+        Self { state: answered("keyState").cloned(), is_for_import, log, event, operation, asset }
+    }
+
+    /// Returns the text under which the act's key is counted; `None` where it names none. An alias that an act moves or deletes is not
+    /// counted for itself where the record names the key behind it.
     #[must_use]
     pub fn key(&self) -> Option<String> {
-        self.asset.as_ref().map(Asset::canonical)
+        match &self.event.target {
+            Target::Key(key) => Some(key.to_string()),
+            Target::KeyStore(_) | Target::Azure(_) | Target::Google(_) | Target::Named(_) | Target::Unnamed => {
+                self.asset.as_ref().map(Asset::canonical)
+            }
+        }
     }
+
+    /// Returns the account, subscription or project: the key's, else the event's.
+    #[must_use]
+    pub fn account(&self) -> Option<String> {
+        match &self.event.target {
+            Target::Key(key) => Some(key.account().to_string()),
+            Target::Azure(id) => Some(id.subscription().to_string()),
+            Target::Google(name) => name.project().map(ToOwned::to_owned),
+            Target::KeyStore(_) | Target::Named(_) | Target::Unnamed => self.event.account.as_ref().map(ToString::to_string),
+        }
+    }
+
+    /// Returns the Region or location; `None` where the cloud's ids have none.
+    #[must_use]
+    pub fn region(&self) -> Option<String> {
+        match &self.event.target {
+            Target::Key(key) => Some(key.region().to_string()),
+            Target::Google(name) => name.location().map(ToOwned::to_owned),
+            Target::Azure(_) | Target::KeyStore(_) | Target::Named(_) | Target::Unnamed => {
+                self.event.region.as_ref().map(ToString::to_string)
+            }
+        }
+    }
+}
+
+fn text<'a>(excerpt: &'a Excerpt, name: &str) -> Option<&'a String> {
+    excerpt.get(name)
+}
+
+/// Says whether a service made or retired a grant of its own, as it does by the thousand when volumes come and go.
+pub(crate) fn is_routine(event: &Event) -> bool {
+    event.actor.invoked_by.is_some() && matches!(event.name.as_str(), "CreateGrant" | "RetireGrant")
 }
 
 /// Says whether a call of AWS changes a key, by the names of service and call alone. What this denies is never parsed.

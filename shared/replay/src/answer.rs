@@ -33,6 +33,18 @@ pub struct Answer {
     pub problems: Vec<Problem>,
 }
 
+impl Answer {
+    /// Returns the answer as `reprieve replay --json` writes it, to the byte: JSON over several lines, with a line break at its end.
+    ///
+    /// # Errors
+    /// Never for what was judged: only where a value cannot be JSON.
+    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec_pretty(self)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
 /// What was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Read {
@@ -119,6 +131,13 @@ pub enum Aftermath {
         at: Timestamp,
         /// After how many seconds.
         after_seconds: i64,
+        /// When the key could be used again: a cancelled deletion leaves a key disabled. Absent where the logs do not tell, and where the
+        /// act had left the key usable.
+        usable_at: Option<Timestamp>,
+        /// After how many seconds.
+        usable_after_seconds: Option<i64>,
+        /// Whether it was the deployment's own role that undid it, and no human.
+        by_reprieve: bool,
     },
     /// The provider deleted the key.
     Lost {

@@ -28,15 +28,20 @@ impl Default for Collector {
 impl Collector {
     /// Reads a log file, gz or not. `name` is what it is called in problems: its name below the folder or prefix that was given, so that
     /// the same archive gives the same answer wherever it lies.
-    pub fn read(&self, name: &str, reader: impl Read) -> Scan {
+    pub fn read(&self, name: &str, mut reader: impl Read) -> Scan {
+        self.read_any(name, &mut reader)
+    }
+
+    fn read_any(&self, name: &str, reader: &mut dyn Read) -> Scan {
         let mut digests = Vec::with_capacity(AT_ONCE);
         let scan = self.scanner.scan_with_identities(
             reader,
             |digest| {
-                digests.push(digest);
                 if digests.len() == AT_ONCE {
-                    self.part().identities.extend(digests.drain(..));
+                    self.part().identities.extend(&digests);
+                    digests.clear();
                 }
+                digests.push(digest);
             },
             |Entry { record, parsed }| match parsed {
                 Ok(Parsed::Entry(entry)) => {
@@ -46,12 +51,12 @@ impl Collector {
                 }
                 Ok(Parsed::NotOurs { .. }) => {}
                 Err(error) => {
-                    self.part().add_problem(Problem { file: name.to_owned(), record: Some(record.ordinal), why: error.to_string() })
+                    self.part().add_problem(Problem { file: name.to_owned(), record: Some(record.ordinal), why: error.to_string() });
                 }
             },
         );
         let mut part = self.part();
-        part.identities.extend(digests);
+        part.identities.extend(&digests);
         part.files += 1;
         part.counts += scan.counts;
         if let Some(fault) = &scan.fault {

@@ -1,30 +1,55 @@
-//! Judges a part by rules.
+//! Judges a part by rules: lives through the history of each key in the order of time, and decides on every act that endangers one.
+//!
+//! History is what the logs say truly happened: what would have been given back is not given back in it, so that each decision is the one
+//! that the function would have made at that time had it been there for the first time.
 
-use crate::answer::{Answer, Kpis, Read};
+pub(crate) mod assumption;
+mod aws;
+mod azure;
+mod effect;
+mod google;
+pub(crate) mod history;
+mod tally;
+
+use std::collections::BTreeMap;
+
+use crate::act::Act;
+use crate::answer::{Answer, Read};
 use crate::part::Part;
 use crate::rules::Rules;
+use tally::Tally;
 
 /// Lives through the history of each key in the order of time, and decides on every act that endangers one.
 #[must_use]
-pub fn judge(part: &Part, _rules: &Rules) -> Answer {
+pub fn judge(part: &Part, rules: &Rules) -> Answer {
     let counts = part.counts();
     let (unique_events, unique_events_exact) = part.unique_events();
-    Answer {
-        read: Read {
-            files: part.files(),
-            records: counts.records,
-            unique_events,
-            unique_events_exact,
-            errors: part.problems(),
-            bytes: counts.bytes_inflated,
-            bytes_read: counts.bytes_in,
-        },
-        first: None,
-        last: None,
-        acts: std::collections::BTreeMap::new(),
-        keys: Vec::new(),
-        decisions: Vec::new(),
-        kpis: Kpis::default(),
-        problems: part.named_problems().cloned().collect(),
+    let read = Read {
+        files: part.files(),
+        records: counts.records,
+        unique_events,
+        unique_events_exact,
+        errors: part.problems(),
+        bytes: counts.bytes_inflated,
+        bytes_read: counts.bytes_in,
+    };
+    let end = part.acts().filter_map(|act| act.event.time).max();
+    let mut tally = Tally::new(rules, end);
+    for (key, acts) in histories(part.acts()) {
+        tally.add(key.as_deref(), &history::live_through(acts, rules));
     }
+    tally.answer(read, part.named_problems().cloned().collect())
+}
+
+/// Returns the acts on each key; an act that names none stands alone.
+fn histories<'a>(acts: impl Iterator<Item = &'a Act>) -> Vec<(Option<String>, Vec<&'a Act>)> {
+    let mut keys: BTreeMap<String, Vec<&Act>> = BTreeMap::new();
+    let mut unnamed = Vec::new();
+    for act in acts {
+        match act.key() {
+            Some(key) => keys.entry(key).or_default().push(act),
+            None => unnamed.push((None, vec![act])),
+        }
+    }
+    keys.into_iter().map(|(key, acts)| (Some(key), acts)).chain(unnamed).collect()
 }

@@ -48,7 +48,7 @@ impl Part {
         let Self { files, counts, identities, acts, problems, named } = other;
         self.files += files;
         self.counts += counts;
-        self.identities.merge(identities);
+        self.identities.merge(&identities);
         for act in acts.into_values() {
             self.add_act(act);
         }
@@ -121,4 +121,50 @@ impl Part {
 
 fn text_of(act: &Act) -> String {
     serde_json::to_string(act).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::identities::MOST_KEPT;
+    use super::{Identities, Part};
+
+    /// Digests as they come of ids: as good as random, and the same each time.
+    fn digests(from: u64, to: u64) -> Vec<u64> {
+        let digest = |number: u64| {
+            let mut digest = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            digest = (digest ^ (digest >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            digest = (digest ^ (digest >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            digest ^ (digest >> 31)
+        };
+        (from..to).map(digest).collect()
+    }
+
+    fn part(from: u64, to: u64) -> Part {
+        let mut identities = Identities::default();
+        identities.extend(&digests(from, to));
+        Part { identities, ..Part::default() }
+    }
+
+    #[test]
+    fn more_records_than_can_be_told_apart_are_estimated_within_a_hundredth_however_they_are_divided() {
+        const ALL: u64 = 3_000_000;
+        assert!(ALL > 3 * MOST_KEPT as u64);
+        let mut forth = part(0, 1_800_000);
+        // A third of them twice.
+        forth.merge(part(800_000, ALL));
+        let mut back = part(800_000, ALL);
+        back.merge(part(0, 1_800_000));
+        let (estimate, is_exact) = forth.unique_events();
+        assert_eq!(back.unique_events(), (estimate, is_exact));
+        assert!(!is_exact);
+        assert!(estimate.abs_diff(ALL) < ALL / 100, "{estimate}");
+    }
+
+    #[test]
+    fn as_many_records_as_can_be_told_apart_are_counted() {
+        let most = MOST_KEPT as u64;
+        let mut part = part(0, most);
+        part.identities.extend(&digests(0, most));
+        assert_eq!(part.unique_events(), (most, true));
+    }
 }

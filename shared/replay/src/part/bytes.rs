@@ -101,7 +101,7 @@ impl Part {
         let mut part = Self {
             files: saved.files,
             counts: Counts { bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable },
-            identities: Identities::of_saved(saved.level, saved.identities),
+            identities: Identities::of_saved(saved.level, &saved.identities),
             problems: saved.problems,
             named: BTreeSet::from_iter(saved.named),
             ..Self::default()

@@ -2,55 +2,50 @@
 //!
 //! The sample keeps a digest while it ends in at least as many zero bits as its level; where it would outgrow its limit, the level rises
 //! by one and half of them go. What is kept depends on the set of digests alone, so that merging is associative and commutative.
+//!
+//! Digests are as good as random already, so the table is one list of numbers in which each stands at the place that it names itself, or
+//! as soon after that as one was free. Zero stands for a free place, and is kept beside the list.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, Hasher};
+use std::hint::black_box;
 
-/// The most digests that are kept: seven eighths of 2^20, which is what a hash table of that many places holds.
-pub(crate) const MOST_KEPT: usize = 917_504;
-/// From so many on, room for all is made at once: growing step by step would need half as much again while it lasts.
-const MANY: usize = 28_672;
-
-/// Digests are as good as random already; the table looks at their lower bits, which a sample has made zero.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Turned(u64);
-
-impl Hasher for Turned {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0 << 8 | u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, digest: u64) {
-        self.0 = digest.rotate_right(32);
-    }
-}
-
-impl BuildHasher for Turned {
-    type Hasher = Self;
-
-    fn build_hasher(&self) -> Self {
-        Self::default()
-    }
-}
+/// The most digests that are kept: seven eighths of [`MOST_PLACES`].
+pub(crate) const MOST_KEPT: usize = 458_752;
+/// The most places of the table: 4 MiB of them.
+const MOST_PLACES: usize = 1 << 19;
+/// The fewest.
+const FEWEST_PLACES: usize = 1 << 6;
+/// Growing needs room for both tables while it lasts: from so many places on, the table grows to the most at once.
+const MANY_PLACES: usize = 1 << 16;
+/// Digests whose places are fetched before any is added: memory answers many questions at once as soon as it answers one.
+const AT_ONCE: usize = 64;
 
 /// The digests of records' ids.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Identities {
     level: u32,
-    kept: HashSet<u64, Turned>,
+    /// As many as a power of two; or none, as long as there are no digests.
+    places: Vec<u64>,
+    /// How many digests are in the places.
+    taken: usize,
+    has_zero: bool,
 }
+
+impl PartialEq for Identities {
+    fn eq(&self, other: &Self) -> bool {
+        self.saved() == other.saved()
+    }
+}
+
+impl Eq for Identities {}
 
 impl Identities {
     /// Adds digests.
-    pub(crate) fn extend(&mut self, digests: impl IntoIterator<Item = u64>) {
-        for digest in digests {
-            self.add(digest);
+    pub(crate) fn extend(&mut self, digests: &[u64]) {
+        for some in digests.chunks(AT_ONCE) {
+            black_box(some.iter().fold(0, |all, digest| all | self.at(self.place_of(*digest))));
+            for digest in some {
+                self.add(*digest);
+            }
         }
     }
 
@@ -58,28 +53,95 @@ impl Identities {
         if digest.trailing_zeros() < self.level {
             return;
         }
-        if self.kept.len() == self.kept.capacity() && self.kept.len() >= MANY {
-            if self.kept.len() < MOST_KEPT {
-                self.kept.reserve(MOST_KEPT - self.kept.len());
-            } else if !self.kept.contains(&digest) {
+        if digest == 0 {
+            self.has_zero = true;
+            return;
+        }
+        if self.taken >= self.places.len() / 8 * 7 {
+            if self.holds(digest) {
+                return;
+            }
+            if self.taken < MOST_KEPT {
+                self.grow();
+            } else {
                 self.rise_to(self.level + 1);
                 return self.add(digest);
             }
         }
-        self.kept.insert(digest);
+        let place = self.free_or(digest);
+        if let Some(place) = self.places.get_mut(place) {
+            self.taken += usize::from(*place == 0);
+            *place = digest;
+        }
+    }
+
+    /// Returns the place that a digest names.
+    fn place_of(&self, digest: u64) -> usize {
+        // Its lower bits are zero in a sample.
+        let wished = usize::try_from(digest >> 32).unwrap_or_default();
+        wished & self.places.len().wrapping_sub(1)
+    }
+
+    fn at(&self, place: usize) -> u64 {
+        self.places.get(place).copied().unwrap_or_default()
+    }
+
+    /// Returns the place where a digest is, or the free one where it would be.
+    fn free_or(&self, digest: u64) -> usize {
+        let mut place = self.place_of(digest);
+        while self.at(place) != 0 && self.at(place) != digest {
+            place = (place + 1) & self.places.len().wrapping_sub(1);
+        }
+        place
+    }
+
+    fn holds(&self, digest: u64) -> bool {
+        self.at(self.free_or(digest)) == digest
+    }
+
+    fn grow(&mut self) {
+        let places = match self.places.len() {
+            0 => FEWEST_PLACES,
+            few if few < MANY_PLACES => few * 4,
+            _ => MOST_PLACES,
+        };
+        self.refill(places);
     }
 
     fn rise_to(&mut self, level: u32) {
         self.level = level;
-        self.kept.retain(|digest| digest.trailing_zeros() >= level);
+        self.has_zero &= u64::BITS >= level;
+        self.refill(self.places.len());
+    }
+
+    /// Makes a table of so many places, of the digests that are kept at the present level.
+    fn refill(&mut self, places: usize) {
+        self.taken = 0;
+        for digest in std::mem::replace(&mut self.places, vec![0; places]) {
+            if digest != 0 {
+                self.add(digest);
+            }
+        }
     }
 
     /// Takes in the digests of other records.
-    pub(crate) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         if other.level > self.level {
             self.rise_to(other.level);
         }
-        self.extend(other.kept);
+        let mut some = Vec::with_capacity(AT_ONCE);
+        for digest in other.kept() {
+            some.push(digest);
+            if some.len() == AT_ONCE {
+                self.extend(&some);
+                some.clear();
+            }
+        }
+        self.extend(&some);
+    }
+
+    fn kept(&self) -> impl Iterator<Item = u64> {
+        self.places.iter().copied().filter(|digest| *digest != 0).chain(self.has_zero.then_some(0))
     }
 
     /// Says whether all are kept.
@@ -89,21 +151,79 @@ impl Identities {
 
     /// Returns how many different ones there are; an estimate where not all are kept.
     pub(crate) fn total(&self) -> u64 {
-        let kept = self.kept.len() as u64;
+        let kept = self.taken as u64 + u64::from(self.has_zero);
         kept.saturating_mul(1_u64.checked_shl(self.level).unwrap_or(u64::MAX))
     }
 
     /// Returns the level, and the digests that are kept, in ascending order.
     pub(crate) fn saved(&self) -> (u32, Vec<u64>) {
-        let mut digests: Vec<u64> = self.kept.iter().copied().collect();
+        let mut digests: Vec<u64> = self.kept().collect();
         digests.sort_unstable();
         (self.level, digests)
     }
 
     /// Makes the set of what [`Identities::saved`] returned.
-    pub(crate) fn of_saved(level: u32, digests: impl IntoIterator<Item = u64>) -> Self {
-        let mut identities = Self { level, kept: HashSet::default() };
+    pub(crate) fn of_saved(level: u32, digests: &[u64]) -> Self {
+        let mut identities = Self { level, ..Self::default() };
         identities.extend(digests);
         identities
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Numbers that look random, some of which have many zeros at their ends, as those of a sample do.
+    fn digests(count: u64) -> Vec<u64> {
+        let mixed = |n: u64| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (n >> 3)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        (0..count).map(|n| mixed(n) << (n % 8 * 4)).collect()
+    }
+
+    #[test]
+    fn few_are_counted_exactly_however_often_they_come() {
+        for count in [0, 1, 55, 56, 57, 64, 1_000, 60_000, 200_000] {
+            let digests = digests(count);
+            let expected: BTreeSet<u64> = digests.iter().copied().collect();
+            let mut identities = Identities::default();
+            identities.extend(&digests);
+            identities.extend(&digests);
+            assert_eq!(identities.total(), expected.len() as u64, "{count}");
+            assert_eq!(identities.saved(), (0, expected.into_iter().collect()), "{count}");
+            assert!(identities.is_exact(), "{count}");
+        }
+    }
+
+    #[test]
+    fn zero_is_a_digest_as_well() {
+        let mut identities = Identities::default();
+        identities.extend(&[0, 7, 0]);
+        assert_eq!(identities.saved(), (0, vec![0, 7]));
+        identities.rise_to(20);
+        assert_eq!(identities.saved(), (20, vec![0]));
+    }
+
+    #[test]
+    fn many_are_estimated_the_same_in_whatever_order_and_parts() {
+        let spread = |n: u64| (n ^ (n >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ n.rotate_left(29).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let count = u64::try_from(MOST_KEPT).unwrap() * 5 / 2;
+        let all: Vec<u64> = (1..=count).map(spread).map(|n| spread(n ^ (n >> 27))).collect();
+        let mut at_once = Identities::default();
+        at_once.extend(&all);
+        let (first, second) = all.split_at(all.len() / 3);
+        let (mut one, mut other) = (Identities::default(), Identities::default());
+        one.extend(second);
+        other.extend(first);
+        one.merge(&other);
+        assert!(one == at_once, "parts merged differ from all at once");
+        assert!(!at_once.is_exact());
+        let distance = at_once.total().abs_diff(count);
+        assert!(distance * 100 < count, "{} for {count}", at_once.total());
+        let (level, saved) = at_once.saved();
+        assert!(Identities::of_saved(level, &saved) == at_once, "what was saved is read as it was");
     }
 }
