@@ -7,7 +7,9 @@ pub(crate) mod explain;
 pub(crate) mod itself;
 pub(crate) mod monitoring;
 pub(crate) mod record;
+pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod rules;
 pub(crate) mod verify;
 
 use clap::builder::Resettable;
@@ -20,6 +22,7 @@ use self::explain::ExplainArguments;
 use self::itself::{CompletionsArguments, ManArguments};
 use self::monitoring::MonitoringArguments;
 use self::record::RecordArguments;
+use self::replay::ReplayArguments;
 use self::report::ReportArguments;
 use self::verify::{ProveArguments, VerifyArguments};
 use crate::filter::FilterArguments;
@@ -74,6 +77,9 @@ pub(crate) enum Verb {
     /// Records what old log files say of keys, secrets and logs: into an archive, or as text. Nothing is called.
     #[command(after_long_help = record::RECORD_HELP)]
     Record(RecordArguments),
+    /// Replays old logs: what Reprieve would have undone, what was approved, what became of each key. Nothing is changed.
+    #[command(after_long_help = replay::REPLAY_HELP)]
+    Replay(ReplayArguments),
     /// Reports what an archive of evidence came to: times, failures, approvals, anomalies, keys at risk. Nothing is changed.
     #[command(after_long_help = report::REPORT_HELP)]
     Report(ReportArguments),

@@ -9,6 +9,7 @@ use reprieve_core::monitoring::{Baseline, PatternMode};
 use serde::Serialize;
 
 use crate::args::cost::CostArguments;
+use crate::plain::{counted, grouped};
 use crate::style::{WIDTH, wrap};
 use crate::table::{self, Cell, Row};
 
@@ -181,21 +182,4 @@ fn print_comparison(report: &Report, out: &mut impl Write) -> std::io::Result<()
 
 fn paragraph(out: &mut impl Write, text: &str) -> std::io::Result<()> {
     wrap(text, WIDTH).iter().try_for_each(|line| writeln!(out, "{line}"))
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
-}
-
-/// Writes a number with a comma after each three digits.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

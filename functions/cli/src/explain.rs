@@ -61,11 +61,11 @@ pub(crate) fn run(arguments: &ExplainArguments, present: Timestamp) -> anyhow::R
     let text = read(&arguments.file)?;
     let judge = Judge {
         policy: crate::policies::load(arguments.policies.as_deref())?,
-        rules: rules(arguments),
+        rules: arguments.rules.approval(),
         domain: Domain {
             account: arguments.account.clone(),
             region: arguments.region.clone(),
-            remediator: arguments.remediator_role.clone(),
+            remediator: arguments.rules.remediator_role.clone(),
         },
         now,
     };
@@ -99,19 +99,6 @@ struct Judge {
     rules: ApprovalRules,
     domain: Domain,
     now: Timestamp,
-}
-
-fn rules(arguments: &ExplainArguments) -> ApprovalRules {
-    ApprovalRules {
-        keys: arguments.approval_keys.clone(),
-        approver_roles: arguments.approver_roles.iter().cloned().collect(),
-        break_glass_roles: arguments.break_glass_roles.iter().cloned().collect(),
-        break_glass_principals: arguments.break_glass_principals.iter().map(|id| id.to_ascii_lowercase()).collect(),
-        sandbox_accounts: arguments.sandbox_accounts.iter().cloned().collect(),
-        sandbox_subscriptions: arguments.sandbox_subscriptions.iter().cloned().collect(),
-        minimum_waiting_days: arguments.minimum_waiting_days,
-        ..ApprovalRules::default()
-    }
 }
 
 fn explain(line: usize, event: Box<Event>, facts: &FactsSource, judge: &Judge) -> Explanation {

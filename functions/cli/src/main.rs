@@ -5,6 +5,7 @@ mod approvals;
 mod approve;
 mod archive;
 mod args;
+mod chart;
 mod cost;
 mod coverage;
 mod desk;
@@ -13,10 +14,12 @@ mod filter;
 mod filter_verify;
 mod itself;
 mod monitoring;
+mod plain;
 mod policies;
 mod policy;
 mod prove;
 mod record;
+mod replay;
 mod report;
 mod revoke;
 mod style;
@@ -59,6 +62,7 @@ fn run(verb: &Verb, now: Timestamp) -> anyhow::Result<ExitCode> {
         Verb::Coverage(arguments) => return wait_for(coverage::run(arguments, now)),
         Verb::Monitoring(arguments) => return wait_for(monitoring::run(arguments)),
         Verb::Record(arguments) => return record::run(arguments),
+        Verb::Replay(arguments) => return replay::run(arguments, now),
         Verb::Report(arguments) => return wait_for(report::run(arguments, now)),
         Verb::Verify(arguments) => return wait_for(verify::run(arguments, now)),
         Verb::Prove(arguments) => return wait_for(prove::run(arguments)),

@@ -1,8 +1,6 @@
 //! `reprieve report`: what an archive of evidence came to, as text, JSON or a page. It reads, and changes nothing.
 
-mod chart;
 mod page;
-mod plain;
 mod read;
 mod text;
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
-use reprieve_core::azure::SubscriptionId;
-use reprieve_core::{AccountId, ApprovalKeys, Region, RoleArn};
+use reprieve_core::{AccountId, Region};
+
+use super::rules::RulesArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
@@ -24,37 +25,12 @@ pub(crate) struct ExplainArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) facts: Option<String>,
 
-    /// The public keys that seal approvals, as `REPRIEVE_APPROVAL_KEYS`: `KEY-ID=BASE64`, separated by commas
-    #[arg(long, value_name = "KEYS", default_value = "", value_parser = ApprovalKeys::parse, hide_default_value = true)]
-    pub(crate) approval_keys: ApprovalKeys,
-
     /// Cedar policies of your own beside the shipped ones: a folder of `*.cedar` files, or one file
     #[arg(long, value_name = "DIR|FILE")]
     pub(crate) policies: Option<PathBuf>,
 
-    /// A role whose tags approve without a seal; may be given more than once
-    #[arg(long = "approver-role", value_name = "ARN", value_parser = RoleArn::parse)]
-    pub(crate) approver_roles: Vec<RoleArn>,
-
-    /// A role that may break the glass; may be given more than once
-    #[arg(long = "break-glass-role", value_name = "ARN", value_parser = RoleArn::parse)]
-    pub(crate) break_glass_roles: Vec<RoleArn>,
-
-    /// An account in which everything passes; may be given more than once
-    #[arg(long = "sandbox-account", value_name = "ID", value_parser = AccountId::parse)]
-    pub(crate) sandbox_accounts: Vec<AccountId>,
-
-    /// The object id of somebody in Entra ID who may break the glass; may be given more than once
-    #[arg(long = "break-glass-principal", value_name = "ID")]
-    pub(crate) break_glass_principals: Vec<String>,
-
-    /// An Azure subscription in which everything passes; may be given more than once
-    #[arg(long = "sandbox-subscription", value_name = "ID", value_parser = SubscriptionId::parse)]
-    pub(crate) sandbox_subscriptions: Vec<SubscriptionId>,
-
-    /// The shortest waiting period of a deletion that is let stand, in days
-    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(7..=30))]
-    pub(crate) minimum_waiting_days: u32,
+    #[command(flatten)]
+    pub(crate) rules: RulesArguments,
 
     /// The time of the decision, such as `2026-01-31T12:00:00Z` [default: the present]
     #[arg(long, value_name = "TIME")]
@@ -67,10 +43,6 @@ pub(crate) struct ExplainArguments {
     /// The Region that is guarded; keys of others are escalated, not acted on [default: any]
     #[arg(long, value_name = "REGION", value_parser = Region::parse)]
     pub(crate) region: Option<Region>,
-
-    /// Reprieve's own role: its restorative calls are not answered
-    #[arg(long, value_name = "ARN", value_parser = RoleArn::parse)]
-    pub(crate) remediator_role: Option<RoleArn>,
 
     /// Prints one JSON object a line for each event
     #[arg(long)]

@@ -40,12 +40,12 @@ pub(crate) struct ReportArguments {
 }
 
 /// Parses the beginning of a period: a day begins at its midnight.
-fn from(text: &str) -> Result<Timestamp, String> {
+pub(super) fn from(text: &str) -> Result<Timestamp, String> {
     moment(text, 0)
 }
 
 /// Parses the end of a period: a day ends at the next midnight.
-fn to(text: &str) -> Result<Timestamp, String> {
+pub(super) fn to(text: &str) -> Result<Timestamp, String> {
     moment(text, 1)
 }
 

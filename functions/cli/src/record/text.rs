@@ -7,19 +7,20 @@ use std::path::Path;
 use owo_colors::OwoColorize as _;
 
 use super::tally::Tally;
+use crate::plain::{counted, grouped, size};
 use crate::style::{WIDTH, highlight, wrap};
 
 /// Prints the tally.
 pub(super) fn print(tally: &Tally, to: Option<&Path>, out: &mut impl Write) -> std::io::Result<()> {
     let counts = &tally.counts;
-    let entries = format!("{} of {}", counted(counts.entries, "entry", "entries"), counted(counts.records, "record", "records"));
-    writeln!(out, "{}", format!("{entries} in {}", counted(tally.files, "file", "files")).bold())?;
+    let entries = format!("{} of {}", counted(counts.entries, "entry"), counted(counts.records, "record"));
+    writeln!(out, "{}", format!("{entries} in {}", counted(tally.files, "file")).bold())?;
     breakdown("cloud", &tally.by_cloud, out)?;
     breakdown("log", &tally.by_log, out)?;
     breakdown("operation", &tally.by_operation, out)?;
     breakdown("asset", &tally.by_asset, out)?;
     if tally.duplicates > 0 {
-        writeln!(out, "{} were there twice, and written once", counted(tally.duplicates, "entry", "entries"))?;
+        writeln!(out, "{} were there twice, and written once", counted(tally.duplicates, "entry"))?;
     }
     let read = format!("read {}, inflated {}", size(counts.bytes_in), size(counts.bytes_inflated));
     let rate = format!("{:.1} MB/s", tally.megabytes_per_second());
@@ -28,7 +29,7 @@ pub(super) fn print(tally: &Tally, to: Option<&Path>, out: &mut impl Write) -> s
         None => writeln!(out, "{read} ({rate})")?,
     }
     for (why, count) in &tally.left_out {
-        writeln!(out, "left out {}: {why}", counted(*count, "file", "files"))?;
+        writeln!(out, "left out {}: {why}", counted(*count, "file"))?;
     }
     problems(tally, out)
 }
@@ -47,7 +48,7 @@ fn problems(tally: &Tally, out: &mut impl Write) -> std::io::Result<()> {
     }
     let more = tally.counts.unreadable.saturating_sub(tally.unreadable.len() as u64);
     if more > 0 {
-        writeln!(out, "  and {} more", counted(more, "record", "records"))?;
+        writeln!(out, "  and {} more", counted(more, "record"))?;
     }
     Ok(())
 }
@@ -69,34 +70,4 @@ fn breakdown(name: &str, counts: &BTreeMap<&'static str, u64>, out: &mut impl Wr
         writeln!(out, "  {title:<10} {line}")?;
     }
     Ok(())
-}
-
-fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(count), if count == 1 { one } else { many })
-}
-
-/// Writes a number with a comma after each three digits.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Writes a size in the unit that fits, of thousands.
-fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "a size is shown with one digit")]
-    let mut shown = bytes as f64;
-    for unit in ["B", "kB", "MB"] {
-        if shown < 1000.0 {
-            return if unit == "B" { format!("{bytes} B") } else { format!("{shown:.1} {unit}") };
-        }
-        shown /= 1000.0;
-    }
-    format!("{shown:.1} GB")
 }

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use reprieve_evidence::kpi::{Cover, Done, DrillVerdict, Incident, Rejected, Resolution, Summary};
 
 use super::Report;
-use super::chart::{Chart, bars, key_days, timeline, week};
-use super::plain::{counted, duration, grouped, moment, percent, plural, short_name};
+use crate::chart::{Chart, bars, key_days, timeline, week};
+use crate::plain::{counted, duration, grouped, moment, percent, period, plural, short_name};
 
 pub(super) use self::tile::{Tile, tiles};
 
@@ -195,20 +195,7 @@ impl Page<'_> {
 
 /// Says which period the report is of.
 pub(super) fn period_text(summary: &Summary) -> String {
-    let is_midnight = |at: Timestamp| at.as_second().rem_euclid(86_400) == 0 && at.subsec_nanosecond() == 0;
-    let day = |at: Timestamp| at.strftime("%-d %B %Y").to_string();
-    let begins = |at: Timestamp| if is_midnight(at) { day(at) } else { format!("{} UTC", moment(at)) };
-    let ends = |at: Timestamp| {
-        let before = at.checked_sub(SignedDuration::from_secs(1)).unwrap_or(at);
-        if is_midnight(at) { day(before) } else { format!("{} UTC", moment(at)) }
-    };
-    match (summary.period.from, summary.period.to) {
-        (Some(from), Some(to)) if begins(from) == ends(to) => begins(from),
-        (Some(from), Some(to)) => format!("{} to {}", begins(from), ends(to)),
-        (Some(from), None) => format!("since {}", begins(from)),
-        (None, Some(to)) => format!("until {}", ends(to)),
-        (None, None) => "everything in the archive".to_owned(),
-    }
+    period(summary.period.from, summary.period.to, "everything in the archive")
 }
 
 /// Says in a few sentences what the period came to.

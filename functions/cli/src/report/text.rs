@@ -6,8 +6,8 @@ use owo_colors::{OwoColorize as _, Style};
 use reprieve_evidence::kpi::{Incident, Resolution, Summary, Times};
 
 use super::Report;
-use super::plain::{counted, duration, grouped, moment, short_name, visible};
 use super::read::Tally;
+use crate::plain::{counted, duration, grouped, moment, short_name, visible};
 use crate::style::{WIDTH, highlight, wrap};
 use crate::table::{self, Cell, Row};
 

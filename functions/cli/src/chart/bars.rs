@@ -6,15 +6,20 @@ use plotters::style::text_anchor::{HPos, VPos};
 use reprieve_evidence::kpi::{Bar, Times};
 
 use super::{Area, Chart, HALF, INK, Marks, NARROW, SOFT, TINT, draw, int, letters};
-use crate::report::plain::{counted, grouped};
+use crate::plain::{counted, grouped};
 
 const ROW: i32 = 22;
 const LABEL: i32 = 92;
 const NUMBER: i32 = 44;
 
 /// Draws how durations are spread. `id` must be the page's own, and `noun` what is counted.
-pub(in crate::report) fn bars(times: &Times, id: &str, title: &str, noun: &str) -> anyhow::Result<Chart> {
-    let bars = shown(&times.bars);
+pub(crate) fn bars(times: &Times, id: &str, title: &str, noun: &str) -> anyhow::Result<Chart> {
+    spread(&times.bars, id, title, noun)
+}
+
+/// Draws how durations are spread over these ranges, as [`bars`] does.
+pub(crate) fn spread(bars: &[Bar], id: &str, title: &str, noun: &str) -> anyhow::Result<Chart> {
+    let bars = shown(bars);
     let description = bars.iter().map(|bar| format!("{}: {}", range(bar), bar.count)).collect::<Vec<_>>().join("; ");
     let named = |width: &str| format!("{id}-{width}");
     let height = int(bars.len()) * ROW + 4;
@@ -53,6 +58,8 @@ fn paint(area: &Area<'_>, marks: &mut Marks, bars: &[Bar], width: i32, noun: &st
 /// Writes a range of durations: `2–5 s`.
 fn range(bar: &Bar) -> String {
     let unit = |ms: i64| match ms {
+        86_400_000 => (1, "day"),
+        86_400_001.. => (ms / 86_400_000, "days"),
         3_600_000.. => (ms / 3_600_000, "h"),
         60_000.. => (ms / 60_000, "min"),
         _ => (ms / 1_000, "s"),
@@ -69,7 +76,11 @@ fn range(bar: &Bar) -> String {
         }
         (Some(from), Some(below)) => {
             let ((low, low_unit), (high, high_unit)) = (unit(from), unit(below));
-            if low_unit == high_unit { format!("{low}–{high} {high_unit}") } else { format!("{low} {low_unit} – {high} {high_unit}") }
+            if low_unit == high_unit || low_unit == "day" {
+                format!("{low}–{high} {high_unit}")
+            } else {
+                format!("{low} {low_unit} – {high} {high_unit}")
+            }
         }
     }
 }
@@ -77,6 +88,13 @@ fn range(bar: &Bar) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_of_days_are_written_as_such() {
+        let hours = [Some(12), Some(24), Some(72), Some(168), None].map(|hours| hours.map(|hours| hours * 3_600_000));
+        let ranges: Vec<String> = hours.windows(2).map(|ends| range(&Bar { from_ms: ends[0], below_ms: ends[1], count: 0 })).collect();
+        assert_eq!(ranges.join(", "), "12 h – 1 day, 1–3 days, 3–7 days, over 7 days");
+    }
 
     #[test]
     fn ranges_are_written_with_their_units() {

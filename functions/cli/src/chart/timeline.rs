@@ -13,13 +13,13 @@ use plotters::style::text_anchor::{HPos, VPos};
 use reprieve_evidence::kpi::{Incident, Period, Resolution};
 
 use super::{Area, Chart, INK, LINE, Marks, NARROW, SOFT, WIDE, draw, int, letters};
-use crate::report::plain::{counted, moment, short_name};
+use crate::plain::{counted, moment, short_name};
 
 const LANE: i32 = 46;
 const AXIS: i32 = 26;
 
 /// Draws when incidents were, and what became of them.
-pub(in crate::report) fn timeline(incidents: &[Incident], period: Period) -> anyhow::Result<Chart> {
+pub(crate) fn timeline(incidents: &[Incident], period: Period) -> anyhow::Result<Chart> {
     let lanes: Vec<Resolution> =
         Resolution::ALL.into_iter().filter(|lane| incidents.iter().any(|incident| incident.resolution == *lane)).collect();
     let of = |lane: Resolution| incidents.iter().filter(|incident| incident.resolution == lane).count();
@@ -115,9 +115,10 @@ fn says(cluster: &[&Incident]) -> String {
 }
 
 /// A line of time in seconds since the epoch, with marks at whole days.
-struct Days {
-    span: Range<i64>,
-    ticks: i64,
+pub(super) struct Days {
+    pub(super) span: Range<i64>,
+    /// The most marks.
+    pub(super) ticks: i64,
 }
 
 impl Ranged for Days {

@@ -10,7 +10,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use reprieve_evidence::kpi::{KeyDays, UseHeat};
 
 use super::{Area, Chart, INK, Marks, NARROW, SOFT, TINT, WIDE, draw, int, letters, strength};
-use crate::report::plain::{counted, grouped, short_name};
+use crate::plain::{counted, grouped, short_name};
 
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
@@ -18,7 +18,7 @@ const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 const COLUMNS: usize = 45;
 
 /// Draws uses by the hour of the week.
-pub(in crate::report) fn week(heat: &UseHeat) -> anyhow::Result<Chart> {
+pub(crate) fn week(heat: &UseHeat) -> anyhow::Result<Chart> {
     let description = busiest_hour(heat).map_or_else(
         || "No use has a time.".to_owned(),
         |(day, hour, count)| format!("Most uses: {day} from {hour:02}:00 UTC, {}.", grouped(count)),
@@ -83,7 +83,7 @@ struct Column {
 }
 
 /// Draws uses of the busiest keys, by day where there are few days, else by week.
-pub(in crate::report) fn key_days(heat: &UseHeat) -> anyhow::Result<Chart> {
+pub(crate) fn key_days(heat: &UseHeat) -> anyhow::Result<Chart> {
     let columns = columns(&heat.busiest);
     let title = "Uses of the busiest keys and secrets, by day";
     let told = |key: &KeyDays| format!("{}: {}", short_name(&key.asset), grouped(key.total));

@@ -4,6 +4,7 @@
 //! While it is drawn, a colour is only a number that stands for a variable of the style, or for a mark with a title of its own.
 
 mod bars;
+mod columns;
 mod heat;
 mod timeline;
 
@@ -14,17 +15,18 @@ use plotters::prelude::{DrawingArea, IntoDrawingArea as _, IntoFont as _, RGBCol
 use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-pub(super) use self::bars::bars;
-pub(super) use self::heat::{key_days, week};
-pub(super) use self::timeline::timeline;
+pub(crate) use self::bars::{bars, spread};
+pub(crate) use self::columns::{Series, columns};
+pub(crate) use self::heat::{key_days, week};
+pub(crate) use self::timeline::timeline;
 
 /// A chart, for both widths.
 #[derive(Debug)]
-pub(super) struct Chart {
+pub(crate) struct Chart {
     /// For a wide page, and for paper.
-    pub(super) wide: String,
+    pub(crate) wide: String,
     /// For a narrow page.
-    pub(super) narrow: String,
+    pub(crate) narrow: String,
 }
 
 /// For which of the two a chart is drawn: its width in pixels.

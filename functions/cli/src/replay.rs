@@ -1,0 +1,222 @@
+//! `reprieve replay`: what Reprieve would have done, by old logs. It reads files and buckets, and changes nothing.
+
+mod anomalies;
+mod bucket;
+mod cost;
+mod page;
+mod places;
+mod progress;
+mod read;
+mod rules;
+mod stop;
+mod story;
+mod text;
+mod words;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use jiff::Timestamp;
+use owo_colors::OwoColorize as _;
+use reprieve_evidence::kpi::Anomaly;
+use reprieve_replay::{Answer, Collector, Part, Period, Problem, Rules, judge};
+use reprieve_scan::LeftOut;
+use serde::Serialize;
+
+use self::places::{Places, SavedPart};
+use self::read::{How, Partial, STOPPED, read};
+use self::stop::Stop;
+use crate::args::desk::CloudArguments;
+use crate::args::replay::ReplayArguments;
+use crate::plain::{counted, visible};
+
+/// Something could not be read; the rest was.
+const NOT_ALL_READ: u8 = 3;
+/// Ctrl-C stopped it, as a shell says of whom a signal ended.
+const INTERRUPTED: u8 = 130;
+/// How many problems are named on standard error.
+const NAMED: usize = 20;
+
+/// A replay, with what is told of it besides the answer.
+struct Replay {
+    /// The answer.
+    answer: Answer,
+    /// The period that was asked for.
+    period: Period,
+    /// Where Ctrl-C stopped the reading.
+    partial: Option<Partial>,
+    /// What was unusual, where that was asked for.
+    anomalies: Option<Vec<Anomaly>>,
+    /// Files of folders that are no logs.
+    left_out: Vec<LeftOut>,
+    /// How long the reading took.
+    took: Duration,
+}
+
+/// The answer's JSON, with what was unusual where that was asked for.
+#[derive(Serialize)]
+struct WithAnomalies<'a> {
+    #[serde(flatten)]
+    answer: &'a Answer,
+    anomalies: &'a [Anomaly],
+}
+
+/// Replays.
+///
+/// # Errors
+/// When a place holds nothing to read, an option cannot be used, or the output cannot be written.
+pub(crate) fn run(arguments: &ReplayArguments, now: Timestamp) -> anyhow::Result<ExitCode> {
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to)
+        && from >= to
+    {
+        bail!("the period ends at {to}, before it begins at {from}: give --from before --to");
+    }
+    let rules = rules::of(arguments)?;
+    let cloud = CloudArguments { region: arguments.bucket_region.clone(), profile: arguments.profile.clone() };
+    let places = Places::find(&arguments.places, &cloud)?;
+    let stop = Stop::on_interrupt().context("Ctrl-C cannot be waited for")?;
+    let how = How { threads: threads(arguments), stop, is_quiet: arguments.quiet };
+    if let Some(key) = &arguments.explain {
+        return story::run(key, places, &rules, arguments, &how);
+    }
+    let replay = replay(places, &rules, arguments, &how)?;
+    write_files(&replay, arguments, now)?;
+    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+    if arguments.json.as_deref().is_some_and(is_stdout) {
+        out.write_all(&json(&replay)?)?;
+    } else if !arguments.quiet {
+        text::print(&replay, &mut out)?;
+    }
+    out.flush()?;
+    drop(out);
+    ended(&replay)
+}
+
+fn threads(arguments: &ReplayArguments) -> usize {
+    arguments.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+}
+
+/// Reads and judges.
+fn replay(places: Places, rules: &Rules, arguments: &ReplayArguments, how: &How) -> anyhow::Result<Replay> {
+    let started = Instant::now();
+    let Places { inputs, parts, left_out } = places;
+    if arguments.anomalies {
+        anomalies::check(&inputs, &parts)?;
+    }
+    let inputs = Arc::new(inputs);
+    let collector = Arc::new(Collector::default());
+    for file in &left_out {
+        if let reprieve_scan::Why::Unreadable(why) = &file.why {
+            collector.unreadable(&file.name, why.clone());
+        }
+    }
+    let loaded = load(&parts, &collector);
+    let mut partial = read(&inputs, &collector, how, "Reading");
+    let mut part = Arc::try_unwrap(collector).map_or_else(|shared| shared.so_far(), Collector::finish);
+    part.merge(loaded);
+    let took = started.elapsed();
+    let anomalies = match (arguments.anomalies, &partial) {
+        // What was not read has no order of time.
+        (false, _) | (true, Some(_)) => None,
+        (true, None) => {
+            let found = anomalies::find(&inputs, rules, how)?;
+            partial = found.partial;
+            Some(found.anomalies)
+        }
+    };
+    if let Some(file) = &arguments.save {
+        match &partial {
+            None => save(&part, file)?,
+            Some(_) => anstream::eprintln!("reprieve: `{}` is not written, for not everything was read", file.display()),
+        }
+    }
+    let mut answer = judge(&part, rules);
+    if let Some(partial) = &partial {
+        forgive(&mut answer.problems, &mut answer.read.errors, partial);
+    }
+    Ok(Replay { answer, period: rules.period, partial, anomalies, left_out, took })
+}
+
+/// Loads parts of earlier replays. One that cannot be read is a problem, as a log is.
+fn load(parts: &[SavedPart], collector: &Collector) -> Part {
+    let mut all = Part::default();
+    for SavedPart { path, name } in parts {
+        let part = std::fs::read(path)
+            .map_err(|error| format!("reading failed: {error}"))
+            .and_then(|bytes| Part::from_bytes(&bytes).map_err(|error| error.to_string()));
+        match part {
+            Ok(part) => all.merge(part),
+            Err(why) => collector.unreadable(name, why),
+        }
+    }
+    all
+}
+
+fn save(part: &Part, file: &Path) -> anyhow::Result<()> {
+    let bytes = part.to_bytes().context("what was read cannot be written as a part")?;
+    std::fs::write(file, bytes).with_context(|| format!("`{}` cannot be written", file.display()))
+}
+
+/// Takes out of the problems what only seems to be wrong with files that were being read when Ctrl-C came.
+fn forgive(problems: &mut Vec<Problem>, errors: &mut u64, partial: &Partial) {
+    let is_of_the_stop = |problem: &Problem| {
+        let is_cut = problem.record.is_some() && problem.why.contains("the file ends in the middle of the record");
+        partial.interrupted.contains(&problem.file) && (is_cut || problem.why.contains(STOPPED))
+    };
+    let before = problems.len();
+    problems.retain(|problem| !is_of_the_stop(problem));
+    *errors = errors.saturating_sub(u64::try_from(before - problems.len()).unwrap_or(u64::MAX));
+}
+
+/// Writes what goes into files.
+fn write_files(replay: &Replay, arguments: &ReplayArguments, now: Timestamp) -> anyhow::Result<()> {
+    if let Some(file) = arguments.json.as_deref().filter(|file| !is_stdout(file)) {
+        std::fs::write(file, json(replay)?).with_context(|| format!("`{}` cannot be written", file.display()))?;
+    }
+    if let Some(file) = &arguments.html {
+        let page = page::render(replay, now)?;
+        std::fs::write(file, page).with_context(|| format!("`{}` cannot be written", file.display()))?;
+    }
+    Ok(())
+}
+
+fn is_stdout(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+fn json(replay: &Replay) -> anyhow::Result<Vec<u8>> {
+    let Some(anomalies) = &replay.anomalies else { return Ok(replay.answer.to_json()?) };
+    let mut bytes = serde_json::to_vec_pretty(&WithAnomalies { answer: &replay.answer, anomalies })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Names on standard error what could not be read, and says by the exit code how it went.
+fn ended(replay: &Replay) -> anyhow::Result<ExitCode> {
+    let read = &replay.answer.read;
+    name_problems(&replay.answer.problems, read.errors)?;
+    if let Some(partial) = &replay.partial {
+        anstream::eprintln!("reprieve: {}", partial.sentence().yellow().bold());
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    Ok(if read.errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL_READ) })
+}
+
+/// Names problems on standard error, the first of them.
+fn name_problems(problems: &[Problem], errors: u64) -> anyhow::Result<()> {
+    let mut err = anstream::stderr().lock();
+    let named = problems.iter().take(NAMED);
+    let count = named.len();
+    for problem in named {
+        writeln!(err, "reprieve: {}", visible(&words::problem(problem)))?;
+    }
+    let more = errors.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX));
+    if more > 0 {
+        writeln!(err, "reprieve: and {}", counted(more, "more problem"))?;
+    }
+    Ok(())
+}
