@@ -75,7 +75,7 @@ NARROWED = {
     "evidence.yaml": {"s3:putobjectlegalhold": (r"[^*]*/audit/\*", {})},
 }
 
-# Where in the audit bucket each template lets a function write. Decisions are the guard's and those who decide likewise; seals the sealer's.
+# Where in the audit bucket, or in another that is named, each template lets a function write. Decisions are the guard's and those who decide likewise; seals the sealer's.
 DECISIONS = {"audit/decisions/*"}
 WRITTEN = {
     "guard.yaml": {"RemediatorRole": DECISIONS},
@@ -84,6 +84,12 @@ WRITTEN = {
     "evidence.yaml": {
         "RecordRole": {"audit/events/*", "audit/tables/*", "audit/findings/*", "state/*"},
         "SealRole": {"seals/*", "public-key.pem"},
+    },
+    # In a bucket of its own: whoever reads logs writes no answer.
+    "replay.yaml": {
+        "ReadRole": {"${ResultsBucket.Arn}/replay/*/parts/*"},
+        "MergeRole": {f"${{ResultsBucket.Arn}}/replay/*/{name}" for name in ("merged/*", "result.part", "answer.json")},
+        "StateMachineRole": {"${ResultsBucket.Arn}/replay/*/map/*"},
     },
 }
 
@@ -207,7 +213,7 @@ def write_faults(template, written):
     for role in sorted(found.keys() | written.keys()):
         if found.get(role, set()) != written.get(role, set()):
             writes, may = sorted(found.get(role, set())), sorted(written.get(role, set()))
-            yield f"`Resources.{role}`: may write objects {writes}; of the audit bucket it is to write {may}, and nothing else"
+            yield f"`Resources.{role}`: may write objects {writes}; it is to write {may}, and nothing else"
 
 
 # Glue's types of columns in the words of SQL; `struct<...>` is taken as it is.
@@ -236,6 +242,82 @@ def query_faults(template):
         parameters, described = len(list(query.find_all(sqlglot.exp.Placeholder))), resource["Properties"]["Description"].count("'") // 2
         if parameters != described:
             yield f"`Resources.{name}`: takes {parameters} parameters, and its description gives {described}"
+
+
+# What a task is tried again for: all that the next moment may mend, and never what was refused or lacks time.
+PASSING = {"Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"}
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+INPUT_LIMIT_BYTES = 262_144
+
+
+def state_machine_faults(template):
+    """A state machine loses no batch in silence, calls its own functions alone, and tries again what is throttled."""
+    for name, resource in template.get("Resources", {}).items():
+        if resource.get("Type") != "AWS::StepFunctions::StateMachine":
+            continue
+        where, properties = f"`Resources.{name}`", resource.get("Properties", {})
+        definition = properties.get("Definition")
+        if not isinstance(definition, dict):
+            yield f"{where}: has no `Definition`; cfn-lint checks none that is text"
+            continue
+        used = set(re.findall(r"\$\{([A-Za-z]+)\}", json.dumps(definition)))
+        given = set(properties.get("DefinitionSubstitutions", {}))
+        for missing in sorted(used ^ given):
+            yield f"{where}: `${{{missing}}}` is {'used and not given' if missing in used else 'given and not used'}"
+        yield from machine_faults(where, definition)
+
+
+def targets(state):
+    """Where a state leads."""
+    choices = [choice.get("Next") for choice in state.get("Choices", [])] + [catch.get("Next") for catch in state.get("Catch", [])]
+    return {target for target in (state.get("Next"), state.get("Default"), *choices) if target}
+
+
+def machine_faults(where, machine):
+    states, reached, ahead = machine.get("States", {}), set(), {machine.get("StartAt")}
+    while ahead:
+        reached |= ahead
+        ahead = {target for state in ahead for target in targets(states.get(state, {}))} - reached
+    for missing in sorted(reached - states.keys()):
+        yield f"{where}: leads to `{missing}`, and there is no such state"
+    for unreached in sorted(states.keys() - reached):
+        yield f"{where}: nothing leads to `{unreached}`"
+    for name, state in states.items():
+        if state.get("Type") == "Task":
+            yield from task_faults(f"{where}, `{name}`", state)
+        if state.get("Type") == "Map":
+            yield from map_faults(f"{where}, `{name}`", state)
+
+
+def task_faults(where, state):
+    function = state.get("Parameters", {}).get("FunctionName", "")
+    if not arn_text(state.get("Resource")).endswith(":states:::lambda:invoke") or not re.fullmatch(r"\$\{[A-Za-z]+\}", str(function)):
+        yield f"{where}: calls something else than a function that `DefinitionSubstitutions` names"
+    tried = {error for retry in state.get("Retry", []) for error in retry["ErrorEquals"]}
+    if not PASSING <= tried:
+        yield f"{where}: is not tried again after {', '.join(sorted(PASSING - tried))}"
+    if {"States.ALL", "States.TaskFailed", "Replay.Refused", "Replay.OutOfTime"} & tried:
+        yield f"{where}: tries again what was refused, or what lacks time"
+    if any(retry.get("JitterStrategy") != "FULL" for retry in state.get("Retry", [])):
+        yield f"{where}: tries again without jitter, so that all do at the same moment"
+    if "TimeoutSeconds" not in state:
+        yield f"{where}: has no `TimeoutSeconds`, and would wait for a year"
+
+
+def map_faults(where, state):
+    processor = state.get("ItemProcessor", {})
+    if processor.get("ProcessorConfig", {}).get("Mode") != "DISTRIBUTED":
+        yield f"{where}: is not distributed, and would end after 25,000 events of its history"
+    if state.get("ToleratedFailurePercentage") != 0 or "ToleratedFailureCount" in state:
+        yield f"{where}: tolerates failures, and so would lose batches"
+    if not {"MaxConcurrency", "MaxConcurrencyPath"} & state.keys():
+        yield f"{where}: has no limit of concurrency"
+    if "ResultWriter" not in state:
+        yield f"{where}: hands its results on, which may be more than a state holds"
+    most = state.get("ItemBatcher", {}).get("MaxInputBytesPerBatch", 0)
+    if not 0 < most <= INPUT_LIMIT_BYTES:
+        yield f"{where}: `MaxInputBytesPerBatch` is {most}; it is to be at most {INPUT_LIMIT_BYTES}"
+    yield from machine_faults(where, processor)
 
 
 def managed_policy_faults(template):
@@ -268,7 +350,7 @@ def main(paths):
         with open(path, encoding="utf-8") as file:
             source = file.read()
         template = cfn_yaml.loads(source)
-        of_template = (pattern_faults, key_policy_faults, managed_policy_faults, query_faults)
+        of_template = (pattern_faults, key_policy_faults, managed_policy_faults, query_faults, state_machine_faults)
         name = os.path.basename(path)
         of_statements = (statement_faults(template, NARROWED.get(name, {})), write_faults(template, WRITTEN.get(name, {})))
         checks = (*of_statements, *(check(template) for check in of_template), source_faults(source), partition_faults(source))

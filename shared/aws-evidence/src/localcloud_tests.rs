@@ -17,7 +17,7 @@ use reprieve_engine::{BaselineStore as _, CallError, EvidenceStore as _, SealSig
 use reprieve_localcloud::{LocalCloud, Options};
 use tokio::sync::OnceCell;
 
-use crate::{KmsSealSigner, S3BaselineStore, S3EvidenceStore, S3LogSource, evidence_s3_client};
+use crate::{KmsSealSigner, LogArchive, S3BaselineStore, S3EvidenceStore, S3LogSource, evidence_s3_client};
 
 static CLOUD: OnceCell<LocalCloud> = OnceCell::const_new();
 
@@ -121,6 +121,28 @@ async fn a_file_of_a_trail_is_read_and_its_etag_tells_other_bytes_apart() {
     }
     assert_ne!(etags[0], etags[1]);
     assert!(matches!(source.fetch(&bucket, "AWSLogs/none.json.gz").await, Err(CallError::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn an_archive_is_listed_beyond_the_first_page_and_its_files_are_read_as_streams() {
+    let client = evidence_s3_client(&config().await);
+    let bucket = bucket(&client).await;
+    let large: Vec<u8> = (0..5_000_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()).take(9_000_000).collect();
+    client.put_object().bucket(&bucket).key("AWSLogs/a b/large.json.gz").body(large.clone().into()).send().await.unwrap();
+    for number in 0..1_002 {
+        client.put_object().bucket(&bucket).key(format!("AWSLogs/n/{number:04}.json")).body(b"{}".to_vec().into()).send().await.unwrap();
+    }
+    client.put_object().bucket(&bucket).key("elsewhere.json").body(b"{}".to_vec().into()).send().await.unwrap();
+    let archive = LogArchive::new(client);
+    let listed = archive.list(&bucket, "AWSLogs/").await.unwrap();
+    assert_eq!((listed.len(), listed[0].name_below("AWSLogs/"), listed[0].bytes), (1_003, "a b/large.json.gz", 9_000_000));
+    assert_eq!(listed.last().map(|file| file.name_below("AWSLogs/")), Some("n/1001.json"));
+    let mut reader = archive.open(&listed[0]);
+    let read = tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut reader, &mut bytes).map(|_| bytes)
+    });
+    assert!(read.await.unwrap().unwrap() == large, "the large file was read as something else");
 }
 
 #[tokio::test]

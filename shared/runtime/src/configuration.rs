@@ -7,6 +7,7 @@ mod google;
 mod monitoring;
 mod reader;
 mod recording;
+mod replaying;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -21,6 +22,7 @@ pub use drill::DrillConfiguration;
 pub use google::GoogleConfiguration;
 pub use monitoring::MonitoringConfiguration;
 pub use recording::RecordingConfiguration;
+pub use replaying::ReplayConfiguration;
 
 use crate::environment::{
     APPROVAL_KEYS, APPROVER_ROLES, BREAK_GLASS_HOURS, BREAK_GLASS_ROLES, CHANGE_CALENDARS, KMS_CALLS_PER_SECOND, LEDGER_TABLE,

@@ -5,12 +5,14 @@ mod drill;
 mod google;
 mod monitoring;
 mod recording;
+mod replaying;
 
 pub use azure::*;
 pub use drill::*;
 pub use google::*;
 pub use monitoring::*;
 pub use recording::*;
+pub use replaying::*;
 
 /// A function that is configured by environment variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub enum Function {
     RehearseIncident,
     /// Records log files and seals the evidence.
     RecordKeyEvents,
+    /// Replays an archive of logs.
+    ReplayArchive,
     /// Guards an Azure tenant.
     AzureGuard,
     /// Guards keys in Google Cloud.
@@ -38,6 +42,7 @@ impl Function {
             Self::ProvisionMonitoring => "aws-provision-monitoring",
             Self::RehearseIncident => "aws-rehearse-incident",
             Self::RecordKeyEvents => "aws-record-key-events",
+            Self::ReplayArchive => "aws-replay-archive",
             Self::AzureGuard => "azure-guard",
             Self::GcpGuard => "gcp-guard",
         }
@@ -49,15 +54,25 @@ const EVERY: &[Function] = &[
     Function::ProvisionMonitoring,
     Function::RehearseIncident,
     Function::RecordKeyEvents,
+    Function::ReplayArchive,
     Function::AzureGuard,
     Function::GcpGuard,
 ];
 /// Those that change something, where they are told to.
 const ACTING: &[Function] =
     &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident, Function::AzureGuard, Function::GcpGuard];
-const AWS: &[Function] =
+const AWS: &[Function] = &[
+    Function::CancelKeyDeletion,
+    Function::ProvisionMonitoring,
+    Function::RehearseIncident,
+    Function::RecordKeyEvents,
+    Function::ReplayArchive,
+];
+/// Those that write evidence, tell people and count.
+const TELLING: &[Function] =
     &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident, Function::RecordKeyEvents];
 const RECORDING: &[Function] = &[Function::RecordKeyEvents];
+const REPLAYING: &[Function] = &[Function::ReplayArchive];
 const GUARDS: &[Function] = &[Function::CancelKeyDeletion, Function::AzureGuard];
 const AZURE: &[Function] = &[Function::AzureGuard];
 const GOOGLE: &[Function] = &[Function::GcpGuard];
@@ -109,7 +124,7 @@ pub const AUDIT_BUCKET: Variable = Variable {
     default: None,
     accepts: "an S3 bucket name",
     meaning: "The audit store; the bucket has Object Lock on.",
-    read_by: AWS,
+    read_by: TELLING,
 };
 
 /// How long records are kept.
@@ -118,7 +133,7 @@ pub const AUDIT_RETENTION_DAYS: Variable = Variable {
     default: Some("365"),
     accepts: "days, 1 to 36500",
     meaning: "How long each record is locked (Object Lock, COMPLIANCE).",
-    read_by: AWS,
+    read_by: TELLING,
 };
 
 /// The notice topic.
@@ -127,7 +142,7 @@ pub const NOTICE_TOPIC_ARN: Variable = Variable {
     default: None,
     accepts: "the ARN of an SNS topic",
     meaning: "Where people are told.",
-    read_by: AWS,
+    read_by: TELLING,
 };
 
 /// The function's own role.
@@ -235,7 +250,7 @@ pub const WEBHOOK_PARAMETER: Variable = Variable {
     default: Some(""),
     accepts: "the name of a Systems Manager parameter (SecureString)",
     meaning: "Chat channels that hear notices too: one `slack URL` or `teams URL` a line.",
-    read_by: AWS,
+    read_by: TELLING,
 };
 
 /// The pace of one process.
@@ -253,7 +268,7 @@ pub const METRICS_NAMESPACE: Variable = Variable {
     default: Some("Reprieve"),
     accepts: "a CloudWatch namespace, 1 to 255 characters",
     meaning: "Where the metrics appear in CloudWatch.",
-    read_by: AWS,
+    read_by: TELLING,
 };
 
 /// What is logged.
@@ -284,7 +299,7 @@ pub const AWS_ENDPOINT_URL: Variable = Variable {
 };
 
 /// All variables, in the order in which they are documented.
-pub const ALL: [Variable; 74] = [
+pub const ALL: [Variable; 75] = [
     MODE,
     LEDGER_TABLE,
     AUDIT_BUCKET,
@@ -325,6 +340,7 @@ pub const ALL: [Variable; 74] = [
     SEAL_KEY_ARN,
     FORMER_SEAL_KEYS,
     TELL_FROM,
+    REPLAY_BUCKET,
     METRICS_NAMESPACE,
     LOG,
     AWS_REGION,
@@ -381,6 +397,9 @@ fn readers(variable: &Variable) -> String {
     }
     if variable.read_by == AWS {
         return "all on AWS".to_owned();
+    }
+    if variable.read_by == TELLING {
+        return format!("all on AWS but `{}`", Function::ReplayArchive.name());
     }
     variable.read_by.iter().map(|function| format!("`{}`", function.name())).collect::<Vec<_>>().join(", ")
 }

@@ -10,7 +10,7 @@ pub mod telemetry;
 
 pub use configuration::{
     AzureConfiguration, Basics, Configuration, ConfigurationError, DrillConfiguration, GoogleConfiguration, MonitoringConfiguration,
-    RecordingConfiguration, Surroundings,
+    RecordingConfiguration, ReplayConfiguration, Surroundings,
 };
 pub use invocation::{Invoked, log_answer};
 pub use metrics::{EmfMeter, LogMeter};

@@ -1,11 +1,15 @@
-//! Sixty-four bytes at a time: where in them are quotes and brackets, as bits. Knows nothing of records.
+//! Sixty-four bytes at a time: where in them are quotes and brackets, and the ends of a few fields' names, as bits. Knows nothing of records.
 //!
 //! The method is that of simdjson's first stage: G. Langdale and D. Lemire, *Parsing Gigabytes of JSON per Second*,
 //! <https://arxiv.org/abs/1902.08318>, section 3.1.
 
 #![expect(clippy::inline_always, reason = "only what is inlined into the version for newer processors is compiled for them")]
 
+#[cfg(target_arch = "x86_64")]
+mod newer;
+
 use multiversion::multiversion;
+use multiversion::target::match_target;
 use wide::u8x16;
 
 /// Bytes that are looked at together: one for each bit of a mask.
@@ -20,6 +24,10 @@ pub(crate) struct Strings {
     open: u64,
     /// 1 where the next byte is escaped.
     escape: u64,
+    /// 1 where the byte before is one of the last letters.
+    last: u64,
+    /// Likewise of the last letters but one, for the two bytes before.
+    last_but_one: u64,
 }
 
 impl Strings {
@@ -41,55 +49,90 @@ pub(crate) struct Looked {
 }
 
 /// Finds the brackets and line feeds outside of strings in all whole blocks of a text, from `from` on, where `strings` is known; adds
-/// where they are.
+/// where they are. Adds as well what tells of the fields `eventID`, `eventSource` and `eventName`: the closing quotes of strings that end
+/// as one of them does, and each `\` that may begin a `\u`, by which their names may be written otherwise.
 ///
-/// One version of it is compiled for newer processors, and chosen when it runs.
-#[multiversion(targets("x86_64+avx+avx2+bmi1+bmi2+popcnt+lzcnt"))]
-pub(crate) fn look(text: &[u8], from: usize, strings: Strings, marks: &mut Vec<u32>) -> Looked {
+/// What is found is first one number for each block, in `found`, then places: of both in one loop, compilers make worse code.
+pub(crate) fn look(text: &[u8], from: usize, strings: Strings, found: &mut Vec<u64>, marks: &mut Vec<u32>) -> Looked {
+    found.clear();
+    let looked = find(text, from, strings, found);
+    // Windows are far smaller than 4 GiB.
+    add(found, u32::try_from(from).unwrap_or(u32::MAX), marks);
+    looked
+}
+
+/// Finds what [`look`] adds, in each block.
+///
+/// Two more versions of it are compiled for newer processors, and one chosen when it runs.
+#[multiversion(targets(
+    "x86_64+avx+avx2+avx512f+avx512bw+bmi1+bmi2+popcnt+lzcnt+pclmulqdq",
+    "x86_64+avx+avx2+bmi1+bmi2+popcnt+lzcnt+pclmulqdq"
+))]
+fn find(text: &[u8], from: usize, strings: Strings, found: &mut Vec<u64>) -> Looked {
     let mut state = strings;
     let blocks = text.get(from..).unwrap_or_default().as_chunks::<BLOCK>().0;
+    found.reserve(blocks.len());
     let mut at = from;
-    // Windows are far smaller than 4 GiB.
-    let mut first_mark = u32::try_from(from).unwrap_or(u32::MAX);
     for block in blocks {
-        let masks = Masks::of(block);
-        let (backslashes, newlines) = if masks.rare { (mask_of(block, b'\\'), mask_of(block, b'\n')) } else { (0, 0) };
+        let masks = match_target! {
+            "x86_64+avx512f+avx512bw" => newer::masks_512(block),
+            "x86_64+avx2" => newer::masks_256(block),
+            _ => Masks::of(block),
+        };
+        let (backslashes, newlines, unicode) = if masks.rare { rare(block) } else { (0, 0, 0) };
         let (is_escaped, escape) = escaped(backslashes, state.escape);
-        let inside = between(masks.quotes & !is_escaped) ^ state.open;
-        let mut bits = (masks.brackets | newlines) & !inside;
+        let quotes = masks.quotes & !is_escaped;
+        let until_quotes = match_target! {
+            "x86_64+pclmulqdq" => newer::between(quotes),
+            _ => between(quotes),
+        };
+        let inside = until_quotes ^ state.open;
         let broken = newlines & inside;
-        if broken != 0 {
-            bits &= (broken & broken.wrapping_neg()) - 1;
-        }
-        add(marks, first_mark, bits);
+        // All bits, or those before the line feed in a string.
+        let kept = (broken & broken.wrapping_neg()).wrapping_sub(1);
+        let outside = !inside & kept;
+        let names = quotes & outside & (masks.last << 1 | state.last) & (masks.last_but_one << 2 | state.last_but_one);
+        found.push((masks.brackets | newlines) & outside | names | unicode & kept);
         if broken != 0 {
             return Looked { until: at, strings: state, broken_at: Some(at + broken.trailing_zeros() as usize) };
         }
-        state = Strings { open: 0_u64.wrapping_sub(inside >> 63), escape };
+        let open = 0_u64.wrapping_sub(inside >> 63);
+        state = Strings { open, escape, last: masks.last >> 63, last_but_one: masks.last_but_one >> 62 };
         at += BLOCK;
-        first_mark = first_mark.wrapping_add(BLOCK_MARKS);
     }
     Looked { until: at, strings: state, broken_at: None }
 }
 
 /// Adds where bits are set. Most blocks have few: four are written at once, and those that are too many taken back.
-#[inline(always)]
-fn add(marks: &mut Vec<u32>, first_mark: u32, mut bits: u64) {
+#[multiversion(targets("x86_64+bmi1+lzcnt+popcnt"))]
+fn add(found: &[u64], from: u32, marks: &mut Vec<u32>) {
     const AT_ONCE: usize = 4;
-    let count = bits.count_ones() as usize;
-    let wanted = marks.len() + count;
-    loop {
-        let mut some = [0; AT_ONCE];
-        for mark in &mut some {
-            *mark = first_mark.wrapping_add(bits.trailing_zeros());
-            bits &= bits.wrapping_sub(1);
+    let mut first_mark = from;
+    for bits in found {
+        let mut bits = *bits;
+        let wanted = marks.len() + bits.count_ones() as usize;
+        loop {
+            let mut some = [0; AT_ONCE];
+            for mark in &mut some {
+                *mark = first_mark.wrapping_add(bits.trailing_zeros());
+                bits &= bits.wrapping_sub(1);
+            }
+            marks.extend_from_slice(&some);
+            if bits == 0 {
+                break;
+            }
         }
-        marks.extend_from_slice(&some);
-        if bits == 0 {
-            break;
-        }
+        marks.truncate(wanted);
+        first_mark = first_mark.wrapping_add(BLOCK_MARKS);
     }
-    marks.truncate(wanted);
+}
+
+/// Returns where in a block are `\`, line feeds, and each `\` that may begin a `\u`.
+#[inline(always)]
+fn rare(block: &[u8; BLOCK]) -> (u64, u64, u64) {
+    const LAST: u64 = 1 << 63;
+    let backslashes = mask_of(block, b'\\');
+    (backslashes, mask_of(block, b'\n'), backslashes & (mask_of(block, b'u') >> 1 | LAST))
 }
 
 /// What is where in a block. The lowest bit stands for the first byte.
@@ -99,23 +142,33 @@ struct Masks {
     quotes: u64,
     /// `{`, `[`, `}` and `]`, in strings or not.
     brackets: u64,
+    /// The last letters of the fields that are looked for: [`LAST`].
+    last: u64,
+    /// Their last letters but one: [`LAST_BUT_ONE`].
+    last_but_one: u64,
     /// Whether there is any `\` or line feed, which most blocks do not have.
     rare: bool,
 }
+
+/// The last letters of `eventID`, and of `eventSource` and `eventName`.
+const LAST: [u8; 2] = *b"De";
+/// The last letters but one of `eventID`, `eventSource` and `eventName`.
+const LAST_BUT_ONE: [u8; 3] = *b"Icm";
 
 impl Masks {
     #[inline(always)]
     fn of(block: &[u8; BLOCK]) -> Self {
         let parts = parts(block);
         // `{` and `[`, and `}` and `]`, differ in one bit.
-        let brackets = parts.map(|part| {
-            let folded = part | u8x16::splat(0x20);
-            folded.simd_eq(u8x16::splat(b'{')) | folded.simd_eq(u8x16::splat(b'}'))
-        });
+        let folded = parts.map(|part| part | u8x16::splat(0x20));
         let [a, b, c, d] = parts.map(|part| part.simd_eq(u8x16::splat(b'\\')) | part.simd_eq(u8x16::splat(b'\n')));
+        let [last, also_last] = LAST.map(u8x16::splat);
+        let [one, two, three] = LAST_BUT_ONE.map(u8x16::splat);
         Self {
             quotes: bits(parts.map(|part| part.simd_eq(u8x16::splat(b'"')))),
-            brackets: bits(brackets),
+            brackets: bits(folded.map(|part| part.simd_eq(u8x16::splat(b'{')) | part.simd_eq(u8x16::splat(b'}')))),
+            last: bits(parts.map(|part| part.simd_eq(last) | part.simd_eq(also_last))),
+            last_but_one: bits(parts.map(|part| part.simd_eq(one) | part.simd_eq(two) | part.simd_eq(three))),
             rare: ((a | b) | (c | d)).to_bitmask() != 0,
         }
     }
@@ -179,11 +232,17 @@ mod tests {
         let (mut is_escaped, mut in_string) = (false, false);
         let mut marks = Vec::new();
         for (index, byte) in text.iter().enumerate() {
-            in_string ^= *byte == b'"' && !is_escaped;
+            let is_quote = *byte == b'"' && !is_escaped;
+            in_string ^= is_quote;
+            let before = |count: usize| index.checked_sub(count).and_then(|index| text.get(index)).copied().unwrap_or_default();
+            let ends_a_name = LAST.contains(&before(1)) && LAST_BUT_ONE.contains(&before(2));
+            let may_be_unicode = index % BLOCK == BLOCK - 1 || text.get(index + 1) == Some(&b'u');
             is_escaped = *byte == b'\\' && !is_escaped;
             match byte {
                 b'\n' if in_string => return (marks, Some(index)),
                 b'{' | b'[' | b'}' | b']' | b'\n' if !in_string => marks.push(u32::try_from(index).unwrap()),
+                b'"' if is_quote && !in_string && ends_a_name => marks.push(u32::try_from(index).unwrap()),
+                b'\\' if may_be_unicode => marks.push(u32::try_from(index).unwrap()),
                 _ => {}
             }
         }
@@ -197,7 +256,10 @@ mod tests {
             20 => any::<u8>().prop_filter("a line feed is rare", |byte| *byte != b'\n')
         ];
         proptest::collection::vec(byte, 0..5).prop_flat_map(|few| {
-            proptest::collection::vec(prop_oneof![any::<u8>(), proptest::sample::select([&few[..], b"\"\\{}[]a"].concat())], 8 * BLOCK)
+            proptest::collection::vec(
+                prop_oneof![any::<u8>(), proptest::sample::select([&few[..], b"\"\\{}[]aDIecmu"].concat())],
+                8 * BLOCK,
+            )
         })
     }
 
@@ -205,11 +267,13 @@ mod tests {
         #[test]
         fn sixty_four_bytes_at_a_time_are_as_good_as_one_at_a_time(text in bytes(), cut in 0_usize..8) {
             let (marks, broken) = looked_slowly(&text);
-            let mut found = Vec::new();
+            let (mut blocks, mut found) = (Vec::new(), Vec::new());
             // In two goes, as a window would have it.
             let (first, _) = text.split_at(cut * BLOCK);
-            let looked = look(first, 0, Strings::default(), &mut found);
-            let looked = if looked.broken_at.is_some() { looked } else { look(&text, looked.until, looked.strings, &mut found) };
+            let mut looked = look(first, 0, Strings::default(), &mut blocks, &mut found);
+            if looked.broken_at.is_none() {
+                looked = look(&text, looked.until, looked.strings, &mut blocks, &mut found);
+            }
             prop_assert_eq!(looked.broken_at, broken);
             prop_assert_eq!(found, marks);
         }

@@ -111,6 +111,12 @@ fn reason_to_leave_out(name: &str, kind: fs::FileType) -> Option<Why> {
     if !kind.is_file() {
         return Some(Why::NoFile);
     }
+    why_left_out(name)
+}
+
+/// Says why what has this name is no log, by its name alone: a file's below a folder, or an object's below a prefix. `None` for a log.
+#[must_use]
+pub fn why_left_out(name: &str) -> Option<Why> {
     if ["CloudTrail-Digest/", "_CloudTrail-Digest_"].iter().any(|part| name.contains(part)) {
         return Some(Why::Digest);
     }

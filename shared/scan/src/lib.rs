@@ -9,6 +9,8 @@
 mod blocks;
 mod counts;
 mod folder;
+mod identity;
+mod names;
 mod needles;
 mod parallel;
 mod read;
@@ -17,7 +19,7 @@ mod split;
 mod stream;
 
 pub use counts::Counts;
-pub use folder::{Found, LeftOut, LogFile, Why, find};
+pub use folder::{Found, LeftOut, LogFile, Why, find, why_left_out};
 pub use needles::{MayMatter, Needles};
 pub use parallel::each;
 pub use read::{Entry, Scan, Scanner, entries};

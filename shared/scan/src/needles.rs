@@ -1,18 +1,13 @@
 //! Texts of which one is in every record that matters: whoever has none of them is never parsed.
 //!
-//! Records of CloudTrail name their service and call in two fields, and most are told by these alone: other fields, such as the user
-//! agent, name services as well. What does not have the fields, or not written so, is searched as a whole.
+//! Records of CloudTrail name their service and call in two fields of their own, and are told by these alone: other fields, such as the
+//! user agent, name services as well. What does not have the fields, or not plainly so, is searched as a whole.
 
 use aho_corasick::packed::{self, MatchKind};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
-use memchr::memmem::Finder;
+use memchr::memmem;
 
-/// The field of CloudTrail that names the service, as it is written compactly.
-const SOURCE: &[u8] = b"\"eventSource\":\"";
-/// The field that names the call, as it follows the service's name.
-const NAME_AFTER: &[u8] = b",\"eventName\":\"";
-/// The same, wherever it stands.
-const NAME: &[u8] = b"\"eventName\":";
+use crate::names::Names;
 
 /// Says whether a call of a service can matter, by their names; `false` is final.
 pub type MayMatter = fn(source: &str, name: &str) -> bool;
@@ -21,8 +16,6 @@ pub type MayMatter = fn(source: &str, name: &str) -> bool;
 #[derive(Debug)]
 pub struct Needles {
     search: Search,
-    source: Finder<'static>,
-    name: Finder<'static>,
     /// The texts that begin with a quotation mark, without it.
     quoted: Vec<Beginning>,
     may_matter: MayMatter,
@@ -43,8 +36,7 @@ impl Needles {
     pub fn new(texts: &[&str]) -> Self {
         let quoted = texts.iter().filter_map(|text| Some(Beginning::new(text.strip_prefix('"')?.as_bytes()))).collect();
         let search = if texts.is_empty() || texts.contains(&"") { Search::All } else { searcher(texts) };
-        let (source, name) = (Finder::new(SOURCE).into_owned(), Finder::new(NAME).into_owned());
-        Self { search, source, name, quoted, may_matter: |_, _| true }
+        Self { search, quoted, may_matter: |_, _| true }
     }
 
     /// Leaves out records of CloudTrail by the names of service and call, which are looked at before anything is parsed.
@@ -54,29 +46,24 @@ impl Needles {
         self
     }
 
-    /// Returns where the next compactly written name of a service is, from `from` on.
+    /// Says whether a record can matter.
     #[inline]
-    pub(crate) fn next_source(&self, text: &[u8], from: usize) -> Option<usize> {
-        Some(from + self.source.find(text.get(from..)?)?)
+    pub(crate) fn tell(&self, record: &[u8], names: Names) -> bool {
+        let Some((source, name)) = names.source_and_name(record) else { return self.may_have(record) };
+        let is_told = self.begins(source) || self.begins(name);
+        // What is no UTF-8 is no JSON either; who parses it will say so.
+        let may_matter =
+            || str::from_utf8(source).ok().zip(str::from_utf8(name).ok()).is_none_or(|(source, name)| (self.may_matter)(source, name));
+        is_told && may_matter()
     }
 
-    /// Says whether a record can matter that names its service at `source`.
-    #[inline]
-    pub(crate) fn has_named(&self, record: &[u8], source: usize) -> bool {
-        let value = record.get(source + SOURCE.len()..).unwrap_or_default();
-        let Some((source, rest)) = text_and_rest(value) else { return true };
-        let Some((name, _)) = rest.strip_prefix(NAME_AFTER).and_then(text_and_rest) else {
-            return self.begins(source)
-                || self.name.find_iter(record).any(|at| self.begins(record.get(at + NAME.len() + 1..).unwrap_or_default()));
-        };
-        let is_told = self.begins(source) || self.begins(name);
-        // A text with escapes is no name as it is written; who reads it as JSON will know.
-        let has_escapes = || source.contains(&b'\\') || name.contains(&b'\\');
-        is_told && (has_escapes() || (self.may_matter)(&String::from_utf8_lossy(source), &String::from_utf8_lossy(name)))
+    /// Says whether any of the texts may be in a record: as it is written here, or with letters written as `\u`.
+    pub(crate) fn may_have(&self, record: &[u8]) -> bool {
+        self.has(record) || memmem::find(record, b"\\u").is_some()
     }
 
     /// Says whether any of the texts is in the record.
-    pub(crate) fn has(&self, record: &[u8]) -> bool {
+    fn has(&self, record: &[u8]) -> bool {
         match &self.search {
             Search::Packed(searcher) => searcher.find(record).is_some(),
             Search::Automaton(automaton) => automaton.is_match(record),
@@ -117,13 +104,6 @@ fn first_bytes(text: &[u8]) -> u64 {
         Some(bytes) => u64::from_le_bytes(*bytes),
         None => text.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)),
     }
-}
-
-/// Returns what is before the next quotation mark, and what is after it.
-#[inline]
-fn text_and_rest(value: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = memchr::memchr(b'"', value)?;
-    Some((value.get(..end)?, value.get(end + 1..)?))
 }
 
 fn searcher(texts: &[&str]) -> Search {

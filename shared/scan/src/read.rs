@@ -1,5 +1,6 @@
 //! Records that can matter, parsed: entries of audit logs, what is about something else, and what cannot be read.
 
+use std::cell::RefCell;
 use std::io::Read;
 
 use memchr::memmem;
@@ -8,13 +9,17 @@ use reprieve_wire::audit::{self, NEEDLES, Parsed};
 use serde_json::Value;
 
 use crate::counts::Counts;
+use crate::identity;
 use crate::needles::Needles;
 use crate::source::Fault;
 use crate::split::Spoiled;
-use crate::stream::{RECORD_BYTES, RawRecord, candidates};
+use crate::stream::{Identify, RECORD_BYTES, RawRecord, Sink, candidates};
 
 /// The most of a text that an error shows, in characters.
 const SHOWN_CHARACTERS: usize = 80;
+
+/// Sees digests, some at a time, and may keep them.
+type IdentifyMut<'a> = dyn FnMut(&[u64]) + 'a;
 
 /// One record that was parsed, or what could not be read as one.
 #[derive(Debug)]
@@ -54,33 +59,48 @@ impl Scanner {
     }
 
     /// Reads a log file, gz or not. `visit` sees every record that was parsed and whatever cannot be read, in the file's order.
-    pub fn scan(&self, reader: impl Read, visit: impl FnMut(Entry<'_>)) -> Scan {
-        self.scan_with_identities(reader, |_| {}, visit)
+    pub fn scan(&self, mut reader: impl Read, mut visit: impl FnMut(Entry<'_>)) -> Scan {
+        self.read(&mut reader, None, &mut visit)
     }
 
     /// Reads a log file as [`Scanner::scan`] does. `identify` sees a digest of every record, of whatever service: of its id where it has
-    /// one, else of its text. Records of the same id have the same digest, in whatever file and however they are written.
-    pub fn scan_with_identities(&self, reader: impl Read, mut identify: impl FnMut(u64), mut visit: impl FnMut(Entry<'_>)) -> Scan {
+    /// one, else of what it holds. Records of the same id have the same digest, in whatever file and however they are written. What is no
+    /// record has none.
+    pub fn scan_with_identities(&self, mut reader: impl Read, mut identify: impl FnMut(u64), mut visit: impl FnMut(Entry<'_>)) -> Scan {
+        let mut each = |digests: &[u64]| digests.iter().for_each(|digest| identify(*digest));
+        self.read(&mut reader, Some(&mut each), &mut visit)
+    }
+
+    fn read(&self, reader: &mut dyn Read, identify: Option<&mut IdentifyMut<'_>>, visit: &mut dyn FnMut(Entry<'_>)) -> Scan {
         let mut parsed = Counts::default();
-        let (mut counts, fault) = candidates(reader, &self.needles, &mut identify, |record| match record.spoiled {
+        // Records that are found late, in what another seemed to hold, have digests as well.
+        let identify = identify.map(RefCell::new);
+        let tell = |digests: &[u64]| {
+            if let Some(identify) = &identify {
+                (identify.borrow_mut())(digests);
+            }
+        };
+        let mut visit_raw = |record: RawRecord<'_>| match record.spoiled {
             Some(spoiled) => {
                 parsed.unreadable += 1;
                 visit(Entry { record, parsed: Err(of_spoiled(record.text, spoiled)) });
             }
-            None => self.parse(record, &mut parsed, &mut visit),
-        });
+            None => self.parse(record, &mut parsed, &tell, visit),
+        };
+        let identify = identify.is_some().then_some(&tell as &Identify<'_>);
+        let (mut counts, fault) = candidates(reader, &self.needles, Sink { identify, visit: &mut visit_raw });
         counts += parsed;
         Scan { counts, fault }
     }
 
-    fn parse(&self, record: RawRecord<'_>, counts: &mut Counts, visit: &mut impl FnMut(Entry<'_>)) {
+    fn parse(&self, record: RawRecord<'_>, counts: &mut Counts, tell: &Identify<'_>, visit: &mut dyn FnMut(Entry<'_>)) {
         counts.candidates += 1;
         let parsed = match serde_json::from_slice::<Value>(record.text) {
-            Ok(value) => read(&value),
+            Ok(value) => of_value(&value),
             Err(error) => {
                 counts.unreadable += 1;
                 visit(Entry { record, parsed: Err(not_json(record.text, error.to_string())) });
-                return self.parse_lines(record, counts, visit);
+                return self.parse_lines(record, counts, tell, visit);
             }
         };
         match &parsed {
@@ -92,15 +112,16 @@ impl Scanner {
     }
 
     /// What is no JSON may have lost its end, and so swallowed the lines after it: looks for records among these.
-    fn parse_lines(&self, record: RawRecord<'_>, counts: &mut Counts, visit: &mut impl FnMut(Entry<'_>)) {
+    fn parse_lines(&self, record: RawRecord<'_>, counts: &mut Counts, tell: &Identify<'_>, visit: &mut dyn FnMut(Entry<'_>)) {
         for at in memmem::find_iter(record.text, b"\n{") {
             let line = record.text.get(at + 1..).and_then(|rest| rest.split(|byte| *byte == b'\n').next()).unwrap_or_default();
             let line = line.trim_ascii_end();
             let text = line.strip_suffix(b",").unwrap_or(line);
-            let is_record = self.needles.has(text) && serde_json::from_slice::<Value>(text).is_ok();
+            let is_record = self.needles.may_have(text) && serde_json::from_slice::<Value>(text).is_ok();
             if is_record {
                 counts.records += 1;
-                self.parse(RawRecord { offset: record.offset + at as u64 + 1, text, ..record }, counts, visit);
+                tell(&[identity::of_text(text)]);
+                self.parse(RawRecord { offset: record.offset + at as u64 + 1, text, ..record }, counts, tell, visit);
             }
         }
     }
@@ -111,7 +132,7 @@ pub fn entries(reader: impl Read, visit: impl FnMut(Entry<'_>)) -> Scan {
     Scanner::default().scan(reader, visit)
 }
 
-fn read(value: &Value) -> Result<Parsed, WireError> {
+fn of_value(value: &Value) -> Result<Parsed, WireError> {
     // An Insight tells of how often a call is made; the call's own records are elsewhere.
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     if text("eventCategory") == Some("Insight") || text("eventType") == Some("AwsCloudTrailInsight") {

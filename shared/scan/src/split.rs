@@ -7,6 +7,7 @@
 use memchr::memmem;
 
 use crate::blocks::{BLOCK, Strings, look};
+use crate::names::Names;
 
 /// Fields under which a container holds its records: CloudTrail, Azure's diagnostic logs, `cloudtrail lookup-events`, pages of Azure's
 /// Activity Log, pages of Google's `entries.list`.
@@ -19,8 +20,16 @@ const MOST_LEVELS: usize = 16;
 const SIGNATURE_BYTES: usize = 64;
 /// Bytes before the place of work that are kept, to read a field's name.
 const KEPT_BYTES: usize = 64;
-/// The bit that `}` and `]` have, and `{` and `[` have not.
-const OF_CLOSING: u8 = 0x04;
+/// Bytes that are looked at before what was found in them is gone through, so that the nearest cache still has them.
+const CHUNK_BYTES: usize = 16 * 1024;
+/// By how much a mark changes the depth, by its last five bits: those of `{` and `[`, and those of `}` and `]`, are the same.
+#[expect(clippy::indexing_slicing, reason = "done when it is compiled")]
+const TURNS: [isize; 32] = {
+    let mut turns = [0; 32];
+    turns[(b'{' & 31) as usize] = 1;
+    turns[(b'}' & 31) as usize] = -1;
+    turns
+};
 
 /// Why a record is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +50,15 @@ pub(crate) struct Span {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) spoiled: Option<Spoiled>,
+    /// Where the fields are by which it is told from others.
+    pub(crate) names: Names,
+}
+
+impl Span {
+    /// What is no record.
+    fn spoiled(start: usize, end: usize, why: Spoiled) -> Self {
+        Self { start, end, spoiled: Some(why), names: Names::default() }
+    }
 }
 
 /// The state between two windows. Positions are those of the window.
@@ -49,7 +67,9 @@ pub(crate) struct Splitter {
     /// Up to where the window was looked at.
     at: usize,
     strings: Strings,
-    /// Where brackets and line feeds are that were not gone through yet.
+    /// What was found in the blocks that were looked at last.
+    found: Vec<u64>,
+    /// Where in these places are that were not gone through yet.
     marks: Vec<u32>,
     depth: usize,
     /// The depth at which a record begins.
@@ -60,6 +80,8 @@ pub(crate) struct Splitter {
     may_contain: bool,
     /// Where the open record begins.
     start: Option<usize>,
+    /// What of its fields was seen.
+    names: Names,
     /// The open record has had a line feed outside of strings.
     has_newline: bool,
     /// From where on nothing but blanks may come until the next record; `None` where that is not known.
@@ -77,12 +99,14 @@ impl Splitter {
         Self {
             at: 0,
             strings: Strings::default(),
+            found: Vec::new(),
             marks: Vec::new(),
             depth: 0,
             base: 0,
             outer: Vec::new(),
             may_contain: true,
             start: None,
+            names: Names::default(),
             has_newline: false,
             gap: Some(0),
             signature: Vec::new(),
@@ -127,7 +151,7 @@ impl Splitter {
     /// The window is full and the record that began in it does not end: gives it up, and goes on with the next one that can be told.
     pub(crate) fn give_up(&mut self, window: &[u8], spans: &mut Vec<Span>) {
         let Some(start) = self.start.take() else { return };
-        spans.push(Span { start, end: self.at, spoiled: Some(Spoiled::TooLarge) });
+        spans.push(Span::spoiled(start, self.at, Spoiled::TooLarge));
         if let Some(next) = self.next_after(window, start, self.at) {
             self.resume_at(next);
         }
@@ -138,7 +162,8 @@ impl Splitter {
     fn scan_blocks(&mut self, window: &[u8], spans: &mut Vec<Span>) {
         let text = window.get(..window.len().saturating_sub(1)).unwrap_or_default();
         while self.at + BLOCK <= text.len() {
-            let looked = look(text, self.at, self.strings, &mut self.marks);
+            let chunk = text.get(..text.len().min(self.at + CHUNK_BYTES)).unwrap_or_default();
+            let looked = look(chunk, self.at, self.strings, &mut self.found, &mut self.marks);
             let (until, strings) = (looked.until, looked.strings);
             if let Some(next) = self.walk(window, looked.broken_at, spans) {
                 self.resume_at(next);
@@ -157,7 +182,7 @@ impl Splitter {
             for (into, byte) in last.iter_mut().zip(rest) {
                 *into = *byte;
             }
-            let looked = look(&last, 0, self.strings, &mut self.marks);
+            let looked = look(&last, 0, self.strings, &mut self.found, &mut self.marks);
             for mark in &mut self.marks {
                 *mark = mark.wrapping_add(position_mark(self.at));
             }
@@ -178,7 +203,7 @@ impl Splitter {
             return false;
         };
         let next = self.next_after(window, start, window.len());
-        spans.push(Span { start, end: next.unwrap_or(window.len()), spoiled: Some(Spoiled::CutByTheEnd) });
+        spans.push(Span::spoiled(start, next.unwrap_or(window.len()), Spoiled::CutByTheEnd));
         if let Some(next) = next {
             self.resume_at(next);
         }
@@ -194,22 +219,41 @@ impl Splitter {
             let position = *mark as usize;
             let byte = window.get(position).copied().unwrap_or_default();
             if byte != b'\n' && self.depth >= self.base + 2 {
-                // Inside of a record, where none begins or ends, and no list that may be a container's.
-                self.depth = self.depth + 1 - usize::from(byte & OF_CLOSING) / 2;
-            } else if byte == b'\n' {
-                next = self.newline(window, position, spans);
-                if next.is_some() {
-                    break;
+                // Inside of a record, where none begins or ends, no list that may be a container's, and no field of its own.
+                self.depth = self.depth.wrapping_add_signed(TURNS.get(usize::from(byte & 31)).copied().unwrap_or_default());
+                continue;
+            }
+            match byte {
+                b'"' => {
+                    if let Some(before) = self.own_text(window, position) {
+                        self.names.saw(before);
+                    }
                 }
-            } else if byte & OF_CLOSING != 0 {
-                self.close(window, position, spans);
-            } else {
-                self.open(window, position, spans);
+                b'{' | b'[' => self.open(window, position, spans),
+                b'}' | b']' => self.close(window, position, spans),
+                b'\n' => {
+                    next = self.newline(window, position, spans);
+                    if next.is_some() {
+                        break;
+                    }
+                }
+                _ => {
+                    if window.get(position + 1) == Some(&b'u') && self.own_text(window, position).is_some() {
+                        self.names.saw_unicode();
+                    }
+                }
             }
         }
         self.marks = marks;
         self.marks.clear();
         next.or_else(|| Some(self.cut(window, broken_at?, spans)))
+    }
+
+    /// Returns the open record up to a place, where that is in none of its objects and lists.
+    #[inline]
+    fn own_text<'a>(&self, window: &'a [u8], position: usize) -> Option<&'a [u8]> {
+        let start = self.start.filter(|_| self.depth == self.base + 1)?;
+        window.get(start..position)
     }
 
     fn open(&mut self, window: &[u8], position: usize, spans: &mut Vec<Span>) {
@@ -221,6 +265,7 @@ impl Splitter {
                 self.enter(position);
             } else {
                 self.start = Some(position);
+                self.names = Names::default();
                 self.has_newline = false;
             }
         } else if self.may_contain && self.depth == self.base + 1 && may_nest() && self.is_container(window, position) {
@@ -254,7 +299,7 @@ impl Splitter {
             return;
         }
         if let Some(start) = self.start.take() {
-            spans.push(Span { start, end: position + 1, spoiled: None });
+            spans.push(Span { start, end: position + 1, spoiled: None, names: self.names });
             if self.signature.is_empty() && !self.outer.is_empty() {
                 self.signature = signature(window, start);
                 // The elements of a list are of one kind.
@@ -280,7 +325,7 @@ impl Splitter {
         let mut next = None;
         if let Some(start) = self.start.take() {
             next = self.next_after(window, start, position);
-            spans.push(Span { start, end: next.unwrap_or(position), spoiled: Some(Spoiled::CutOnItsLine) });
+            spans.push(Span::spoiled(start, next.unwrap_or(position), Spoiled::CutOnItsLine));
         } else if self.depth == self.base {
             self.close_gap(window, position, spans);
         }
@@ -327,7 +372,7 @@ impl Splitter {
         let Some(first) = text.iter().position(|byte| !is_blank(byte)) else { return };
         let last = text.iter().rposition(|byte| !is_blank(byte)).unwrap_or(first);
         if !has_lost {
-            spans.push(Span { start: start + first, end: start + last + 1, spoiled: Some(Spoiled::Stray) });
+            spans.push(Span::spoiled(start + first, start + last + 1, Spoiled::Stray));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use crate::counts::Counts;
+use crate::identity::digest;
 use crate::needles::Needles;
 use crate::source::{Fault, Source};
 use crate::split::{Span, Splitter, Spoiled};
@@ -26,17 +27,24 @@ pub struct RawRecord<'a> {
     pub(crate) spoiled: Option<Spoiled>,
 }
 
-/// Goes through a log file; `visit` sees the records that can matter, and what is no record.
-pub(crate) fn candidates(
-    reader: impl Read,
-    needles: &Needles,
-    identify: &mut impl FnMut(u64),
-    mut visit: impl FnMut(RawRecord<'_>),
-) -> (Counts, Option<Fault>) {
+/// Sees digests, some at a time.
+pub(crate) type Identify<'a> = dyn Fn(&[u64]) + 'a;
+
+/// What is done with what is found.
+pub(crate) struct Sink<'a> {
+    /// Sees the digests of all records, some at a time; absent where nobody wants them.
+    pub(crate) identify: Option<&'a Identify<'a>>,
+    /// Sees the records that can matter, and what is no record.
+    pub(crate) visit: &'a mut dyn FnMut(RawRecord<'_>),
+}
+
+/// Goes through a log file.
+pub(crate) fn candidates(reader: &mut dyn Read, needles: &Needles, mut sink: Sink<'_>) -> (Counts, Option<Fault>) {
     let mut source = Source::new(reader);
     let mut window = Window { bytes: vec![0; WINDOW_BYTES], filled: 0, offset: 0 };
     let mut splitter = Splitter::new();
     let mut spans = Vec::new();
+    let mut digests = Vec::new();
     let mut counts = Counts::default();
     loop {
         let read = source.fill(window.free());
@@ -52,13 +60,13 @@ pub(crate) fn candidates(
                 splitter.give_up(window.text(), &mut spans);
             }
         }
-        choose(&window, &spans, needles, &mut counts, identify, &mut visit);
+        choose(&window, &spans, needles, &mut counts, &mut sink, &mut digests);
         spans.clear();
         if is_end {
             break;
         }
         let needed_from = splitter.needed_from(window.text(), &mut spans);
-        choose(&window, &spans, needles, &mut counts, identify, &mut visit);
+        choose(&window, &spans, needles, &mut counts, &mut sink, &mut digests);
         spans.clear();
         window.forget(needed_from);
         splitter.moved(needed_from);
@@ -67,52 +75,25 @@ pub(crate) fn candidates(
     (counts, source.fault)
 }
 
-/// Visits the spans that can matter.
-fn choose(
-    window: &Window,
-    spans: &[Span],
-    needles: &Needles,
-    counts: &mut Counts,
-    identify: &mut impl FnMut(u64),
-    visit: &mut impl FnMut(RawRecord<'_>),
-) {
-    let Some((first, last)) = spans.first().zip(spans.last()) else { return };
-    let text = window.text().get(..last.end).unwrap_or_default();
-    let mut named = needles.next_source(text, first.start);
-    for span in spans {
-        let Some(record) = text.get(span.start..span.end) else { continue };
-        counts.records += 1;
-        if span.spoiled.is_none() {
-            identify(identity(record));
-        }
-        while named.is_some_and(|at| at < span.start) {
-            named = needles.next_source(text, span.start);
-        }
-        let can_matter = match named.filter(|at| *at < span.end) {
-            None => needles.has(record),
-            Some(mut at) => {
-                let mut is_told = false;
-                while at < span.end {
-                    is_told |= needles.has_named(record, at - span.start);
-                    named = needles.next_source(text, at + 1);
-                    at = named.unwrap_or(usize::MAX);
-                }
-                is_told
+/// Visits the spans that can matter, and identifies all.
+fn choose(window: &Window, spans: &[Span], needles: &Needles, counts: &mut Counts, sink: &mut Sink<'_>, digests: &mut Vec<u64>) {
+    if let Some(identify) = sink.identify {
+        digests.clear();
+        for span in spans.iter().filter(|span| span.spoiled.is_none()) {
+            if let Some(record) = window.text().get(span.start..span.end) {
+                digests.push(digest(record, span.names));
             }
-        };
-        if can_matter || span.spoiled.is_some() {
-            visit(RawRecord { ordinal: counts.records, offset: window.offset + span.start as u64, text: record, spoiled: span.spoiled });
+        }
+        identify(digests);
+    }
+    for span in spans {
+        let Some(record) = window.text().get(span.start..span.end) else { continue };
+        counts.records += 1;
+        if span.spoiled.is_some() || needles.tell(record, span.names) {
+            let offset = window.offset + span.start as u64;
+            (sink.visit)(RawRecord { ordinal: counts.records, offset, text: record, spoiled: span.spoiled });
         }
     }
-}
-
-/// Returns the digest of a record's id, where it is written as CloudTrail writes it, else of its text.
-fn identity(record: &[u8]) -> u64 {
-    const FIELD: &[u8] = b"\"eventID\":\"";
-    let id = memchr::memmem::find(record, FIELD)
-        .and_then(|at| record.get(at + FIELD.len()..))
-        .and_then(|rest| rest.split(|byte| *byte == b'"').next());
-    xxhash_rust::xxh3::xxh3_64(id.unwrap_or(record))
 }
 
 /// A part of the file.

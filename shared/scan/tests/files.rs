@@ -91,8 +91,8 @@ fn the_same_records_are_found_in_every_form() {
 #[test]
 fn words_inside_of_strings_make_no_entry() {
     let (seen, scan) = scan(&fixture("cloudtrail-compact.json")[..]);
-    assert_eq!(seen.not_ours, ["PutEvaluations"], "its parameters name another call in an object, and in a text");
-    assert_eq!(scan.counts.candidates, 4, "what has no such words is not parsed");
+    assert_eq!(seen.not_ours, [] as [&str; 0], "parameters that name another call, in an object and in a text, are not the record's own");
+    assert_eq!(scan.counts.candidates, 3, "what does not name a call of ours itself is not parsed");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_position_leads_to_the_record() {
         assert_eq!(&text[offset..offset + entry.record.text.len()], entry.record.text);
         positions.push(entry.record.ordinal);
     });
-    assert_eq!(positions, [1, 2, 4, 5]);
+    assert_eq!(positions, [1, 4, 5]);
 }
 
 #[test]

@@ -4,19 +4,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
-use tokio::process::Command;
 
+use crate::command::{Said, reprieve, shown};
 use crate::stage::Stage;
 use crate::stage::evidence::log_file;
-use crate::stage::package::find_command;
-
-/// How long the command may take.
-const COMMAND_TAKES: Duration = Duration::from_mins(2);
 
 /// How long the last log file may take to the archive.
 const RECORDING_WAIT: Duration = Duration::from_mins(1);
@@ -28,16 +23,6 @@ const PARTS: [&str; 3] = ["audit/", "seals/", "public-key.pem"];
 #[derive(Debug, Clone)]
 pub struct Archive {
     folder: PathBuf,
-    command: PathBuf,
-}
-
-/// What the command said.
-#[derive(Debug)]
-pub struct Said {
-    /// Whether it ended with exit code 0.
-    pub ok: bool,
-    /// What it wrote, standard output and then standard error.
-    pub text: String,
 }
 
 impl Archive {
@@ -56,7 +41,7 @@ impl Archive {
                 write(&folder.join(name), &object.bytes)?;
             }
         }
-        Ok(Self { folder: folder.to_owned(), command: find_command()? })
+        Ok(Self { folder: folder.to_owned() })
     }
 
     /// Returns the folder.
@@ -83,7 +68,7 @@ impl Archive {
     /// # Errors
     /// When the command cannot be run.
     pub async fn verify(&self) -> Result<Said> {
-        self.run(&["verify", &self.folder.to_string_lossy()]).await
+        reprieve(&["verify", &shown(&self.folder)]).await
     }
 
     /// Has the shipped command write the report's page.
@@ -91,7 +76,7 @@ impl Archive {
     /// # Errors
     /// When the command cannot be run.
     pub async fn report(&self, page: &Path) -> Result<Said> {
-        self.run(&["report", &self.folder.to_string_lossy(), "--html", &page.to_string_lossy()]).await
+        reprieve(&["report", &shown(&self.folder), "--html", &shown(page)]).await
     }
 
     /// Copies the archive and changes one byte of one object in the copy; returns the copy and the object's name.
@@ -107,7 +92,7 @@ impl Archive {
         for path in seals.into_iter().chain([self.folder.join("public-key.pem")]) {
             write(&into.join(path.strip_prefix(&self.folder)?), &fs::read(&path)?)?;
         }
-        let copy = Self { folder: into.to_owned(), command: self.command.clone() };
+        let copy = Self { folder: into.to_owned() };
         let is_outcome = |name: &String| name.starts_with("audit/decisions/") && name.contains(".outcome.");
         let Some(name) = copy.objects()?.into_iter().find(is_outcome) else { bail!("the archive holds no outcome of a decision") };
         let text = fs::read_to_string(into.join(&name))?;
@@ -116,15 +101,6 @@ impl Archive {
         ensure!(forged != text, "`{name}` says no status");
         write(&into.join(&name), forged.as_bytes())?;
         Ok((copy, name))
-    }
-
-    async fn run(&self, arguments: &[&str]) -> Result<Said> {
-        let mut command = Command::new(&self.command);
-        command.args(arguments).env("NO_COLOR", "1").kill_on_drop(true);
-        let ran = tokio::time::timeout(COMMAND_TAKES, command.output()).await;
-        let Output { status, stdout, stderr } = ran.context("the command took too long")?.context("the command cannot be run")?;
-        let text = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-        Ok(Said { ok: status.success(), text })
     }
 }
 

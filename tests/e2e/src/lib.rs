@@ -10,7 +10,9 @@
 pub mod archive;
 pub mod azure;
 pub mod by_hand;
+pub mod command;
 pub mod evidence;
+pub mod history;
 pub mod report;
 pub mod scenario;
 pub mod show;

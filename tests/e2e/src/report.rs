@@ -38,6 +38,17 @@ pub struct Report {
     pub problems: Vec<String>,
 }
 
+/// A part of the demo that is no scenario.
+#[derive(Debug, Clone, Copy)]
+pub struct Chapter {
+    /// Its name.
+    pub name: &'static str,
+    /// A few words.
+    pub title: &'static str,
+    /// How it has to end.
+    pub expected: &'static str,
+}
+
 impl Report {
     pub(crate) fn of<S>(scenario: &Scenario<S>, observation: Observation, took: Duration) -> Self {
         let mut problems = observation.problems;
@@ -59,15 +70,15 @@ impl Report {
         }
     }
 
-    /// Tells how the end of the demo went: the archive sealed and verified, a forgery in it named.
+    /// Tells how a part of the demo went that is no scenario, and what it had to end with.
     #[must_use]
-    pub fn of_evidence(observed: &str, problems: Vec<String>, took: Duration) -> Self {
+    pub fn of_chapter(chapter: &Chapter, problems: Vec<String>, took: Duration) -> Self {
         Self {
-            name: "evidence-verified",
-            title: "archive sealed, verified, forged",
+            name: chapter.name,
+            title: chapter.title,
             is_crowded: false,
-            expected: "verified, forgery named",
-            observed: observed.to_owned(),
+            expected: chapter.expected,
+            observed: if problems.is_empty() { chapter.expected } else { "see below" }.to_owned(),
             ok: problems.is_empty(),
             detect_ms: None,
             remediate_ms: None,

@@ -3,7 +3,7 @@
 use reprieve_core::{Mode, Region};
 use tracing_subscriber::filter::Targets;
 
-use super::reader::{Reader, arn_of, number_in, parameter_name, text_of};
+use super::reader::{Reader, arn_of, endpoint, number_in, parameter_name, text_of};
 use crate::environment::{
     AUDIT_BUCKET, AUDIT_RETENTION_DAYS, AWS_ENDPOINT_URL, AWS_REGION, LOG, METRICS_NAMESPACE, MODE, NOTICE_TOPIC_ARN, WEBHOOK_PARAMETER,
 };
@@ -39,10 +39,7 @@ impl Surroundings {
         let metrics_namespace = reader.read(METRICS_NAMESPACE, text_of(1..=255));
         let log = reader.read(LOG, telemetry::parse_filter);
         let region = reader.read(AWS_REGION, |text| Region::parse(text).map_err(|error| error.to_string()));
-        let endpoint_url = reader.read(AWS_ENDPOINT_URL, |text| {
-            let is_url = text.is_empty() || text.starts_with("http://") || text.starts_with("https://");
-            if is_url { Ok(Some(text.to_owned()).filter(|text| !text.is_empty())) } else { Err("is not one".to_owned()) }
-        });
+        let endpoint_url = reader.read(AWS_ENDPOINT_URL, endpoint);
         Some(Self {
             audit_bucket: audit_bucket?,
             audit_retention_days: audit_retention_days?,

@@ -98,6 +98,12 @@ pub(super) fn arn_of(service: &'static str) -> impl Fn(&str) -> Result<String, S
     }
 }
 
+/// Reads the address of a local cloud; empty for AWS itself.
+pub(super) fn endpoint(text: &str) -> Result<Option<String>, String> {
+    let is_url = text.is_empty() || text.starts_with("http://") || text.starts_with("https://");
+    if is_url { Ok(Some(text.to_owned()).filter(|text| !text.is_empty())) } else { Err("is not one".to_owned()) }
+}
+
 /// Lets a variable be empty.
 pub(super) fn optional<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Option<T>, String> {
     move |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) }

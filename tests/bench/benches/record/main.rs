@@ -17,6 +17,7 @@
     reason = "a bench prints, and stops on the first surprise"
 )]
 
+#[path = "../corpus/mod.rs"]
 mod corpus;
 
 use std::fs::File;
@@ -72,7 +73,7 @@ fn main() -> ExitCode {
     let made = tempfile::tempdir().expect("there is room for a corpus");
     let (folder, truth) = match std::env::var_os("REPRIEVE_BENCH_CORPUS") {
         Some(folder) => (PathBuf::from(&folder), truth_of(Path::new(&folder))),
-        None => (made.path().to_owned(), Some(corpus::write(made.path(), megabytes()))),
+        None => (made.path().to_owned(), Some(corpus::write(made.path(), megabytes(), corpus::BUSY))),
     };
     let mut runs: Vec<Vec<Value>> = vec![Vec::new(); MEASURES.len()];
     for _ in 0..RUNS {
@@ -93,7 +94,7 @@ fn truth_of(folder: &Path) -> Option<Truth> {
     let text = std::fs::read(folder.join("truth.json")).ok()?;
     let truth: Value = serde_json::from_slice(&text).expect("truth.json is JSON");
     let number = |name: &str| truth[name].as_u64().expect("truth.json has its numbers");
-    Some(Truth { records: number("records"), state: number("state_events"), bytes: number("bytes") })
+    Some(Truth { records: number("records"), state: number("state_events"), bytes: number("bytes"), ..Truth::default() })
 }
 
 fn in_a_new_process(measure: &str, folder: &Path) -> Value {

@@ -36,6 +36,9 @@ pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else
 /// The template of the evidence, as it is shipped.
 const EVIDENCE_TEMPLATE: &str = include_str!("../../../../infra/aws/evidence.yaml");
 
+/// The template of the replay, as it is shipped.
+const REPLAY_TEMPLATE: &str = include_str!("../../../../infra/aws/replay.yaml");
+
 const PEOPLE_TEMPLATE: &str = include_str!("people.yaml");
 
 /// How long a stack may take.
@@ -171,6 +174,15 @@ pub async fn deploy_drill(config: &SdkConfig, parameters: &[(&str, &str)]) -> Re
 /// Fails when the stack does.
 pub async fn deploy_evidence(config: &SdkConfig, parameters: &[(&str, &str)]) -> Result<Outputs> {
     deploy(config, "reprieve-evidence", EVIDENCE_TEMPLATE, parameters).await
+}
+
+/// Deploys the replay, which needs no guard.
+///
+/// # Errors
+///
+/// Fails when the stack does.
+pub async fn deploy_replay(config: &SdkConfig, parameters: &[(&str, &str)]) -> Result<Outputs> {
+    deploy(config, "reprieve-replay", REPLAY_TEMPLATE, parameters).await
 }
 
 async fn deploy(config: &SdkConfig, name: &str, template: &str, parameters: &[(&str, &str)]) -> Result<Outputs> {

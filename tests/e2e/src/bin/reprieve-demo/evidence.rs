@@ -7,12 +7,17 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use owo_colors::OwoColorize as _;
-use reprieve_e2e::archive::{Archive, Said};
-use reprieve_e2e::report::Report;
+use reprieve_e2e::archive::Archive;
+use reprieve_e2e::command::Said;
+use reprieve_e2e::report::{Chapter, Report};
 use reprieve_e2e::stage::Stage;
 use reprieve_localcloud::default_folder;
 
 use crate::screen::{Screen, say};
+
+/// The archive sealed and verified, a forgery in it named.
+const CHAPTER: Chapter =
+    Chapter { name: "evidence-verified", title: "archive sealed, verified, forged", expected: "verified, forgery named" };
 
 /// Seals what happened on the stage, shows that it verifies and that a forgery does not, and writes the report. The archive goes into
 /// `wanted`, or where the demo keeps what it makes.
@@ -32,7 +37,7 @@ pub(crate) async fn show(screen: &Screen, stage: &Stage, wanted: Option<&Path>) 
     let archive = archive?;
     let mut problems = Vec::new();
     let verified = archive.verify().await?;
-    tell("reprieve verify", &archive, &verified)?;
+    tell("reprieve verify", archive.folder(), &verified)?;
     if !verified.ok {
         problems.push(format!("the sealed archive does not verify: {}", verified.text));
     }
@@ -41,21 +46,20 @@ pub(crate) async fn show(screen: &Screen, stage: &Stage, wanted: Option<&Path>) 
     let (copy, forged) = archive.altered(forgery.path())?;
     let refused = copy.verify().await?;
     say(&format!("  {} in a copy, one record is forged:", "·".dimmed()))?;
-    tell("reprieve verify", &copy, &refused)?;
+    tell("reprieve verify", copy.folder(), &refused)?;
     if refused.ok || !refused.text.contains(&forged) {
         problems.push(format!("the forged object `{forged}` is not named: {}", refused.text));
     }
 
     let page = page_beside(&folder);
     let reported = archive.report(&page).await?;
-    tell("reprieve report", &archive, &reported)?;
+    tell("reprieve report", archive.folder(), &reported)?;
     if !reported.ok || !page.is_file() {
         problems.push(format!("no report was written: {}", reported.text));
     }
     say(&format!("  {} {}", "page".dimmed(), page.display()))?;
     open(&page);
-    let observed = if problems.is_empty() { "verified, forgery named" } else { "see below" };
-    Ok(Report::of_evidence(observed, problems, began.elapsed()))
+    Ok(Report::of_chapter(&CHAPTER, problems, began.elapsed()))
 }
 
 /// The page stands beside the archive, not in it: it is no evidence.
@@ -65,8 +69,8 @@ fn page_beside(folder: &Path) -> PathBuf {
     folder.with_file_name(name)
 }
 
-fn tell(command: &str, archive: &Archive, said: &Said) -> Result<()> {
-    say(&format!("  {} {}", "$".dimmed(), format!("{command} {}", archive.folder().display()).bold()))?;
+pub(crate) fn tell(command: &str, folder: &Path, said: &Said) -> Result<()> {
+    say(&format!("  {} {}", "$".dimmed(), format!("{command} {}", folder.display()).bold()))?;
     for line in said.text.lines() {
         say(&format!("    {line}"))?;
     }
@@ -74,7 +78,7 @@ fn tell(command: &str, archive: &Archive, said: &Said) -> Result<()> {
 }
 
 /// Opens the page for whoever sits at a screen; where nobody does, its path stands there.
-fn open(page: &Path) {
+pub(crate) fn open(page: &Path) {
     let is_at_a_screen = ["DISPLAY", "WAYLAND_DISPLAY"].into_iter().any(|name| std::env::var_os(name).is_some());
     if is_at_a_screen {
         Command::new("xdg-open").arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok();

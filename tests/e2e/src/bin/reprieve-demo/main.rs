@@ -5,6 +5,7 @@
 mod azure;
 mod by_hand;
 mod evidence;
+mod history;
 mod screen;
 
 use std::io::Write as _;
@@ -115,6 +116,11 @@ async fn demo(arguments: &Arguments) -> Result<bool> {
     }
     if arguments.stage_only {
         return Ok(true);
+    }
+    if arguments.only.is_empty() && !arguments.cloud.azure {
+        let report = history::show().await?;
+        show_report(&screen, &report)?;
+        reports.push(report);
     }
     let took = began.elapsed();
     show_end(&screen, &reports, took)?;

@@ -1,6 +1,9 @@
 //! Log files as CloudTrail delivers them, made up: compact containers, gz, a few principals that come again and again, some records about
-//! keys, and some that only speak of them. The same size gives the same files.
+//! keys, and some that only speak of them. The same size and mix give the same files.
 
+#![allow(dead_code, reason = "each bench uses what it needs of this")]
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -11,24 +14,45 @@ use flate2::write::GzEncoder;
 
 /// Records of one file.
 const RECORDS: usize = 10_000;
-/// Of 1,000 records so many change the state of a key; so many use one; so many speak of one in a text or an object.
-const STATE: u64 = 2;
-const USE: u64 = 20;
-const DECOYS: u64 = 3;
+/// Calls that change the state of a key, of those that are made here.
+const STATE: [&str; 4] = ["ScheduleKeyDeletion", "DisableKey", "CancelKeyDeletion", "EnableKey"];
+
+/// What records are of: so many of 100,000.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mix {
+    /// Change the state of a key.
+    pub(crate) state: u64,
+    /// Use a key.
+    pub(crate) uses: u64,
+    /// Speak of keys in a text or an object.
+    pub(crate) decoys: u64,
+}
+
+/// An account that uses its keys much, and works on them as well.
+pub(crate) const BUSY: Mix = Mix { state: 200, uses: 2_000, decoys: 300 };
+/// An account as most are.
+pub(crate) const USUAL: Mix = Mix { state: 50, uses: 100, decoys: 200 };
+/// Every object in S3 is encrypted with a key of KMS: hard on whoever looks for the service's name.
+pub(crate) const MOSTLY_USES: Mix = Mix { state: 50, uses: 40_000, decoys: 200 };
 
 /// What a corpus holds.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Truth {
     pub(crate) records: u64,
     /// Records that change the state of a key.
     pub(crate) state: u64,
     pub(crate) bytes: u64,
+    /// Those that change the state of a key, by the name of the call.
+    pub(crate) by_name: BTreeMap<String, u64>,
+    /// How many keys they are of.
+    pub(crate) keys: u64,
 }
 
 /// Writes files until they hold so many megabytes, inflated.
-pub(crate) fn write(folder: &Path, megabytes: u64) -> Truth {
+pub(crate) fn write(folder: &Path, megabytes: u64, mix: Mix) -> Truth {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut truth = Truth::default();
+    let mut keys = BTreeSet::new();
     let mut file = 0;
     while truth.bytes < megabytes * 1_000_000 {
         let (region, day) = (["eu-central-1", "us-east-1"][file % 2], 1 + file / 288 % 28);
@@ -37,7 +61,11 @@ pub(crate) fn write(folder: &Path, megabytes: u64) -> Truth {
             if ordinal > 0 {
                 text.push(',');
             }
-            truth.state += u64::from(add_record(&mut text, &mut random, region, day, file % 288, ordinal));
+            if let Some((name, key)) = add_record(&mut text, &mut random, mix, region, day, file % 288, ordinal) {
+                truth.state += 1;
+                *truth.by_name.entry(name.to_owned()).or_default() += 1;
+                keys.insert(key);
+            }
         }
         text.push_str("]}");
         truth.records += RECORDS as u64;
@@ -51,20 +79,29 @@ pub(crate) fn write(folder: &Path, megabytes: u64) -> Truth {
         encoder.finish().expect("the corpus can be written");
         file += 1;
     }
+    truth.keys = keys.len() as u64;
     truth
 }
 
-/// Adds a record; says whether it changes the state of a key.
-fn add_record(text: &mut String, random: &mut Random, region: &str, day: usize, slot: usize, ordinal: usize) -> bool {
-    let kind = random.below(1_000);
+/// Adds a record; returns call and key, where it changes the state of a key.
+fn add_record(
+    text: &mut String,
+    random: &mut Random,
+    mix: Mix,
+    region: &str,
+    day: usize,
+    slot: usize,
+    ordinal: usize,
+) -> Option<(&'static str, String)> {
+    let kind = random.below(100_000);
     let key = format!("arn:aws:kms:{region}:111122223333:key/{:08x}-12ab-34cd-56ef-1234567890ab", random.below(150));
-    let (source, name, request) = if kind < STATE {
-        let name = ["ScheduleKeyDeletion", "DisableKey", "CancelKeyDeletion", "EnableKey"][random.below(4) as usize];
+    let (source, name, request) = if kind < mix.state {
+        let name = STATE[random.below(4) as usize];
         ("kms", name, format!("{{\"keyId\":\"{key}\"}}"))
-    } else if kind < STATE + USE {
+    } else if kind < mix.state + mix.uses {
         let name = ["Decrypt", "GenerateDataKey"][random.below(2) as usize];
         ("kms", name, format!("{{\"encryptionContext\":{{\"aws:s3:arn\":\"arn:aws:s3:::data/{:x}\"}},\"keyId\":\"{key}\"}}", random.next()))
-    } else if kind < STATE + USE + DECOYS {
+    } else if kind < mix.state + mix.uses + mix.decoys {
         let quoted = "{\\\"Records\\\":[{\\\"eventSource\\\":\\\"kms.amazonaws.com\\\",\\\"eventName\\\":\\\"DisableKey\\\"}]}";
         let request = format!(
             "{{\"evaluations\":[{{\"annotation\":\"{quoted}\",\"eventName\":\"DisableKey\",\"eventSource\":\"kms.amazonaws.com\"}}]}}"
@@ -93,7 +130,7 @@ fn add_record(text: &mut String, random: &mut Random, region: &str, day: usize, 
         kind.is_multiple_of(2),
     )
     .expect("a text takes what is written to it");
-    kind < STATE
+    (kind < mix.state).then_some((name, key))
 }
 
 /// A call of another service, as often as it is seen.

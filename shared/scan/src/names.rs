@@ -1,0 +1,84 @@
+//! What a record says of itself in the three fields by which records of CloudTrail are told: `eventID`, `eventSource`, `eventName`.
+//!
+//! Only the record's own fields count, each only where it stands there once, and only texts without escapes: what a JSON parser would say
+//! is then certain. Of everything else nothing is said here, and it is parsed.
+
+use memchr::memchr2;
+
+/// `eventID`, as it is written, up to its closing quotation mark.
+const ID: &[u8; 8] = b"\"eventID";
+/// Likewise `eventSource`.
+const SOURCE: &[u8; 12] = b"\"eventSource";
+/// Likewise `eventName`.
+const NAME: &[u8; 10] = b"\"eventName";
+
+/// Where a field's name ends in its record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    /// It was not seen, as it is written without escapes.
+    #[default]
+    Nowhere,
+    /// Behind its closing quotation mark, from the record's beginning.
+    At(u32),
+    /// It is there more than once, or may be there written otherwise.
+    Unsure,
+}
+
+/// Where the names of the three fields are among a record's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Names {
+    id: Place,
+    source: Place,
+    name: Place,
+}
+
+impl Names {
+    /// Takes note of a string that ends as a name does; `before` is the record up to its closing quotation mark.
+    #[inline]
+    pub(crate) fn saw(&mut self, before: &[u8]) {
+        let (place, length) = match before {
+            [.., b'D'] if before.last_chunk() == Some(ID) => (&mut self.id, ID.len()),
+            [.., b'c', b'e'] if before.last_chunk() == Some(SOURCE) => (&mut self.source, SOURCE.len()),
+            [.., b'm', b'e'] if before.last_chunk() == Some(NAME) => (&mut self.name, NAME.len()),
+            _ => return,
+        };
+        // A quotation mark with a backslash before it is a part of some longer name.
+        if before.len().checked_sub(length + 1).and_then(|at| before.get(at)) == Some(&b'\\') {
+            return;
+        }
+        *place = match (*place, u32::try_from(before.len() + 1)) {
+            (Place::Nowhere, Ok(at)) => Place::At(at),
+            _ => Place::Unsure,
+        };
+    }
+
+    /// Takes note of a string with a `\u`, which may be one of the names.
+    pub(crate) const fn saw_unicode(&mut self) {
+        *self = Self { id: Place::Unsure, source: Place::Unsure, name: Place::Unsure };
+    }
+
+    /// Returns the record's id, where it is certain.
+    #[inline]
+    pub(crate) fn id(self, record: &[u8]) -> Option<&[u8]> {
+        text(record, self.id).filter(|id| !id.is_empty())
+    }
+
+    /// Returns the names of service and call, where they are certain.
+    #[inline]
+    pub(crate) fn source_and_name(self, record: &[u8]) -> Option<(&[u8], &[u8])> {
+        Some((text(record, self.source)?, text(record, self.name)?))
+    }
+}
+
+/// Returns the value of a field, where it is a text without escapes.
+#[inline]
+fn text(record: &[u8], place: Place) -> Option<&[u8]> {
+    let Place::At(at) = place else { return None };
+    let rest = record.get(at as usize..)?;
+    let value = match rest.strip_prefix(b":\"") {
+        Some(value) => value,
+        None => rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?,
+    };
+    let end = memchr2(b'"', b'\\', value)?;
+    if value.get(end) == Some(&b'"') { value.get(..end) } else { None }
+}

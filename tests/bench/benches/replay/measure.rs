@@ -1,0 +1,106 @@
+//! One measure, in a process of its own: inflating a corpus, or replaying it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Instant;
+
+use flate2::bufread::MultiGzDecoder;
+use reprieve_replay::{Collector, Rules, judge};
+use reprieve_scan::{LogFile, each, find};
+use serde_json::{Value, json};
+
+/// Threads, as a small machine has processors.
+pub(crate) const THREADS: usize = 2;
+/// Calls that change the state of a key, as the corpora count them.
+pub(crate) const STATE: [&str; 8] = [
+    "ScheduleKeyDeletion",
+    "DisableKey",
+    "CancelKeyDeletion",
+    "EnableKey",
+    "DeleteImportedKeyMaterial",
+    "ImportKeyMaterial",
+    "CreateKey",
+    "DeleteKey",
+];
+
+/// Measures once, and returns what [`crate::Run`] reads.
+pub(crate) fn measure(what: &str, folder: &Path) -> Value {
+    let files: Vec<LogFile> =
+        find(folder).expect("the corpus is there").files.into_iter().filter(|file| file.name.ends_with(".gz")).collect();
+    let started = Instant::now();
+    let mut found = if what == "inflate" { inflate_all(&files) } else { replay(&files) };
+    found["seconds"] = json!(started.elapsed().as_secs_f64());
+    found["cpu_seconds"] = json!(cpu_seconds());
+    found["peak_kib"] = json!(peak_kib());
+    found
+}
+
+fn open(file: &LogFile) -> File {
+    File::open(&file.path).expect("the corpus is there")
+}
+
+/// Inflates and does nothing else: the limit of whoever reads gz with this library.
+fn inflate_all(files: &[LogFile]) -> Value {
+    let bytes = each(files, THREADS, |file| {
+        let mut decoder = MultiGzDecoder::new(std::io::BufReader::with_capacity(64 * 1024, open(file)));
+        let mut buffer = vec![0; 192 * 1024];
+        let mut bytes = 0;
+        loop {
+            match decoder.read(&mut buffer).expect("the corpus is gz") {
+                0 => return bytes,
+                read => bytes += read as u64,
+            }
+        }
+    });
+    let packed: u64 = files.iter().map(|file| file.path.metadata().expect("the corpus is there").len()).sum();
+    json!({"bytes": bytes.into_iter().sum::<u64>(), "bytes_packed": packed, "files": files.len()})
+}
+
+/// Does what `reprieve replay --json` does: reads all, decides on every act, writes the answer.
+fn replay(files: &[LogFile]) -> Value {
+    let collector = Collector::default();
+    each(files, THREADS, |file| {
+        let scan = collector.read(&file.name, open(file));
+        assert_eq!(scan.fault, None, "{}", file.name);
+    });
+    let part = collector.finish();
+    let answer = serde_json::to_vec(&judge(&part, &Rules::shipped())).expect("an answer is JSON");
+    let mut by_name: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut keys = std::collections::BTreeSet::new();
+    for act in part.acts().filter(|act| STATE.contains(&act.event.name.as_str())) {
+        *by_name.entry(act.event.name.as_str()).or_default() += 1;
+        keys.extend(act.key());
+    }
+    let counts = part.counts();
+    json!({
+        "bytes": counts.bytes_inflated,
+        "bytes_packed": counts.bytes_in,
+        "files": part.files(),
+        "records": counts.records,
+        "unique": part.unique_events().0,
+        "unique_exact": part.unique_events().1,
+        "errors": part.problems(),
+        "by_name": by_name,
+        "keys": keys.len(),
+        "answer_bytes": answer.len(),
+    })
+}
+
+/// Returns the most memory that this process ever had; zero where the system does not say.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or_default()
+}
+
+/// Returns what this process took of processors, its own time and the kernel's; zero where the system does not say.
+fn cpu_seconds() -> f64 {
+    /// Linux counts in hundredths of a second, whatever the processor.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name, in brackets, may hold blanks; the 14th and 15th fields are the 12th and 13th after it.
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    after_name.split_ascii_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_PER_SECOND
+}
