@@ -292,6 +292,7 @@ fn a_batch_without_the_time_for_it_fails_before_it_is_stopped() {
     assert_eq!(world.results.objects.lock().unwrap().len(), 0);
 }
 
+/// P134
 #[test]
 fn a_run_that_is_larger_than_was_meant_is_refused_until_somebody_says_so() {
     let noise: Vec<u8> = (0..20_000_u32).flat_map(u32::to_be_bytes).collect();
@@ -310,6 +311,7 @@ fn an_archive_without_logs_is_refused() {
     assert!(failure.to_string().contains("`s3://trail/AWSLogs/` holds no log files (1 object(s) are none)"), "{failure}");
 }
 
+/// P134
 #[test]
 fn a_run_whose_parts_are_not_those_that_were_told_of_is_refused() {
     let world = archive();
@@ -333,6 +335,7 @@ fn a_run_whose_parts_are_not_those_that_were_told_of_is_refused() {
     assert!(failure.to_string().contains("its parts are of 3 log files, and the batches read 9"), "{failure}");
 }
 
+/// P134
 #[test]
 fn a_run_that_read_fewer_files_than_there_were_is_refused() {
     let world = archive();

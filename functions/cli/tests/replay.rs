@@ -114,6 +114,7 @@ fn the_answer_is_json_with_what_scripts_need() {
     assert_eq!(kpis["false_positive_rate"], json!(0.5), "{kpis}");
 }
 
+/// P128
 #[test]
 fn events_that_come_twice_and_in_any_order_give_the_same_answer() {
     let (once, twice) = (logs(), tempfile::tempdir().unwrap());
@@ -137,6 +138,7 @@ fn a_file_that_is_named_twice_is_read_once_and_threads_change_nothing() {
     assert_eq!(answer(folder.path(), &["AWSLogs", "--threads", "7"]), answer(folder.path(), &["AWSLogs", "--threads", "1"]));
 }
 
+/// P129
 #[test]
 fn what_cannot_be_read_is_named_with_file_and_record_and_the_rest_is_replayed() {
     let folder = logs();
@@ -164,6 +166,7 @@ fn what_cannot_be_read_is_named_with_file_and_record_and_the_rest_is_replayed() 
     assert!(line(&summary.stdout).contains(" errors "), "{}", text(&summary.stdout));
 }
 
+/// P128
 #[test]
 fn a_part_that_was_saved_gives_the_same_answer_to_the_byte_and_parts_merge() {
     let folder = logs();
@@ -294,6 +297,7 @@ fn output_of(mut child: Child) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// P129
 #[test]
 fn ctrl_c_ends_with_the_answer_of_what_was_read_marked_as_partial() {
     let folder = tempfile::tempdir().unwrap();
@@ -344,6 +348,7 @@ fn page(folder: &Path) -> String {
     fs::read_to_string(folder.join("page.html")).unwrap()
 }
 
+/// P136
 #[test]
 fn the_page_needs_nothing_else_and_escapes_everything() {
     let folder = logs();

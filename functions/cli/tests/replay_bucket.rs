@@ -58,6 +58,7 @@ fn put_folder(cloud: &LocalCloud, bucket: &str, root: &Path, folder: &Path) {
 }
 
 /// One cloud serves all steps: starting one takes seconds.
+/// P128
 #[tokio::test]
 async fn a_bucket_gives_the_answer_of_the_same_files_in_a_folder() {
     let cloud = LocalCloud::start(Options { region: "eu-central-1".to_owned(), ..Options::default() }).await.unwrap();

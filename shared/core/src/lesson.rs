@@ -9,6 +9,7 @@ use crate::decision::Decision;
 use crate::event::{CallOutcome, Event};
 use crate::facts::{KeyDescription, KeyState, Serving};
 use crate::id::RoleArn;
+use crate::record::{Record, Status};
 use crate::threat::Threat;
 
 /// Something learned about a key.
@@ -33,6 +34,14 @@ pub fn from_event(event: &Event, decision: &Decision, remediator: Option<&RoleAr
     }
     let approved = matches!(decision, Decision::Stand { why } if why.permitted);
     (Threat::of(event) == Some(Threat::KeyDisabled) && approved).then_some(Lesson { serving: Serving::Disabled, as_of })
+}
+
+/// Returns what a rescue teaches: a key that was given back, and seen enabled, is meant to serve from then on, whatever is approved
+/// afterwards of what happened before.
+#[must_use]
+pub fn from_rescue(record: &Record, now: Timestamp) -> Option<Lesson> {
+    let is_back = record.status == Status::Success && record.state_after == Some(KeyState::Enabled);
+    is_back.then_some(Lesson { serving: Serving::Enabled, as_of: now })
 }
 
 /// Returns what a look at the key teaches, given what was known before.

@@ -386,7 +386,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let lesson = record
             .decision
             .as_ref()
-            .and_then(|decision| lesson::from_event(work.event, decision, self.settings.domain.remediator.as_ref()));
+            .and_then(|decision| lesson::from_event(work.event, decision, self.settings.domain.remediator.as_ref()))
+            .or_else(|| lesson::from_rescue(&record, clock.now()));
         let (kept, told, learned) = join!(
             audit.append(&record),
             async {

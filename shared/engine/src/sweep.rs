@@ -147,7 +147,12 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             return Seen::Well;
         };
         let is_its_case = |case: &&Case| case.threat == threat && is_about(case, description.as_ref(), recollection.inventory.as_ref());
-        let case = recollection.case.as_ref().filter(is_its_case);
+        let mut case = recollection.case.as_ref().filter(is_its_case);
+        if let Some(known) = case
+            && self.is_succeeded(known, key, description.as_ref(), now).await
+        {
+            case = None;
+        }
         let mut event = found_event(key, threat, description.as_ref(), &recollection, case, sweep, now);
         if case.is_none() {
             let was_asked = self.tell_whose(key, &mut event, threat, recollection.inventory.as_ref(), now).await;
@@ -187,7 +192,10 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         }
         // A deletion that was cancelled and not yet enabled is still the deletion's case, and whoever cancelled it may not have been
         // able to say so. Where nothing is known of the key's past, an open case says that it is not meant to be disabled.
-        let case = recollection.case.as_ref().filter(|case| matches!(case.threat, Threat::DeletionScheduled | Threat::KeyDisabled));
+        let case = recollection.case.as_ref().filter(|case| {
+            matches!(case.threat, Threat::DeletionScheduled | Threat::KeyDisabled)
+                && is_about(case, Some(description), recollection.inventory.as_ref())
+        });
         let is_endangered = match recollection.inventory.as_ref().map(|inventory| inventory.serving) {
             Some(Serving::Enabled) => true,
             Some(Serving::Disabled) => false,

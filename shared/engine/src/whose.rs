@@ -1,8 +1,8 @@
 //! Whose act is it? Events are lost, and come late: what is found now may be another act's than the one that we know of. The provider's
 //! own log says whose, and the act that it names is the one that is decided on.
 //!
-//! *Architecture invariant:* a key is only ever left as it is here where an approval for it is written down; whoever has none cannot
-//! gain time.
+//! *Architecture invariant:* a key is only ever left as it is here where an approval for it is written down, valid or not, and then only
+//! until its own event, the log or the next sweep tells more: whoever forges one gains minutes, and never the last days.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const LOG_WAIT: Duration = Duration::from_secs(20);
 /// How late the provider's log may be: `CloudTrail` says 15 minutes, usually 5.
 const LOG_IS_LATE: SignedDuration = SignedDuration::from_mins(20);
 
-/// How far two times of one deletion may lie apart, and two clocks.
+/// How far two times of one deletion may lie apart.
 const SAME_TIME: SignedDuration = SignedDuration::from_mins(1);
 
 /// A deletion that nobody can judge, because something cannot be read, is left to the next sweep, but not in its last days.
@@ -51,25 +51,35 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         policy: &Policy,
     ) -> Option<Overtaken> {
         let description = facts.description.value()?;
-        let (threat, call) = match description.state {
-            _ if description.deletion_is_pending() => (Threat::DeletionScheduled, PastCall::DeletionScheduling),
-            KeyState::Disabled => (Threat::KeyDisabled, PastCall::Disabling),
-            _ => return None,
+        let (threat, call) = if description.deletion_is_pending() {
+            (Threat::DeletionScheduled, PastCall::DeletionScheduling)
+        } else if description.state == KeyState::Disabled {
+            (Threat::KeyDisabled, PastCall::Disabling)
+        } else {
+            return None;
         };
         let now = self.ports.clock.now();
         let is_announced = event.form != EventForm::Sweep && threat == Threat::DeletionScheduled;
-        let is_same = is_announced.then(|| is_same_time(event.deadline(), description.deletion_date)).flatten();
-        if let Decision::Stand { why } = decision {
-            // What covers this deletion covers no other.
-            let is_wrong = why.permitted && Threat::of(event) == Some(Threat::DeletionScheduled) && is_same == Some(false);
-            return is_wrong.then(|| Overtaken { decision: left_to_its_own(event, key), later: None });
-        }
+        let is_same = is_announced.then(|| is_same_time(event.details.deletion_date, description.deletion_date)).flatten();
         let is_late = event.time.is_none_or(|time| now.duration_since(time) >= FRESH);
+        if let Decision::Stand { why } = decision {
+            // What covers this deletion covers no other. Where the key tells no date to tell them apart by, the log does.
+            let is_covered = why.permitted && is_announced && Threat::of(event) == Some(Threat::DeletionScheduled);
+            let is_another = match is_same {
+                Some(is_same) => !is_same,
+                None if is_covered && is_late => {
+                    self.logged(call, key, now).await.ok().flatten().is_some_and(|later| later.time > event.time)
+                }
+                None => false,
+            };
+            return (is_covered && is_another).then(|| Overtaken { decision: left_to_its_own(event, key), later: None });
+        }
         if is_same == Some(true) || (is_same.is_none() && !is_late) || !names_approval(facts, threat) {
             return None;
         }
         if let Some(later) = self.logged(call, key, now).await.ok().flatten()
             && later.time > event.time
+            && facts.inventory().is_none_or(|inventory| is_after_well(&later, inventory))
             && is_same_time(later.deadline(), description.deletion_date) != Some(false)
         {
             let facts = self.look(&later, key, threat).await;
@@ -90,7 +100,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             return;
         }
         let Ok(Some(call)) = self.logged(PastCall::Disabling, key, self.ports.clock.now()).await else { return };
-        let Some(as_of) = call.time.filter(|time| known.as_ref().is_none_or(|known| time.duration_since(known.as_of) > -SAME_TIME)) else {
+        let Some(as_of) = call.time.filter(|time| known.as_ref().is_none_or(|known| *time > known.as_of)) else {
             return;
         };
         let of_call = self.look(&call, key, Threat::KeyDisabled).await;
@@ -113,26 +123,35 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         well: Option<&Inventory>,
         now: Timestamp,
     ) -> bool {
-        let call = match threat {
-            Threat::DeletionScheduled => PastCall::DeletionScheduling,
-            Threat::KeyDisabled => PastCall::Disabling,
-            _ => return true,
+        let call = if threat == Threat::DeletionScheduled {
+            PastCall::DeletionScheduling
+        } else if threat == Threat::KeyDisabled {
+            PastCall::Disabling
+        } else {
+            return true;
         };
         let Ok(found) = self.logged(call, key, now).await else { return false };
         // The log is minutes late: what it holds may be an earlier act, undone since, that somebody else did.
-        let is_after_well = |call: &Event| {
-            let seen_well = well.filter(|inventory| inventory.serving == Serving::Enabled).map(|inventory| inventory.as_of);
-            seen_well.zip(call.time).is_some_and(|(well, time)| time.duration_since(well) > -SAME_TIME)
-        };
-        match found.filter(|call| is_same_time(call.deadline(), event.details.deletion_date).unwrap_or_else(|| is_after_well(call))) {
-            Some(call) => {
-                event.time = call.time.or(event.time);
-                event.actor = call.actor;
-                event.details.waiting_period_days = call.details.waiting_period_days;
-            }
-            None => tracing::debug!(%key, "the log does not say whose act it is"),
+        let is_since_well = |call: &Event| well.is_some_and(|well| is_after_well(call, well));
+        let is_it = |call: &Event| is_same_time(call.deadline(), event.details.deletion_date).unwrap_or_else(|| is_since_well(call));
+        if let Some(call) = found.filter(is_it) {
+            event.time = call.time.or(event.time);
+            event.actor = call.actor;
+            event.details.waiting_period_days = call.details.waiting_period_days;
+        } else {
+            tracing::debug!(%key, "the log does not say whose act it is");
         }
         true
+    }
+
+    /// Says whether a deletion that has no date to tell it by is another than the one that the case let stand: the log knows a later call.
+    pub(crate) async fn is_succeeded(&self, case: &Case, key: &KeyArn, description: Option<&KeyDescription>, now: Timestamp) -> bool {
+        let is_undated = description.is_some_and(|known| known.deletion_is_pending() && known.deletion_date.is_none());
+        if !case.stands || case.threat != Threat::DeletionScheduled || !is_undated {
+            return false;
+        }
+        let later = self.logged(PastCall::DeletionScheduling, key, now).await.ok().flatten();
+        later.and_then(|call| call.time).zip(case.event_time).is_some_and(|(later, known)| later > known)
     }
 
     async fn logged(&self, call: PastCall, key: &KeyArn, now: Timestamp) -> Result<Option<Event>, ()> {
@@ -149,6 +168,11 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             }
         }
     }
+}
+
+/// Says whether a call came after the key was last known to be as it should.
+fn is_after_well(call: &Event, well: &Inventory) -> bool {
+    well.serving == Serving::Disabled || call.time.is_some_and(|time| time > well.as_of)
 }
 
 /// Says that a deletion is not the event's.
@@ -171,17 +195,12 @@ pub(crate) fn names_approval(facts: &KeyFacts, threat: Threat) -> bool {
 
 /// Says whether the case is still about what is found: not about an earlier deletion, or an earlier disablement that was let stand.
 pub(crate) fn is_about(case: &Case, description: Option<&KeyDescription>, inventory: Option<&Inventory>) -> bool {
-    match case.threat {
-        Threat::DeletionScheduled => {
-            let pending = description.and_then(|description| description.deletion_date);
-            is_same_time(case.deadline, pending) != Some(false)
-        }
-        Threat::KeyDisabled if case.stands => {
-            let seen_well = inventory.filter(|inventory| inventory.serving == Serving::Enabled).map(|inventory| inventory.as_of);
-            !seen_well.zip(case.event_time).is_some_and(|(well, time)| well.duration_since(time) > SAME_TIME)
-        }
-        _ => true,
-    }
+    let seen_well = inventory.filter(|inventory| inventory.serving == Serving::Enabled).map(|inventory| inventory.as_of);
+    let was_well_since = seen_well.zip(case.event_time).is_some_and(|(well, time)| well > time);
+    let pending = description.and_then(|description| description.deletion_date);
+    let is_other = case.threat == Threat::DeletionScheduled && is_same_time(case.deadline, pending) == Some(false);
+    let is_over = case.stands && was_well_since && matches!(case.threat, Threat::DeletionScheduled | Threat::KeyDisabled);
+    !is_other && !is_over
 }
 
 /// Says whether the deletion may have been scheduled so lately that the log does not show it yet: KMS waits a whole number of days.

@@ -184,7 +184,8 @@ pub struct Kpis {
     pub seconds_in_danger: i64,
     /// Acts that would have been undone and that people undid: Reprieve would have been right, and sooner.
     pub true_positives: u64,
-    /// Acts that would have been undone and that nobody undid until the key was deleted: they were meant, and nobody had approved them.
+    /// Acts that would have been undone and that nobody undid until the key was deleted: taken as meant, and approved by
+    /// nobody. A deletion that nobody noticed is among them, so this is the most that it can be.
     pub false_positives: u64,
     /// Acts that would have been undone and of which the logs do not tell the end.
     pub not_judged: u64,

@@ -156,7 +156,7 @@ fn records() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
-    /// P110
+    /// P131
     #[test]
     fn what_bytes_choose_and_tell_apart_is_what_parsing_does(
         records in proptest::collection::vec(records(), 1..6),

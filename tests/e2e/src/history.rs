@@ -8,7 +8,7 @@ mod story;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use flate2::Compression;
@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use self::story::{Deed, STORIES};
+use crate::command::{Said, reprieve, shown};
 
 /// The company's account.
 pub const ACCOUNT: &str = "111122223333";
@@ -92,6 +93,55 @@ pub fn write(folder: &Path) -> Result<Truth> {
         }
     }
     Ok(truth)
+}
+
+/// A history that was replayed.
+#[derive(Debug)]
+pub struct Replayed {
+    /// The folder of its logs.
+    pub logs: PathBuf,
+    /// What the command said.
+    pub said: Said,
+    /// The page.
+    pub page: PathBuf,
+    /// What it did not find, or found and is not there.
+    pub problems: Vec<String>,
+}
+
+/// Writes the history into a folder, and replays it with the shipped command.
+///
+/// # Errors
+/// When the folder cannot be written, or the command cannot be run.
+pub async fn replay(folder: &Path) -> Result<Replayed> {
+    let (logs, json, page) = (folder.join("logs"), folder.join("replay.json"), folder.join("replay.html"));
+    let truth = write(&logs)?;
+    let arguments = ["replay", &shown(&logs), "--sandbox-account", SANDBOX, "--json", &shown(&json), "--html", &shown(&page)];
+    let said = reprieve(&arguments).await?;
+    let mut problems = Vec::new();
+    if !said.ok || !page.is_file() {
+        problems.push(format!("the replay failed: {}", said.text));
+    }
+    match found(&fs::read(&json).unwrap_or_default()) {
+        Some(found) if found == truth => {}
+        found => problems.push(format!("the logs hold {truth:?}, and the replay found {found:?}")),
+    }
+    Ok(Replayed { logs, said, page, problems })
+}
+
+/// Reads what was found; `None` where it is no answer.
+fn found(json: &[u8]) -> Option<Truth> {
+    let answer: Value = serde_json::from_slice(json).ok()?;
+    let kpis = answer.get("kpis")?;
+    let verdict = |name: &str| kpis.get("verdicts")?.get(name).map_or(Some(0), Value::as_u64);
+    Some(Truth {
+        records: answer.get("records")?.as_u64()?,
+        unique_events: answer.get("unique_events")?.as_u64()?,
+        would_restore: verdict("would_restore")?,
+        approved: verdict("approved")?,
+        refused: verdict("refused")?,
+        undone_by_people: kpis.get("undone_by_people")?.as_u64()?,
+        lost: kpis.get("lost")?.as_u64()?,
+    })
 }
 
 fn put(folder: &Path, organisation: &str, account: &str, day: i64, text: &[u8]) -> Result<()> {

@@ -167,6 +167,7 @@ fn succeeded(run: Run) -> Value {
     run.output
 }
 
+/// P128
 #[tokio::test]
 async fn a_run_over_ten_thousand_files_says_what_one_machine_says_to_the_byte() -> Result<()> {
     let (_alone, world) = world().await;
@@ -187,6 +188,7 @@ async fn a_run_over_ten_thousand_files_says_what_one_machine_says_to_the_byte() 
     Ok(())
 }
 
+/// P134
 #[tokio::test]
 async fn a_run_that_broke_off_and_is_started_again_reads_what_is_missing_and_says_the_same() -> Result<()> {
     let (_alone, world) = world().await;
@@ -240,6 +242,7 @@ async fn a_run_outside_of_the_logs_is_refused_before_anything_is_read() -> Resul
     Ok(())
 }
 
+/// P135
 #[tokio::test]
 async fn whoever_reads_logs_writes_no_answer_and_whoever_answers_reads_no_logs() -> Result<()> {
     let (_alone, world) = world().await;

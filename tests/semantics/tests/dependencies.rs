@@ -48,6 +48,7 @@ fn rooms_know_each_other_one_way() {
         ("reprieve-engine", &["reprieve-core", "reprieve-evidence"]),
         ("reprieve-scan", &["reprieve-core", "reprieve-wire"]),
         ("reprieve-archive", &["reprieve-core", "reprieve-engine", "reprieve-evidence", "reprieve-wire"]),
+        ("reprieve-replay", &["reprieve-core", "reprieve-evidence", "reprieve-scan", "reprieve-wire"]),
         ("reprieve-runtime", &["reprieve-core", "reprieve-engine"]),
         ("reprieve-aws", &["reprieve-core", "reprieve-engine", "reprieve-evidence", "reprieve-wire"]),
         ("reprieve-aws-desk", &["reprieve-aws", "reprieve-core", "reprieve-engine"]),
@@ -83,6 +84,7 @@ fn functions_know_rooms_and_never_tests() {
         "reprieve-engine",
         "reprieve-evidence",
         "reprieve-gcp",
+        "reprieve-replay",
         "reprieve-runtime",
         "reprieve-scan",
         "reprieve-wire",
@@ -133,7 +135,8 @@ fn the_core_knows_no_runtime_and_no_cloud() {
 }
 
 /// The functions of Lambda, each by its crate.
-const FUNCTIONS: [&str; 4] = ["aws-cancel-key-deletion", "aws-provision-monitoring", "aws-record-key-events", "aws-rehearse-incident"];
+const FUNCTIONS: [&str; 5] =
+    ["aws-cancel-key-deletion", "aws-provision-monitoring", "aws-record-key-events", "aws-rehearse-incident", "aws-replay-archive"];
 
 /// The function of Azure, by its crate.
 const AZURE_GUARD: &str = "azure-guard";
@@ -156,7 +159,7 @@ fn no_function_is_built_with_a_desk() {
 #[test]
 fn only_the_drill_is_built_with_what_schedules_a_deletion() {
     assert!(tree("aws-rehearse-incident").contains("reprieve-aws-drill"), "the tree is that of the drill");
-    for other in ["aws-cancel-key-deletion", "aws-provision-monitoring", "aws-record-key-events", "reprieve-cli"] {
+    for other in ["aws-cancel-key-deletion", "aws-provision-monitoring", "aws-record-key-events", "aws-replay-archive", "reprieve-cli"] {
         assert!(!tree(other).contains("reprieve-aws-drill"), "{other}");
     }
 }

@@ -39,7 +39,10 @@ impl Clock for HostClock {
         std::future::poll_fn(|context| match answer.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
             Poll::Pending if self.now() >= until => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
         })
         .await
     }

@@ -304,9 +304,9 @@ fn bars(answer: &Answer) -> Vec<Bar> {
         .collect();
     let ends = ENDS_SECONDS.map(|seconds| seconds * 1_000);
     let starts = ends.into_iter().map(Some);
-    let belows = ends.into_iter().skip(1).map(Some).chain(std::iter::once(None));
+    let next_ends = ends.into_iter().skip(1).map(Some).chain(std::iter::once(None));
     starts
-        .zip(belows)
+        .zip(next_ends)
         .map(|(from_ms, below_ms)| {
             let is_within = |ms: &&i64| from_ms.is_none_or(|from| **ms >= from) && below_ms.is_none_or(|below| **ms < below);
             Bar { from_ms, below_ms, count: times.iter().filter(is_within).count() as u64 }

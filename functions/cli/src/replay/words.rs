@@ -147,8 +147,8 @@ pub(super) fn false_positives(answer: &Answer) -> String {
     match kpis.false_positive_rate {
         None => format!("Nothing that would have been undone can be judged as right or wrong.{rest}"),
         Some(_) => format!(
-            "{} of {} that can be judged: nobody undid them until the key was deleted, so they were meant, and an approval would have let \
-             them stand. The other {}, people undid themselves.{rest}",
+            "{} of {} that can be judged: nobody undid them until the key was deleted. They are taken as meant, unless nobody noticed: look at \
+             these first. The other {}, people undid themselves.{rest}",
             grouped(kpis.false_positives),
             grouped(judged),
             grouped(kpis.true_positives)

@@ -97,7 +97,7 @@ impl Examination<'_> {
         let plan = Plan::new(vec![Step::EnableKey { key: self.key.clone() }]);
         let (serves, because) = self.meant_to_serve();
         let Some(description) = self.facts.description.value() else {
-            return self.remedy(plan, because);
+            return if serves { self.remedy(plan, because) } else { self.stand(&format!("and stays so: {because}.")) };
         };
         if description.deletion_is_pending() {
             return self.stand("and its deletion is pending, which is answered on its own.");

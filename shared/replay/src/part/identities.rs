@@ -172,7 +172,6 @@ impl Identities {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
 
     use std::collections::BTreeSet;
 

@@ -36,6 +36,7 @@ fn texts<const N: usize>(rows: &[[&str; N]]) -> Vec<Vec<String>> {
     rows.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect()
 }
 
+/// P133
 #[test]
 fn athena_selects_the_events_that_replay_takes() {
     let folder = archive::written();

@@ -32,6 +32,7 @@ fn by_the_product(folder: &Path) -> Counted {
     Counted { files: read.files, records: read.records, unique_events: read.unique_events, acts, keys }
 }
 
+/// P133
 #[test]
 fn a_script_that_parses_everything_counts_the_same() {
     let folder = archive::written();

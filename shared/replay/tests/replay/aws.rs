@@ -141,6 +141,7 @@ fn nobody_approves_their_own_act() {
     assert_eq!(escalations, ["alice as Role-alice tried to approve their own act"]);
 }
 
+/// P130
 #[test]
 fn a_refused_call_changes_nothing() {
     let history = [
@@ -318,6 +319,7 @@ fn what_gives_back_and_what_makes_keys_is_not_decided_on() {
     check_shipped(&history, &[]);
 }
 
+/// P130
 #[test]
 fn what_is_assumed_is_said() {
     let assumed = |records: &[Record]| judged(records).decisions.last().unwrap().assumed.clone();

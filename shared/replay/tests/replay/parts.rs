@@ -55,6 +55,7 @@ fn merged(parts: impl IntoIterator<Item = Part>) -> Part {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
+    /// P128
     #[test]
     fn however_the_logs_are_divided_ordered_and_repeated_the_answer_is_the_same(
         records in records(),
@@ -89,6 +90,7 @@ proptest! {
         prop_assert_eq!(right.to_bytes().unwrap(), bytes);
     }
 
+    /// P132
     #[test]
     fn damaged_bytes_are_refused_or_hold_the_same_and_nothing_panics(place in any::<prop::sample::Index>(), bit in 0_u8..8, cut in any::<prop::sample::Index>()) {
         let whole = part(&[schedule("alice", "10:00:00"), tagging("carol", "09:00:00", &[("env", "prod")])]);
@@ -112,6 +114,7 @@ fn packed(head: &impl serde::Serialize) -> Vec<u8> {
     gz.finish().unwrap()
 }
 
+/// P132
 #[test]
 fn a_part_of_a_newer_version_is_refused_by_its_version() {
     let newer = packed(&BTreeMap::from([("format", ciborium::Value::from("reprieve-replay")), ("version", ciborium::Value::from(99))]));

@@ -10,7 +10,9 @@
     clippy::print_stdout,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::case_sensitive_file_extension_comparisons,
     clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
     reason = "a bench prints, and stops on the first surprise"
 )]
 
@@ -77,14 +79,14 @@ fn main() -> ExitCode {
         peers(&case, &runs, &mut is_right);
         return if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let make = |name: &str, megabytes: u64, mix: Mix, target: f64| {
+    let case_of = |name: &str, megabytes: u64, mix: Mix, target: f64| {
         let folder = made.path().join(name.replace(' ', "-"));
         let truth = corpus::write(&folder, megabytes, mix);
         Case { name: name.to_owned(), folder, truth: Some(truth), target }
     };
     let mut points = Vec::new();
     for (name, size) in [("usual 1x", one), ("usual 4x", four), ("usual 16x", sixteen)] {
-        let case = make(name, size, corpus::USUAL, 0.85);
+        let case = case_of(name, size, corpus::USUAL, 0.85);
         let runs = replay_and_limit(&case, &mut is_right);
         points.push(point(&runs));
         if size == four {
@@ -92,7 +94,7 @@ fn main() -> ExitCode {
         }
         std::fs::remove_dir_all(&case.folder).expect("a corpus can be removed");
     }
-    replay_and_limit(&make("40 % uses of keys 4x", four, corpus::MOSTLY_USES, 0.7), &mut is_right);
+    replay_and_limit(&case_of("40 % uses of keys 4x", four, corpus::MOSTLY_USES, 0.7), &mut is_right);
     growth(&points);
     if let Some(file) = std::env::var_os("REPRIEVE_BENCH_PLOT") {
         plot::draw(Path::new(&file), &points, MEMORY_LIMIT_KIB as f64 / 1024.0).expect("the plot can be drawn");

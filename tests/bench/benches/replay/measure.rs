@@ -66,7 +66,9 @@ fn replay(files: &[LogFile]) -> Value {
         assert_eq!(scan.fault, None, "{}", file.name);
     });
     let part = collector.finish();
+    let judging = Instant::now();
     let answer = serde_json::to_vec(&judge(&part, &Rules::shipped())).expect("an answer is JSON");
+    let judging_seconds = judging.elapsed().as_secs_f64();
     let mut by_name: BTreeMap<&str, u64> = BTreeMap::new();
     let mut keys = std::collections::BTreeSet::new();
     for act in part.acts().filter(|act| STATE.contains(&act.event.name.as_str())) {
@@ -85,6 +87,7 @@ fn replay(files: &[LogFile]) -> Value {
         "by_name": by_name,
         "keys": keys.len(),
         "answer_bytes": answer.len(),
+        "judge_seconds": judging_seconds,
     })
 }
 

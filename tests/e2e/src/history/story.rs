@@ -53,7 +53,7 @@ pub(super) const STORIES: &[Story] = &[
     // The orders' key, in a clean-up; somebody noticed after two days.
     Story {
         deeds: &[
-            deed(12, 640, "ines", "ScheduleKeyDeletion"),
+            deed(12, 640, "inga", "ScheduleKeyDeletion"),
             deed(14, 545, "oskar", "CancelKeyDeletion"),
             deed(14, 548, "oskar", "EnableKey"),
         ],
@@ -62,7 +62,7 @@ pub(super) const STORIES: &[Story] = &[
         ..NONE
     },
     // The key of the backups of 2019. Nobody noticed.
-    Story { deeds: &[deed(20, 1_010, "ines", "ScheduleKeyDeletion"), deleted(27, 1_040)], would_restore: 1, lost: 1, ..NONE },
+    Story { deeds: &[deed(20, 1_010, "inga", "ScheduleKeyDeletion"), deleted(27, 1_040)], would_restore: 1, lost: 1, ..NONE },
     // The payments' key, at night.
     Story {
         deeds: &[deed(33, 134, "mallory", "DisableKey"), deed(33, 466, "oskar", "EnableKey")],
@@ -71,7 +71,7 @@ pub(super) const STORIES: &[Story] = &[
         ..NONE
     },
     // The analysts' key, still disabled.
-    Story { deeds: &[deed(40, 700, "ines", "DisableKey")], would_restore: 1, ..NONE },
+    Story { deeds: &[deed(40, 700, "inga", "DisableKey")], would_restore: 1, ..NONE },
     // Tried, and not allowed.
     Story {
         deeds: &[
@@ -83,7 +83,7 @@ pub(super) const STORIES: &[Story] = &[
         ..NONE
     },
     // Somebody tidies up where people try things out.
-    Story { account: SANDBOX, deeds: &[deed(55, 600, "ines", "ScheduleKeyDeletion"), deleted(62, 610)], approved: 1, ..NONE },
+    Story { account: SANDBOX, deeds: &[deed(55, 600, "inga", "ScheduleKeyDeletion"), deleted(62, 610)], approved: 1, ..NONE },
     // A run of a script that removes what has no owner tag: eleven keys were missed in time, a twelfth was not.
     Story {
         keys: 11,

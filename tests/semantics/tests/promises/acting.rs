@@ -20,7 +20,8 @@ fn an_unapproved_disablement_is_undone() {
     let record = world.settle(&disable(&key).build());
     assert_eq!(World::steps(&record), [("EnableKey", &StepResult::Done)]);
     assert_eq!((record.status, world.keys.state(&key)), (Status::Success, KeyState::Enabled));
-    assert_eq!(world.ledger.known(&key).inventory, None, "and it taught nothing");
+    let serving = world.ledger.known(&key).inventory.map(|inventory| inventory.serving);
+    assert_eq!(serving, Some(Serving::Enabled), "it taught nothing, and its undoing that the key is meant to serve");
 }
 
 /// P18: an approved disablement stands, and is what is given back later.

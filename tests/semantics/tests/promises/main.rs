@@ -24,10 +24,11 @@ fn denied() -> CallError {
 }
 
 /// Where tests cite promises.
-const CITING: [&str; 12] = [
+const CITING: [&str; 14] = [
     "tests/semantics/tests",
     "tests/e2e",
     "functions/aws-record-key-events/src",
+    "functions/aws-replay-archive/src",
     "functions/azure-guard/tests",
     "functions/cli/tests",
     "functions/gcp-guard/tests",
@@ -35,6 +36,7 @@ const CITING: [&str; 12] = [
     "shared/aws-evidence/src",
     "shared/core/tests",
     "shared/evidence/tests",
+    "shared/replay/tests",
     "shared/scan/tests",
     "shared/wire/tests",
 ];
