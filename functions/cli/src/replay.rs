@@ -23,7 +23,7 @@ use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use owo_colors::OwoColorize as _;
 use reprieve_evidence::kpi::Anomaly;
-use reprieve_replay::{Answer, Collector, Part, Period, Problem, Rules, judge};
+use reprieve_replay::{Answer, Collector, Part, Period, Problem, Rules, judge_last};
 use reprieve_scan::LeftOut;
 use serde::Serialize;
 
@@ -134,7 +134,7 @@ fn replay(places: Places, rules: &Rules, arguments: &ReplayArguments, how: &How)
             Some(_) => anstream::eprintln!("reprieve: `{}` is not written, for not everything was read", file.display()),
         }
     }
-    let mut answer = judge(&part, rules);
+    let mut answer = judge_last(part, rules);
     if let Some(partial) = &partial {
         forgive(&mut answer.problems, &mut answer.read.errors, partial);
     }

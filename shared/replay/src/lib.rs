@@ -17,6 +17,6 @@ pub mod story;
 pub use act::{Act, may_change_a_key};
 pub use answer::{Aftermath, Answer, Decided, KeyHistory, Kpis, Read, Times, Verdict};
 pub use collect::Collector;
-pub use judge::judge;
+pub use judge::{judge, judge_last};
 pub use part::{Part, PartError, Problem};
 pub use rules::{Period, Rules};

@@ -107,6 +107,10 @@ impl Part {
         (self.identities.total(), self.identities.is_exact())
     }
 
+    pub(crate) fn forget_identities(&mut self) {
+        self.identities = Identities::default();
+    }
+
     /// Returns how many things could not be read.
     #[must_use]
     pub const fn problems(&self) -> u64 {

@@ -9,9 +9,9 @@
 use std::hint::black_box;
 
 /// The most digests that are kept: seven eighths of [`MOST_PLACES`].
-pub(crate) const MOST_KEPT: usize = 458_752;
-/// The most places of the table: 4 MiB of them.
-const MOST_PLACES: usize = 1 << 19;
+pub(crate) const MOST_KEPT: usize = 917_504;
+/// The most places of the table: 8 MiB of them.
+const MOST_PLACES: usize = 1 << 20;
 /// The fewest.
 const FEWEST_PLACES: usize = 1 << 6;
 /// Growing needs room for both tables while it lasts: from so many places on, the table grows to the most at once.
