@@ -10,7 +10,7 @@ use crate::act::{Act, may_change_a_key};
 use crate::part::{Part, Problem};
 
 /// Identities that are added at once, so that threads seldom wait for each other.
-const AT_ONCE: usize = 4_096;
+const AT_ONCE: usize = 1_024;
 
 /// Reads log files; shared between threads, which read one file each.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use flate2::bufread::GzDecoder;
 
 /// Bytes that are read of a file at once.
-const READ_BYTES: usize = 64 * 1024;
+const READ_BYTES: usize = 32 * 1024;
 
 /// Says why a file was not read to its end, or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

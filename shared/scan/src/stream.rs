@@ -12,7 +12,7 @@ use crate::split::{Span, Splitter, Spoiled};
 pub const RECORD_BYTES: usize = 1024 * 1024;
 
 /// Bytes of a file that are looked at together: so many that a processor's nearer caches hold them.
-const WINDOW_BYTES: usize = 192 * 1024;
+const WINDOW_BYTES: usize = 128 * 1024;
 
 /// One record that can matter, not parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ const MOST_PLACES: usize = 1 << 20;
 /// The fewest.
 const FEWEST_PLACES: usize = 1 << 6;
 /// Growing needs room for both tables while it lasts: from so many places on, the table grows to the most at once.
-const MANY_PLACES: usize = 1 << 16;
+const MANY_PLACES: usize = 1 << 14;
 /// Digests whose places are fetched before any is added: memory answers many questions at once as soon as it answers one.
 const AT_ONCE: usize = 64;
 
