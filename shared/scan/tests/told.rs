@@ -94,7 +94,7 @@ fn ids() -> impl Strategy<Value = String> {
 }
 
 /// Values that look like what is looked for, and are not.
-fn look_alikes() -> impl Strategy<Value = String> {
+fn lookalikes() -> impl Strategy<Value = String> {
     prop_oneof![
         Just(json!("eventID").to_string()),
         Just(json!("x\"eventID").to_string()),
@@ -123,17 +123,17 @@ fn fields() -> impl Strategy<Value = String> {
         1 => (name("requestID"), value(ids().boxed())),
         1 => (name("x\"eventID"), value(ids().boxed())),
         1 => (name("x\"eventName"), value(calls().boxed())),
-        1 => (name("detail"), look_alikes()),
-        4 => (name("requestParameters"), look_alikes()),
-        2 => (name("errorMessage"), look_alikes()),
-        1 => ("[a-z\\\\{}\\[\\]\", ]{0,70}".prop_map(|long| text(&long, 0)), look_alikes()),
+        1 => (name("detail"), lookalikes()),
+        4 => (name("requestParameters"), lookalikes()),
+        2 => (name("errorMessage"), lookalikes()),
+        1 => ("[a-z\\\\{}\\[\\]\", ]{0,70}".prop_map(|long| text(&long, 0)), lookalikes()),
     ];
     (field, blank(), blank(), blank()).prop_map(|((name, value), before, after, end)| format!("{name}{before}:{after}{value}{end}"))
 }
 
 /// A record of `CloudTrail` as it is delivered.
 fn plain() -> impl Strategy<Value = String> {
-    (services(), calls(), ids(), look_alikes(), look_alikes()).prop_map(|(source, name, id, request, other)| {
+    (services(), calls(), ids(), lookalikes(), lookalikes()).prop_map(|(source, name, id, request, other)| {
         let [source, name, id] = [source, name, id].map(|value| text(&value, 0));
         format!(
             r#"{{"eventVersion":"1.10","userIdentity":{{"type":"Root"}},"eventTime":"2026-11-20T09:00:00Z","eventSource":{source},"eventName":{name},"requestParameters":{request},"responseElements":{other},"eventID":{id},"eventType":"AwsApiCall"}}"#
