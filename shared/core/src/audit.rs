@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use asset::{Asset, AssetKind};
 pub use operation::Operation;
 
-use crate::event::{Event, Target};
+use crate::event::Event;
 
 /// A provider of clouds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -134,24 +134,13 @@ impl AuditEvent {
     /// Returns the account, subscription or project under which the entry is filed: the resource's, else the event's.
     #[must_use]
     pub fn account(&self) -> Option<String> {
-        match &self.event.target {
-            Target::Key(key) => Some(key.account().to_string()),
-            Target::Azure(id) => Some(id.subscription().to_string()),
-            Target::Google(name) => name.project().map(ToOwned::to_owned),
-            Target::KeyStore(_) | Target::Named(_) | Target::Unnamed => self.event.account.as_ref().map(ToString::to_string),
-        }
+        self.event.filed_account()
     }
 
     /// Returns the Region or location; `None` where the cloud's ids have none.
     #[must_use]
     pub fn region(&self) -> Option<String> {
-        match &self.event.target {
-            Target::Key(key) => Some(key.region().to_string()),
-            Target::Google(name) => name.location().map(ToOwned::to_owned),
-            Target::Azure(_) | Target::KeyStore(_) | Target::Named(_) | Target::Unnamed => {
-                self.event.region.as_ref().map(ToString::to_string)
-            }
-        }
+        self.event.filed_region()
     }
 
     /// Returns the one text by which the caller is counted: a role rather than its sessions, a person, an application, a service.

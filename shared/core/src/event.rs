@@ -181,6 +181,27 @@ impl Event {
         self.source == "kms.amazonaws.com" && self.name == name && self.outcome == CallOutcome::Succeeded
     }
 
+    /// Returns the account, subscription or project under which the event is filed: the resource's, else its own.
+    #[must_use]
+    pub fn filed_account(&self) -> Option<String> {
+        match &self.target {
+            Target::Key(key) => Some(key.account().to_string()),
+            Target::Azure(id) => Some(id.subscription().to_string()),
+            Target::Google(name) => name.project().map(ToOwned::to_owned),
+            Target::KeyStore(_) | Target::Named(_) | Target::Unnamed => self.account.as_ref().map(ToString::to_string),
+        }
+    }
+
+    /// Returns the Region or location under which the event is filed; `None` where the cloud's ids have none and the event names none.
+    #[must_use]
+    pub fn filed_region(&self) -> Option<String> {
+        match &self.target {
+            Target::Key(key) => Some(key.region().to_string()),
+            Target::Google(name) => name.location().map(ToOwned::to_owned),
+            Target::Azure(_) | Target::KeyStore(_) | Target::Named(_) | Target::Unnamed => self.region.as_ref().map(ToString::to_string),
+        }
+    }
+
     /// Returns the time by which the key is lost, as far as the event itself says.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {

@@ -64,24 +64,13 @@ impl Act {
     /// Returns the account, subscription or project: the key's, else the event's.
     #[must_use]
     pub fn account(&self) -> Option<String> {
-        match &self.event.target {
-            Target::Key(key) => Some(key.account().to_string()),
-            Target::Azure(id) => Some(id.subscription().to_string()),
-            Target::Google(name) => name.project().map(ToOwned::to_owned),
-            Target::KeyStore(_) | Target::Named(_) | Target::Unnamed => self.event.account.as_ref().map(ToString::to_string),
-        }
+        self.event.filed_account()
     }
 
     /// Returns the Region or location; `None` where the cloud's ids have none.
     #[must_use]
     pub fn region(&self) -> Option<String> {
-        match &self.event.target {
-            Target::Key(key) => Some(key.region().to_string()),
-            Target::Google(name) => name.location().map(ToOwned::to_owned),
-            Target::Azure(_) | Target::KeyStore(_) | Target::Named(_) | Target::Unnamed => {
-                self.event.region.as_ref().map(ToString::to_string)
-            }
-        }
+        self.event.filed_region()
     }
 }
 

@@ -16,6 +16,8 @@ const MOST_PLACES: usize = 1 << 20;
 const FEWEST_PLACES: usize = 1 << 6;
 /// Growing needs room for both tables while it lasts: from so many places on, the table grows to the most at once.
 const MANY_PLACES: usize = 1 << 14;
+/// Odd, so that steps of so many places come to each of them once.
+const STRIDE: usize = 0x9e37_79b1;
 /// Digests whose places are fetched before any is added: memory answers many questions at once as soon as it answers one.
 const AT_ONCE: usize = 64;
 
@@ -140,8 +142,12 @@ impl Identities {
         self.extend(&some);
     }
 
+    /// Returns the digests, each from far away of the one before: another table would fill up from its beginning, and every search there
+    /// run through all of it, if they came in the order of their places.
     fn kept(&self) -> impl Iterator<Item = u64> {
-        self.places.iter().copied().filter(|digest| *digest != 0).chain(self.has_zero.then_some(0))
+        let mask = self.places.len().wrapping_sub(1);
+        let places = (0..self.places.len()).map(move |turn| self.at(turn.wrapping_mul(STRIDE) & mask));
+        places.filter(|digest| *digest != 0).chain(self.has_zero.then_some(0))
     }
 
     /// Says whether all are kept.
@@ -172,7 +178,6 @@ impl Identities {
 
 #[cfg(test)]
 mod tests {
-
     use std::collections::BTreeSet;
 
     use super::*;
