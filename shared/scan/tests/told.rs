@@ -191,6 +191,16 @@ proptest! {
     }
 }
 
+/// P131
+#[test]
+fn a_record_whose_own_call_has_no_name_is_read_for_the_one_inside() {
+    let inside = r#"{"eventSource":"kms.amazonaws.com","eventName":"DisableKey","eventID":"inside"}"#;
+    let record = format!(r#"{{"eventSource":"kms.amazonaws.com","eventName":"","detail":{inside}}}"#);
+    let (by_bytes, by_parsing) = (seen(&fast(), record.as_bytes()), seen(&slow(), record.as_bytes()));
+    assert_eq!(by_bytes.entries, by_parsing.entries);
+    assert_eq!(by_bytes.entries.len(), 1);
+}
+
 /// Writes a value with the fields of all objects in the opposite order.
 fn reversed(value: &Value) -> String {
     match value {
