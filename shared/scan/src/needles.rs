@@ -50,8 +50,8 @@ impl Needles {
     #[inline]
     pub(crate) fn tell(&self, record: &[u8], names: Names) -> bool {
         // An empty name is none: what has it may be an envelope, and the record inside.
-        let named = names.source_and_name(record).filter(|(source, name)| ![source, name].iter().any(|text| text.trim_ascii().is_empty()));
-        let Some((source, name)) = named else { return self.may_have(record) };
+        let own = names.source_and_name(record).filter(|(source, name)| ![source, name].iter().any(|text| text.trim_ascii().is_empty()));
+        let Some((source, name)) = own else { return self.may_have(record) };
         let is_told = self.begins(source) || self.begins(name);
         // What is no UTF-8 is no JSON either; who parses it will say so.
         let may_matter =
