@@ -5,6 +5,7 @@
 mod handler;
 mod policies;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use handler::Answer as _;
@@ -29,17 +30,17 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const CONCURRENCY: usize = 10;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
+async fn main() -> ExitCode {
     let lookup = |name: &str| std::env::var(name).ok();
     let guard = match start(lookup).await {
         Ok(guard) => guard,
         Err(error) => {
             telemetry::start(telemetry::default_filter());
             tracing::error!(error, "the function cannot start");
-            return Err(error);
+            return ExitCode::FAILURE;
         }
     };
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let guard = &guard;
         async move {
             let LambdaEvent { payload, context, .. } = event;
@@ -47,7 +48,14 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             Box::pin(guard.answer(&payload, &invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
         }
     }))
-    .await
+    .await;
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "the function cannot go on");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Reads the configuration, makes the clients and opens their connections, before the first event is asked for.

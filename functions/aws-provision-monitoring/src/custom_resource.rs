@@ -43,10 +43,10 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
                 (request.reply_to, answer)
             }
             Err(UnreadableRequest { error, reply_to: Some(reply_to) }) => {
-                let answer = self.answer_with(&reply_to, AnswerStatus::Failed, error.to_string(), BTreeMap::new());
+                let answer = self.answer_with(&reply_to, AnswerStatus::Failed, error.unquoted(), BTreeMap::new());
                 (*reply_to, answer)
             }
-            Err(UnreadableRequest { error, reply_to: None }) => return Err(error.into()),
+            Err(UnreadableRequest { error, reply_to: None }) => return Err(error.unquoted().into()),
         };
         self.hand_over(&reply_to, &answer, invoked).await
     }

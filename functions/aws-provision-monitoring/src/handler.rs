@@ -34,7 +34,7 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
     /// When the payload is of no known form, when what was asked for is still open, or when CloudFormation cannot be answered: Lambda
     /// then tries again, and sets it aside in the dead-letter queue in the end.
     pub(crate) async fn answer(&self, payload: &Value, invoked: &Invoked) -> Result<Value, Failure> {
-        match parse_monitoring_invocation(payload)? {
+        match parse_monitoring_invocation(payload).map_err(|error| error.unquoted())? {
             MonitoringInvocation::Batch(messages) => Ok(self.answer_batch(messages, invoked).await),
             MonitoringInvocation::Event(event) => {
                 let delivery = invoked.delivery(None, None, self.clock().now());
@@ -91,7 +91,7 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
                     }
                 }
                 Err(error) => {
-                    tracing::error!(error = %error, message_id = %message.id, "a message could not be understood; it goes to the dead-letter queue");
+                    tracing::error!(error = error.unquoted(), message_id = %message.id, "a message could not be understood; it goes to the dead-letter queue");
                     failed.push(message.id);
                 }
             }

@@ -7,6 +7,7 @@ mod custom_resource;
 mod handler;
 mod responses;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use handler::Service;
@@ -25,17 +26,17 @@ type AwsService = Service<AwsMonitoringControl, S3AuditSink, AwsNoticeSink, Syst
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
+async fn main() -> ExitCode {
     let lookup = |name: &str| std::env::var(name).ok();
     let service = match start(lookup) {
         Ok(service) => service,
         Err(error) => {
             telemetry::start(telemetry::default_filter());
             tracing::error!(error, "the function cannot start");
-            return Err(error);
+            return ExitCode::FAILURE;
         }
     };
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let service = &service;
         async move {
             let LambdaEvent { payload, context, .. } = event;
@@ -43,7 +44,14 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             Box::pin(service.answer(&payload, &invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
         }
     }))
-    .await
+    .await;
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "the function cannot go on");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Reads the configuration and makes the clients.

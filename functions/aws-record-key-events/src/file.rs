@@ -30,7 +30,9 @@ impl ReadFile {
         let (mut batches, mut complaints) = (Vec::new(), Vec::new());
         let scan = reprieve_scan::entries(bytes, |entry| match entry.parsed {
             Ok(Parsed::Entry(event)) => batches.extend(portions.push(*event)),
-            Err(error) if complaints.len() < COMPLAINTS => complaints.push(format!("record {}: {error}", entry.record.ordinal)),
+            Err(error) if complaints.len() < COMPLAINTS => {
+                complaints.push(format!("record {}: {}", entry.record.ordinal, error.unquoted()));
+            }
             Ok(Parsed::NotOurs { .. }) | Err(_) => {}
         });
         batches.extend(portions.finish());

@@ -57,7 +57,7 @@ where
     /// When the payload is of no known form, when a file of a notice handed over directly could not be recorded, or when sealing failed:
     /// Lambda then tries again.
     pub(crate) async fn answer(&self, payload: &Value, invoked: &Invoked) -> Result<Value, Failure> {
-        match parse_recording_invocation(payload)? {
+        match parse_recording_invocation(payload).map_err(|error| error.unquoted())? {
             RecordingInvocation::Batch(messages) => Ok(self.answer_batch(messages, invoked.stopped_at).await),
             RecordingInvocation::Files(files) => self.answer_files(&files, invoked.stopped_at).await,
             RecordingInvocation::Seal(until) => self.answer_seal(until).await,
@@ -75,7 +75,7 @@ where
                     }
                 }
                 Err(error) => {
-                    tracing::error!(error = %error, message_id = %message.id, "a message could not be understood; it goes to the dead-letter queue");
+                    tracing::error!(error = error.unquoted(), message_id = %message.id, "a message could not be understood; it goes to the dead-letter queue");
                     failed.push(message.id);
                 }
             }

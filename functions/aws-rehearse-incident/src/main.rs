@@ -4,6 +4,7 @@
 
 mod handler;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use handler::Answer as _;
@@ -23,17 +24,17 @@ type AwsRehearsal =
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
+async fn main() -> ExitCode {
     let lookup = |name: &str| std::env::var(name).ok();
     let rehearsal = match start(lookup) {
         Ok(rehearsal) => rehearsal,
         Err(error) => {
             telemetry::start(telemetry::default_filter());
             tracing::error!(error, "the function cannot start");
-            return Err(error);
+            return ExitCode::FAILURE;
         }
     };
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let rehearsal = &rehearsal;
         async move {
             let LambdaEvent { context, .. } = event;
@@ -41,7 +42,14 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             Box::pin(rehearsal.answer(&invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
         }
     }))
-    .await
+    .await;
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "the function cannot go on");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Reads the configuration and makes the clients.

@@ -16,6 +16,8 @@ mod task;
 #[cfg(test)]
 mod template_tests;
 
+use std::process::ExitCode;
+
 use handler::Service;
 use lambda_runtime::{LambdaEvent, service_fn};
 use reprieve_aws::{SinkSettings, connect_sinks, credentials};
@@ -28,17 +30,17 @@ use serde_json::Value;
 type AwsService = Service<LogArchive, S3ReplayResults, SystemClock>;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
+async fn main() -> ExitCode {
     let lookup = |name: &str| std::env::var(name).ok();
     let service = match start(lookup) {
         Ok(service) => service,
         Err(error) => {
             telemetry::start(telemetry::default_filter());
             tracing::error!(error, "the function cannot start");
-            return Err(error);
+            return ExitCode::FAILURE;
         }
     };
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let service = &service;
         async move {
             let LambdaEvent { payload, context, .. } = event;
@@ -46,7 +48,14 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             Box::pin(service.answer(payload, &invoked)).await.inspect_err(|error| tracing::error!(%error, "the invocation failed"))
         }
     }))
-    .await
+    .await;
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "the function cannot go on");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Reads the configuration and makes the clients.

@@ -137,8 +137,9 @@ impl<G: Guard, E: Evidence> App<G, E> {
         let invocation = match parse_invocation(body) {
             Ok(invocation) => invocation,
             Err(error) => {
-                tracing::error!(function = function.name(), %error, "the invocation could not be read");
-                return Answer::failed(error.to_string());
+                let error = error.unquoted();
+                tracing::error!(function = function.name(), error, "the invocation could not be read");
+                return Answer::failed(error);
             }
         };
         match invocation.kind {
@@ -157,7 +158,8 @@ impl<G: Guard, E: Evidence> App<G, E> {
             match event {
                 Ok(event) => groups.entry(subject_of(event, function)).or_default().push(event.clone()),
                 Err(error) => {
-                    tracing::error!(function = function.name(), at, %error, "an event could not be read");
+                    let error = error.unquoted();
+                    tracing::error!(function = function.name(), at, error, "an event could not be read");
                     answer.again(format!("{at}: {error}"));
                 }
             }
@@ -187,7 +189,7 @@ impl<G: Guard, E: Evidence> App<G, E> {
         let TimerCall { sweep, .. } = match parse_invocation(body).map(|invocation| invocation.kind) {
             Ok(Kind::Timer(call)) => call,
             Ok(Kind::Events(_)) => return Answer::failed("Sweep answers a timer, and events called it"),
-            Err(error) => return Answer::failed(error.to_string()),
+            Err(error) => return Answer::failed(error.unquoted()),
         };
         let now = self.guard.now();
         let report = self.guard.sweep(&sweep.id, later(now, self.guard.sweep_budget() + INVOCATION_TAKES)).await;
@@ -222,7 +224,7 @@ impl<G: Guard, E: Evidence> App<G, E> {
         let items = match parse_invocation(body).map(|invocation| invocation.kind) {
             Ok(Kind::Events(items)) => items,
             Ok(Kind::Timer(_)) => return Answer::failed("events are recorded, and a timer called it"),
-            Err(error) => return Answer::failed(error.to_string()),
+            Err(error) => return Answer::failed(error.unquoted()),
         };
         let entries = Entries::read(&items);
         let mut answer = Answer::default();
@@ -250,7 +252,7 @@ impl<G: Guard, E: Evidence> App<G, E> {
         match parse_invocation(body).map(|invocation| invocation.kind) {
             Ok(Kind::Timer(_)) => {}
             Ok(Kind::Events(_)) => return Answer::failed("SealEvidence answers a timer, and events called it"),
-            Err(error) => return Answer::failed(error.to_string()),
+            Err(error) => return Answer::failed(error.unquoted()),
         }
         match self.evidence.seal().await {
             Ok(line) => {

@@ -6,6 +6,7 @@ use reprieve_core::azure::KeyReference;
 use reprieve_engine::recording::{Recorder, RecordingMeter};
 use reprieve_engine::seal::{Sealed, Sealer, SealerSettings};
 use reprieve_engine::{BaselineStore, Batch, CallError, Clock, EvidenceSink, NoticeSink, SystemClock};
+use reprieve_evidence::seal::SealKeys;
 
 use crate::app::later;
 use crate::record::Evidence;
@@ -17,12 +18,29 @@ pub struct Keeper<E, B, N, C, M> {
     pub recorder: Recorder<E, B, N, C, M>,
     /// The archive that is sealed.
     pub archive: BlobEvidenceStore,
-    /// What the seals call the archive.
-    pub name: String,
-    /// The key that signs, where there is one.
-    pub seal_key: Option<KeyReference>,
+    /// How it is sealed.
+    pub seals: Seals,
     /// To Key Vault.
     pub connection: Connection,
+}
+
+/// How the archive is sealed.
+#[derive(Debug)]
+pub struct Seals {
+    /// What the seals call the archive.
+    pub archive: String,
+    /// The key that signs, where there is one.
+    pub key: Option<KeyReference>,
+    /// The public keys that sealed before: another version of the key, or another key. The last seal is by one of them after a change.
+    pub former_keys: SealKeys,
+}
+
+impl Seals {
+    /// Returns what the sealer is told.
+    #[must_use]
+    pub fn settings(&self) -> SealerSettings {
+        SealerSettings { former_keys: self.former_keys.clone(), ..SealerSettings::of(self.archive.clone()) }
+    }
 }
 
 impl<E, B, N, C, M> Evidence for Keeper<E, B, N, C, M>
@@ -43,11 +61,11 @@ where
     }
 
     async fn seal(&self) -> Result<String, String> {
-        let Some(key) = &self.seal_key else {
+        let Some(key) = &self.seals.key else {
             return Err("no key signs seals: set REPRIEVE_AZURE_SEAL_KEY, or the evidence stays unsealed".to_owned());
         };
         let signer = KeyVaultSealSigner::connect(&self.connection, key).await.map_err(|error| error.to_string())?;
-        let sealer = Sealer::new(self.archive.clone(), signer, SystemClock, SealerSettings::of(self.name.clone()));
+        let sealer = Sealer::new(self.archive.clone(), signer, SystemClock, self.seals.settings());
         sealer.seal().await.map(|report| said(&report)).map_err(|error| error.to_string())
     }
 

@@ -11,5 +11,5 @@ mod keep;
 mod record;
 
 pub use app::{App, Guard, router};
-pub use keep::Keeper;
+pub use keep::{Keeper, Seals};
 pub use record::Evidence;

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use azure_guard::{Keeper, router};
+use azure_guard::{Keeper, Seals, router};
 use reprieve_archive::ArchiveSink;
 use reprieve_azure::{
     AUDIT_CONTAINER, AzureControl, AzureSettings, BlobAuditSink, BlobBaselineStore, BlobEvidenceStore, BlobLedger, BlobPolicySource,
@@ -15,6 +15,7 @@ use reprieve_azure::{
 };
 use reprieve_engine::recording::{Recorder, RecordingPorts, RecordingSettings};
 use reprieve_engine::{SystemClock, TenantGuard, TenantPorts, TenantSettings};
+use reprieve_evidence::seal::SealKeys;
 use reprieve_runtime::{AzureConfiguration, LogMeter, telemetry};
 use tokio::net::TcpListener;
 
@@ -56,6 +57,10 @@ async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), Box<dyn Erro
 fn guard(configuration: &AzureConfiguration) -> Result<(AzureGuard, AzureKeeper), Box<dyn Error>> {
     let AzureConfiguration { desired, rules, principal_id, .. } = configuration.clone();
     let AzureConfiguration { client_id, tenant_id, storage_account, .. } = configuration;
+    let former_keys = match configuration.former_seal_keys.as_str() {
+        "" => SealKeys::default(),
+        pem => SealKeys::parse(pem)?,
+    };
     let azure = connect(&AzureSettings {
         endpoint_url: configuration.endpoint_url.clone(),
         webhooks: configuration.webhooks.clone(),
@@ -72,8 +77,11 @@ fn guard(configuration: &AzureConfiguration) -> Result<(AzureGuard, AzureKeeper)
     let keeper = Keeper {
         recorder: Recorder { ports, settings: RecordingSettings::default() },
         archive: azure.archive,
-        name: format!("https://{}.blob.core.windows.net/{AUDIT_CONTAINER}", configuration.storage_account),
-        seal_key: configuration.seal_key.clone(),
+        seals: Seals {
+            archive: format!("https://{}.blob.core.windows.net/{AUDIT_CONTAINER}", configuration.storage_account),
+            key: configuration.seal_key.clone(),
+            former_keys,
+        },
         connection: azure.connection,
     };
     let guard = TenantGuard {

@@ -37,7 +37,7 @@ impl Entries {
             match unpacked.item.and_then(|item| audit::parse(&item)) {
                 Ok(audit::Parsed::Entry(event)) => entries.events.push(*event),
                 Ok(audit::Parsed::NotOurs { .. }) => entries.not_ours += 1,
-                Err(error) => entries.unreadable.push(format!("{}: {error}", unpacked.at)),
+                Err(error) => entries.unreadable.push(format!("{}: {}", unpacked.at, error.unquoted())),
             }
         }
         entries

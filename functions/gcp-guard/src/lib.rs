@@ -101,8 +101,9 @@ async fn entry<G: Guard>(State(guard): State<Arc<G>>, headers: HeaderMap, body: 
         }
         Ok(Delivered::OtherEvent { event_type }) => return done(&format!("an event of type `{event_type}` is nobody's here")),
         Err(error) => {
-            tracing::error!(event_id = headers.event_id, %error, "a delivery could not be read");
-            return respond(StatusCode::BAD_REQUEST, &json!({"status": "unreadable", "why": error.to_string()}));
+            let why = error.unquoted();
+            tracing::error!(event_id = headers.event_id, why, "a delivery could not be read");
+            return respond(StatusCode::BAD_REQUEST, &json!({"status": "unreadable", "why": why}));
         }
     };
     let received_at = guard.now();

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// Level 6 halves what level 1 leaves, for half a millisecond for a thousand entries.
 const LEVEL: Compression = Compression::new(6);
+/// The most that an object holds when inflated: ten times what the largest portion comes to.
+const MOST_INFLATED_BYTES: u64 = 128 << 20;
 /// Bytes that are compressed at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -28,10 +30,9 @@ pub(crate) fn write<'a>(entries: impl Iterator<Item = &'a AuditEvent>) -> io::Re
 /// Reads the entries of an object of JSON lines.
 ///
 /// # Errors
-/// When it is no gz, or a line is no entry; the line is named, from 1.
+/// When it is no gz, or larger than any that is written, or a line is no entry; the line is named, from 1.
 pub fn read_lines(bytes: &[u8]) -> Result<Vec<AuditEvent>, String> {
-    let mut text = String::new();
-    MultiGzDecoder::new(bytes).read_to_string(&mut text).map_err(|error| format!("it is no gz of text: {error}"))?;
+    let text = inflated(bytes, MOST_INFLATED_BYTES)?;
     let mut entries = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let told = |why: String| format!("line {}: {why}", index + 1);
@@ -42,4 +43,31 @@ pub fn read_lines(bytes: &[u8]) -> Result<Vec<AuditEvent>, String> {
         }
     }
     Ok(entries)
+}
+
+/// Inflates no more than is allowed.
+fn inflated(bytes: &[u8], most: u64) -> Result<String, String> {
+    let mut text = String::new();
+    MultiGzDecoder::new(bytes).take(most + 1).read_to_string(&mut text).map_err(|error| format!("it is no gz of text: {error}"))?;
+    if text.len() as u64 > most {
+        Err(format!("it inflates to more than {most} bytes, and no object of an archive does"))
+    } else {
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Threat B13: an object that somebody put into the archive, and that inflates without end, is named before memory is full of it.
+    #[test]
+    fn an_object_that_inflates_without_end_is_refused() {
+        let mut packed = GzBuilder::new().write(Vec::new(), LEVEL);
+        packed.write_all(&vec![b'\n'; 100_000]).unwrap();
+        let packed = packed.finish().unwrap();
+        assert!(packed.len() < 1_000);
+        assert_eq!(inflated(&packed, 100_000).unwrap().len(), 100_000);
+        assert_eq!(inflated(&packed, 99_999).unwrap_err(), "it inflates to more than 99999 bytes, and no object of an archive does");
+    }
 }

@@ -133,7 +133,9 @@ where
             let words = chain(&error);
             // The SDK has no type for it that could be matched.
             let lacks_credentials = words.contains("credentials") || words.contains("identity");
-            return if lacks_credentials { DeskError::Credentials(words) } else { DeskError::Call { call, message: words } };
+            // Below its first line stand the places that it looked at.
+            let first = words.lines().next().unwrap_or_default().trim_end_matches(" Attempted:").to_owned();
+            return if lacks_credentials { DeskError::Credentials(first) } else { DeskError::Call { call, message: words } };
         };
         let code = answer.code().unwrap_or_default();
         let message = answer.message().map_or_else(|| code.to_owned(), |message| format!("{message} ({code})"));

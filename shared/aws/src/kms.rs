@@ -1,6 +1,8 @@
 //! Keys on AWS KMS: looks, cancels, enables. It holds no call that could harm a key.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::Builder;
@@ -76,6 +78,8 @@ pub struct KmsKeyControl {
     clients: KmsClients,
     cancel_pace: Pace,
     enable_pace: Pace,
+    /// When which key would be deleted, as KMS said last: of the keys that wait for their turn, the earliest goes first.
+    deadlines: Mutex<BTreeMap<KeyArn, Timestamp>>,
 }
 
 impl KmsKeyControl {
@@ -87,7 +91,22 @@ impl KmsKeyControl {
 
     /// Makes it, with its own paces.
     pub(crate) fn new(clients: KmsClients, quotas: Quotas) -> Self {
-        Self { clients, cancel_pace: Pace::per_second(quotas.cancel_per_second), enable_pace: Pace::per_second(quotas.enable_per_second) }
+        let (cancel_pace, enable_pace) = (Pace::per_second(quotas.cancel_per_second), Pace::per_second(quotas.enable_per_second));
+        Self { clients, cancel_pace, enable_pace, deadlines: Mutex::default() }
+    }
+
+    fn deadline(&self, key: &KeyArn) -> Option<Timestamp> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    /// Remembers a deadline, for as long as the key is not given back.
+    fn note_deadline(&self, key: &KeyArn, description: &KeyDescription) {
+        let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);
+        match description.deletion_date {
+            Some(deadline) => drop(deadlines.insert(key.clone(), deadline)),
+            None if description.state == KeyState::Enabled => drop(deadlines.remove(key)),
+            None => {}
+        }
     }
 }
 
@@ -95,7 +114,10 @@ impl KeyControl for KmsKeyControl {
     async fn describe(&self, key: &KeyArn) -> Result<KeyDescription, CallError> {
         let call = "kms:DescribeKey";
         let answer = self.clients.look.describe_key().key_id(key.as_str()).send().await.map_err(sorted(call))?;
-        answer.key_metadata().ok_or("the answer has no `KeyMetadata`").and_then(description_of).map_err(|what| senseless(call, what))
+        let described = answer.key_metadata().ok_or("the answer has no `KeyMetadata`").and_then(description_of);
+        let description = described.map_err(|what| senseless(call, what))?;
+        self.note_deadline(key, &description);
+        Ok(description)
     }
 
     async fn tags(&self, key: &KeyArn) -> Result<Tags, CallError> {
@@ -116,13 +138,13 @@ impl KeyControl for KmsKeyControl {
     }
 
     async fn cancel_deletion(&self, key: &KeyArn) -> Result<(), CallError> {
-        self.cancel_pace.turn().await;
+        self.cancel_pace.turn_before(self.deadline(key)).await;
         self.clients.act.cancel_key_deletion().key_id(key.as_str()).send().await.map_err(sorted("kms:CancelKeyDeletion"))?;
         Ok(())
     }
 
     async fn enable(&self, key: &KeyArn) -> Result<(), CallError> {
-        self.enable_pace.turn().await;
+        self.enable_pace.turn_before(self.deadline(key)).await;
         self.clients.act.enable_key().key_id(key.as_str()).send().await.map_err(sorted("kms:EnableKey"))?;
         Ok(())
     }

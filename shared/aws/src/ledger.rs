@@ -37,6 +37,12 @@ const CLAIM_DAYS: i64 = 90;
 /// How often a renewed case is merged again because somebody else wrote it in between.
 const MERGE_ATTEMPTS: usize = 4;
 
+/// How many items one partition may have: what is remembered of a key, or what people wrote about it. More is somebody who floods the ledger.
+const MOST_ITEMS: usize = 1_000;
+
+/// How many pages, of a megabyte each, they may fill.
+const MOST_PAGES: usize = 8;
+
 /// What a claim says where the event names no key.
 const NO_KEY: &str = "(no key)";
 
@@ -69,10 +75,17 @@ impl DynamoLedger {
     async fn partition(&self, pk: AttributeValue) -> Result<Vec<Item>, CallError> {
         let query = self.client.query().table_name(&self.table).consistent_read(true);
         let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", pk);
-        let mut pages = query.into_paginator().items().send();
-        let mut items = Vec::new();
-        while let Some(item) = pages.try_next().await.map_err(sorted(QUERY))? {
-            items.push(item);
+        let mut pages = query.into_paginator().send();
+        let (mut items, mut read) = (Vec::new(), 0);
+        while let Some(page) = pages.try_next().await.map_err(sorted(QUERY))? {
+            items.extend(page.items.unwrap_or_default());
+            read += 1;
+            if items.len() > MOST_ITEMS || read > MOST_PAGES {
+                let message = format!(
+                    "the ledger holds more than {MOST_ITEMS} items, or {MOST_PAGES} MB, about one key: somebody floods it, and nothing in it counts for that key until they are removed"
+                );
+                return Err(CallError::Rejected { call: QUERY, message });
+            }
         }
         Ok(items)
     }
@@ -276,7 +289,9 @@ impl Ledger for DynamoLedger {
         let mut remove = "";
         let mut update = self
             .update(text(key.as_str()), item::INVENTORY)
-            .condition_expression("attribute_not_exists(as_of) OR as_of <= :as_of")
+            // A memory that is dated ahead, by forgery or a wrong clock, gives way: see `Lesson::replaces`.
+            .condition_expression("attribute_not_exists(as_of) OR as_of <= :as_of OR as_of > :latest_believed")
+            .expression_attribute_values(":latest_believed", time(lesson.latest_believed()))
             .expression_attribute_values(":serving", serving)
             .expression_attribute_values(":as_of", time(lesson.as_of));
         if let Some(rotation) = rotation {

@@ -1,6 +1,7 @@
 //! The ledger against scripted answers: what each answer to a conditional write means, and what is written on the way.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
 use aws_sdk_dynamodb::operation::query::{QueryInput, QueryOutput};
@@ -182,6 +183,102 @@ async fn what_was_written_is_recalled_over_all_pages() {
     assert_eq!(inventory.rotation, Some(Rotation { enabled: true, period_days: Some(180) }));
 }
 
+/// Threat L4: whatever lies in the table, nothing ends the process, an approval is only what has all five parts, and what is read twice is
+/// the same.
+#[tokio::test]
+async fn no_items_end_the_process() {
+    const NAMES: [&str; 20] = [
+        "pk",
+        "sk",
+        "serving",
+        "as_of",
+        "rotation_enabled",
+        "rotation_period_days",
+        "open_shard",
+        "deadline",
+        "event_id",
+        "threat",
+        "actor",
+        "opened_at",
+        "cancelled_at",
+        "stands",
+        "change",
+        "action",
+        "window",
+        "approver",
+        "seal",
+        "at",
+    ];
+    const TEXTS: [&str; 12] = [
+        KEY,
+        "inventory",
+        "case",
+        "approval#CHG-1#delete#alice",
+        "revocation#CHG-1",
+        "revocation#",
+        "CHG-1",
+        "Enabled",
+        "open",
+        "deletion_scheduled",
+        "2026-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.999999999Z",
+    ];
+    let mut state = 1_u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for _ in 0..400 {
+        let mut items: Vec<Item> = Vec::new();
+        for _ in 0..next(4) {
+            let mut item = Item::new();
+            for _ in 0..next(12) {
+                let value = match next(8) {
+                    0 => AttributeValue::N(["0", "-1", "1e400", "NaN", ""][next(5)].to_owned()),
+                    1 => AttributeValue::Bool(next(2) == 0),
+                    2 => AttributeValue::Null(true),
+                    3 => AttributeValue::L(vec![text(TEXTS[next(12)])]),
+                    4 => AttributeValue::M(HashMap::from([("kind".to_owned(), text(TEXTS[next(12)]))])),
+                    _ => text(TEXTS[next(12)]),
+                };
+                item.insert(NAMES[next(20)].to_owned(), value);
+            }
+            items.push(item);
+        }
+        let complete = |item: &Item| {
+            ["change", "action", "window", "approver", "seal"].iter().all(|name| item.get(*name).is_some_and(AttributeValue::is_s))
+        };
+        let most = items.iter().filter(|item| complete(item)).count();
+        let answer = mock!(Client::query).then_output(move || QueryOutput::builder().set_items(Some(items.clone())).build());
+        let ledger = ledger_in_any_order(&[&answer]);
+        let known = ledger.recall(&key()).await;
+        assert_eq!(ledger.recall(&key()).await, known);
+        if let Ok(known) = known {
+            assert!(known.approvals.len() <= most, "{known:?}");
+        }
+        drop(ledger.open_cases().await);
+    }
+}
+
+/// Threat L9: who floods what people wrote about a key keeps the guard neither busy nor out of memory. It stops, and approves nothing.
+#[tokio::test]
+async fn a_flood_of_approvals_is_not_read_to_its_end() {
+    // Where a page ends as the one before did, nothing is asked for any more.
+    static PAGE: AtomicUsize = AtomicUsize::new(0);
+    let page = |items: usize| {
+        let item = HashMap::from([("pk".to_owned(), text("p")), ("sk".to_owned(), text("approval#CHG-2"))]);
+        let end = format!("approval#{}", PAGE.fetch_add(1, Ordering::Relaxed));
+        QueryOutput::builder().set_items(Some(vec![item; items])).last_evaluated_key("sk", text(&end)).build()
+    };
+    for (items, pages) in [(400, 3), (1, 9)] {
+        let own = mock!(Client::query).match_requests(|request| asks_for(request, KEY)).then_output(|| QueryOutput::builder().build());
+        let approvals = mock!(Client::query).match_requests(|request| !asks_for(request, KEY)).then_output(move || page(items));
+        let error = ledger_in_any_order(&[&own, &approvals]).recall(&key()).await.unwrap_err();
+        assert!(matches!(&error, CallError::Rejected { message, .. } if message.contains("somebody floods it")), "{error}");
+        assert_eq!(approvals.num_calls(), pages);
+    }
+}
+
 fn revocation() -> Revocation {
     Revocation { change: "CHG-1".to_owned(), by: "bob".to_owned(), at: at("2026-01-01T00:00:00Z"), reason: Some("not needed".to_owned()) }
 }
@@ -328,7 +425,7 @@ async fn a_failed_condition_leaves_nothing_to_learn_close_or_release() {
     let failed = || mock!(Client::update_item).then_error(|| condition_failed_on_update(Item::new()));
     let rules = [failed(), failed(), failed()];
     let ledger = ledger(&rules.iter().collect::<Vec<_>>());
-    let lesson = Lesson { serving: Serving::Disabled, as_of: at("2026-01-01T00:00:00Z") };
+    let lesson = Lesson::new(Serving::Disabled, at("2026-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"));
     ledger.learn(&key(), lesson, None).await.unwrap();
     ledger.close_case(&key()).await.unwrap();
     ledger.finish(&intent().event_id, Status::Partial, false, at("2026-01-01T00:00:05Z")).await.unwrap();

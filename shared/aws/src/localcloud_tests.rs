@@ -137,7 +137,7 @@ async fn of_many_claims_at_once_one_is_granted() {
 #[tokio::test]
 async fn an_older_lesson_never_replaces_a_newer_one() {
     let ledger = with_table().await.ledger;
-    let learn = async |serving, as_of, rotation| ledger.learn(&key(1), Lesson { serving, as_of }, rotation).await.unwrap();
+    let learn = async |serving, as_of, rotation| ledger.learn(&key(1), Lesson::new(serving, as_of, as_of), rotation).await.unwrap();
     let rotation = Some(Rotation { enabled: true, period_days: Some(180) });
     learn(Serving::Enabled, start(), rotation).await;
     learn(Serving::Disabled, start() - 1.nanosecond(), None).await;
@@ -149,6 +149,11 @@ async fn an_older_lesson_never_replaces_a_newer_one() {
     assert_eq!((known.serving, known.rotation), (Serving::Disabled, rotation), "a lesson without a rotation leaves the known one");
     learn(Serving::Disabled, start() + 1.second(), Some(Rotation { enabled: false, period_days: None })).await;
     assert_eq!(inventory().await.rotation, Some(Rotation { enabled: false, period_days: None }));
+    // What is dated further ahead than clocks differ gives way to what is learned now.
+    let ahead = start() + 48.hours();
+    learn(Serving::Disabled, ahead, None).await;
+    learn(Serving::Enabled, start() + 2.seconds(), None).await;
+    assert_eq!((inventory().await.serving, inventory().await.as_of), (Serving::Enabled, start() + 2.seconds()));
 }
 
 #[tokio::test]

@@ -181,6 +181,17 @@ async fn an_answer_is_waited_for_to_its_end_and_no_longer() {
     }
 }
 
+/// An answer beyond the limit is not kept, however much of it there is.
+#[tokio::test]
+async fn an_answer_beyond_the_limit_is_not_read_to_its_end() {
+    let body = "x".repeat(ANSWER_LIMIT_BYTES + 1);
+    let server = Server::answering(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).leak()).await;
+    let waits = Waits { connect: Duration::from_secs(1), answer: Duration::from_secs(30) };
+    let http = AzureHttp::waiting(tls::config().unwrap(), waits, Some(Redirect::parse(&server.address).unwrap()));
+    let error = send(&http, Method::Get, "https://management.azure.com/a").await.unwrap_err();
+    assert_eq!(error.to_string(), "the answer broke off: length limit exceeded");
+}
+
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told_without_the_url() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -2,7 +2,7 @@
 //!
 //! Nothing that is written on a key or in the ledger is believed as it stands. A *sealed* approval carries a signature that only
 //! approvers can make ([`seal`]); a *plain* one is believed only where the provider's own log says who wrote it ([`plain`]); all
-//! that was found is weighed together ([`weigh`]). An approval that cannot be read counts as none.
+//! that was found is weighed together ([`weigh()`]). An approval that cannot be read counts as none.
 
 pub mod plain;
 pub mod seal;

@@ -5,7 +5,7 @@
 //! confirmed human. What cannot be read never counts as monitored.
 //!
 //! *Architecture invariant:* observations are arguments. Alarm paths are judged by what the parts do, with the very rules of the plan
-//! ([`crate::monitoring::plan`]), never by the names of parts.
+//! ([`crate::monitoring::plan()`]), never by the names of parts.
 
 mod alarm;
 mod assess;

@@ -20,7 +20,7 @@
 //! each such place is named in a comment. It must not guess at what a pattern was meant to be: what the guide does not allow is an
 //! error that says where and what to write instead.
 //!
-//! *Architecture invariant:* whether a deployed filter works is answered by evaluation against events ([`audit`]), never
+//! *Architecture invariant:* whether a deployed filter works is answered by evaluation against events ([`audit()`]), never
 //! by comparing texts.
 
 pub mod audit;

@@ -1,6 +1,6 @@
 //! Monitoring: what an account must watch, what was observed of it, and what is to be changed so that a human hears of it.
 //!
-//! The chain is trail, log group, metric filter, alarm, topic, confirmed subscriber; it holds only as a whole. [`plan`] compares what
+//! The chain is trail, log group, metric filter, alarm, topic, confirmed subscriber; it holds only as a whole. [`plan()`] compares what
 //! was observed ([`World`]) with what is asked for ([`Desired`]) and leaves no choices to whoever carries the changes out. What already
 //! satisfies is adopted, whoever made it; what others made is never overwritten; what cannot be read is never taken for missing.
 //!

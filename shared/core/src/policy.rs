@@ -1,7 +1,7 @@
 //! The policy engine: Cedar, with the shipped policies and schema, and the user's beside them. Nothing matches means deny; an error
 //! in a policy means deny; a set that cannot be used denies everything.
 //!
-//! It holds no rule of its own: the rules are in `policies/`. [`request`] turns what was observed into a Cedar request.
+//! It holds no rule of its own: the rules are in `policies/`. `request` turns what was observed into a Cedar request.
 
 mod request;
 mod set;

@@ -33,6 +33,14 @@ fn remember(facts: KeyFacts, serving: Serving) -> KeyFacts {
     KeyFacts { recollection: Known::Is(Recollection { inventory: Some(inventory), ..Recollection::default() }), ..facts }
 }
 
+fn rotated(facts: KeyFacts, rotation: Option<Rotation>) -> KeyFacts {
+    let mut facts = remember(facts, Serving::Enabled);
+    if let Known::Is(Recollection { inventory: Some(inventory), .. }) = &mut facts.recollection {
+        inventory.rotation = rotation;
+    }
+    facts
+}
+
 fn hold(facts: KeyFacts) -> KeyFacts {
     KeyFacts { tags: Known::Is(Tags::from([(INCIDENT_HOLD_TAG.to_owned(), "INC-7".to_owned())])), ..facts }
 }
@@ -109,28 +117,42 @@ fn an_unapproved_disablement_in_every_state() {
 #[test]
 fn rotation_switched_off_in_every_state() {
     let event = disable_rotation(&key("k")).build();
+    let on = Some(Rotation { enabled: true, period_days: None });
     for state in [KeyState::Enabled, KeyState::Disabled, KeyState::Unavailable, KeyState::PendingImport] {
-        assert_eq!(short(&decided(&event, &facts_in(state))), ROTATE);
+        assert_eq!(short(&decided(&event, &rotated(facts_in(state), on))), ROTATE);
     }
     for state in [KeyState::PendingDeletion, KeyState::PendingReplicaDeletion] {
-        assert_eq!(short(&decided(&event, &facts_in(state))), "stand");
+        assert_eq!(short(&decided(&event, &rotated(facts_in(state), on))), "stand");
     }
     let rotates = KeyFacts { rotation: Known::Is(Rotation { enabled: true, period_days: None }), ..facts_in(KeyState::Enabled) };
     assert_eq!(short(&decided(&event, &rotates)), "stand");
-    let unreadable = KeyFacts { rotation: Known::Unreadable("throttled".to_owned()), ..facts_in(KeyState::Enabled) };
+    let unreadable = KeyFacts { rotation: Known::Unreadable("throttled".to_owned()), ..rotated(facts_in(KeyState::Enabled), on) };
     assert_eq!(short(&decided(&event, &unreadable)), ROTATE);
-    let mut known = remember(facts_in(KeyState::Enabled), Serving::Enabled);
-    if let Known::Is(recollection) = &mut known.recollection {
-        recollection.inventory.as_mut().unwrap().rotation = Some(Rotation { enabled: true, period_days: Some(180) });
-    }
+    let known = rotated(facts_in(KeyState::Enabled), Some(Rotation { enabled: true, period_days: Some(180) }));
     assert_eq!(short(&decided(&event, &known)), "remedy: enable rotation every 180 days");
+}
+
+/// P19: a key that was seen not to rotate is left so, and of one that nobody saw a human is told.
+#[test]
+fn rotation_that_is_not_known_to_have_been_on_is_not_switched_on() {
+    let event = disable_rotation(&key("k")).build();
+    let off = Some(Rotation { enabled: false, period_days: None });
+    let unread = KeyFacts { recollection: Known::Unreadable("throttled".to_owned()), ..facts_in(KeyState::Enabled) };
+    for (facts, expected) in [
+        (rotated(facts_in(KeyState::Enabled), off), "stand"),
+        (rotated(facts_in(KeyState::Enabled), None), "escalate"),
+        (facts_in(KeyState::Enabled), "escalate"),
+        (unread, "escalate"),
+    ] {
+        assert_eq!(short(&decided(&event, &facts)), expected, "{:?}", facts.recollection);
+    }
 }
 
 #[test]
 fn what_cannot_be_seen_is_rescued_blindly() {
     let blind = KeyFacts::default();
     for (event, expected) in
-        [(schedule(&key("k")).build(), BOTH), (disable(&key("k")).build(), ENABLE), (disable_rotation(&key("k")).build(), ROTATE)]
+        [(schedule(&key("k")).build(), BOTH), (disable(&key("k")).build(), ENABLE), (disable_rotation(&key("k")).build(), "escalate")]
     {
         let decision = decided(&event, &blind);
         assert_eq!(short(&decision), expected);

@@ -6,7 +6,8 @@ use reprieve_core::record::elapsed_ms;
 use reprieve_core::threat::is_restorative;
 use reprieve_core::{
     Decision, Details, EventForm, KeyDescription, KeyNames, KeyState, Mode, Phase, Plan, Record, Serving, Severity, Status, Step,
-    StepOutcome, StepResult, Target, Threat, lesson,
+    StepOutcome, StepResult, Target, Threat,
+    lesson::{self, Lesson},
 };
 use reprieve_test_support::event::{EVENT_TIME, disable, event, remediator, remediator_role, schedule, time};
 use reprieve_test_support::key;
@@ -243,8 +244,53 @@ fn what_an_event_teaches() {
         (disable(&key).build(), &undone, None),
         (schedule(&key).build(), &approved, None),
     ] {
-        let learned = lesson::from_event(&event, decision, Some(&role)).map(|lesson| lesson.serving);
+        let learned = lesson::from_event(&event, decision, Some(&role), time(EVENT_TIME)).map(|lesson| lesson.serving);
         assert_eq!(learned, serving, "{} {}", event.name, decision.name());
+    }
+}
+
+/// P33: what claims to be from the future is learned as of now, and what was learned as of a future gives way.
+#[test]
+fn no_lesson_is_dated_ahead_and_none_that_is_stands_in_the_way() {
+    let (now, stands) = (time(EVENT_TIME), Decision::Stand { why: Why::new(Severity::Informational, "x") });
+    let latest = now + lesson::CLOCKS_DIFFER_BY;
+    for (at, as_of) in [("2026-11-20T09:00:00Z", time("2026-11-20T09:00:00Z")), (EVENT_TIME, now), ("2099-01-01T00:00:00Z", latest)] {
+        let learned = lesson::from_event(&event("EnableKey").on(&key("k")).at(at).build(), &stands, None, now).unwrap();
+        assert_eq!(learned.as_of, as_of);
+    }
+    let lesson = Lesson::new(Serving::Enabled, now, now);
+    for (known, replaced) in
+        [("2026-11-20T09:00:00Z", true), (EVENT_TIME, true), ("2026-11-20T10:00:30Z", false), ("2099-01-01T00:00:00Z", true)]
+    {
+        assert_eq!(lesson.replaces(time(known)), replaced, "{known}");
+    }
+}
+
+/// P33: what an answer gave back was given back after what it answers, however far behind our clock is.
+#[test]
+fn a_rescue_is_later_than_what_it_undid() {
+    let event = schedule(&key("k")).build();
+    let record = Record { event, state_after: Some(KeyState::Enabled), ..reprieve_test_support::record() };
+    for (now, as_of) in [("2026-11-20T09:59:58Z", "2026-11-20T10:00:01Z"), ("2026-11-20T10:00:05Z", "2026-11-20T10:00:05Z")] {
+        assert_eq!(lesson::from_rescue(&record, time(now)).unwrap().as_of, time(as_of), "{now}");
+    }
+}
+
+/// P33: a key that is seen enabled long after an act on it was given back since; one that is seen so at once may be seen as it was.
+#[test]
+fn a_key_that_is_enabled_by_now_is_learned_as_enabled() {
+    let (enabled, pending) = (KeyDescription::in_state(KeyState::Enabled), KeyDescription::in_state(KeyState::PendingDeletion));
+    let (late, seen) = (time("2026-11-20T10:07:00Z"), time("2026-11-20T10:06:00Z"));
+    for (event, description, now, learned) in [
+        (disable(&key("k")), &enabled, late, Some(seen)),
+        (schedule(&key("k")), &enabled, late, Some(seen)),
+        (disable(&key("k")), &pending, late, None),
+        (disable(&key("k")), &enabled, time("2026-11-20T10:00:02Z"), None),
+        (disable(&key("k")).at_no_known_time(), &enabled, late, None),
+        (event("PutKeyPolicy").on(&key("k")), &enabled, late, None),
+    ] {
+        let event = event.build();
+        assert_eq!(lesson::from_sight(description, &event, now).map(|lesson| lesson.as_of), learned, "{} {now}", event.name);
     }
 }
 

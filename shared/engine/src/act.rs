@@ -148,14 +148,14 @@ fn by_state(step: &Step, description: &KeyDescription, error: &CallError) -> Ste
     let for_now = || StepResult::FailedForNow { error: error.to_string() };
     match (step, &description.state) {
         (Step::CancelKeyDeletion { .. }, _) if !description.deletion_is_pending() => StepResult::AlreadySo,
-        (Step::EnableKey { .. }, KeyState::Enabled) => StepResult::AlreadySo,
         (Step::EnableKey { .. } | Step::EnableKeyRotation { .. }, KeyState::PendingImport) => {
             StepResult::Unsupported { error: "the key holds no material: the same key material must be imported again first".to_owned() }
         }
         (Step::EnableKey { .. } | Step::EnableKeyRotation { .. }, KeyState::Unavailable) => {
             StepResult::Unsupported { error: "the key's custom key store is not connected: connect it first".to_owned() }
         }
-        // A key that has just left its waiting period can still answer as if it were pending; so can a stale look.
+        // A key that has just left its waiting period can still answer as if it were pending; so can a stale look. A key that is
+        // enabled takes `EnableKey` again: where it was refused and looks enabled, one of the two is out of date, and asking again tells.
         (
             Step::CancelKeyDeletion { .. }
             | Step::EnableKey { .. }

@@ -13,7 +13,9 @@ use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
 use reprieve_core::{
     ApprovalRules, Case, Decision, Domain, Event, KeyArn, KeyFacts, KeyNames, KeyState, Known, Mode, Phase, Plan, Policy, Record,
-    Situation, Status, Step, StepOutcome, StepResult, Threat, Triage, decide, lesson, triage,
+    Situation, Status, Step, StepOutcome, StepResult, Threat, Triage, decide,
+    lesson::{self, Lesson},
+    triage,
 };
 
 use crate::port::{AuditSink, CallError, Circumstances, Claim, Clock, Intent, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
@@ -129,6 +131,10 @@ struct Work<'a> {
     claimed: bool,
     /// A claim is held, and must be ended.
     holds_claim: bool,
+    /// What looking at the key taught.
+    seen: Option<Lesson>,
+    /// The intent, where the ledger holds it and the audit store could not take it yet.
+    unkept_intent: Option<Box<Record>>,
 }
 
 impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, H: Circumstances, P: PolicySource>
@@ -139,7 +145,18 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         match triage(event, &self.settings.domain) {
             Triage::Settled(decision) => self.record_only(event, delivery, decision).await,
             Triage::Examine { key, threat, considering } => {
-                let work = Work { event, delivery, threat: Some(threat), considering, attempt: 1, claimed: true, holds_claim: false };
+                let threatened = Some(threat);
+                let work = Work {
+                    event,
+                    delivery,
+                    threat: threatened,
+                    considering,
+                    attempt: 1,
+                    claimed: true,
+                    holds_claim: false,
+                    seen: None,
+                    unkept_intent: None,
+                };
                 self.examine(work, &key, threat).await
             }
         }
@@ -206,6 +223,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             attempt: 1,
             claimed: true,
             holds_claim: false,
+            seen: None,
+            unkept_intent: None,
         };
         if decision.wakes_a_human() {
             // People are told once: whoever holds the claim tells them.
@@ -231,7 +250,13 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let (claim, intent_kept, mut facts, policy) =
             join!(ledger.claim(&intent), audit.append(&intent_record), self.look(work.event, key, threat), self.policy());
         match claim {
-            Ok(Claim::Granted { attempt }) => (work.attempt, work.holds_claim) = (attempt, true),
+            Ok(Claim::Granted { attempt }) => {
+                (work.attempt, work.holds_claim) = (attempt, true);
+                if let Err(error) = intent_kept {
+                    tracing::warn!(%error, event_id = %work.event.id, "the intent is in the ledger alone; it follows with the outcome");
+                    work.unkept_intent = Some(Box::new(intent_record));
+                }
+            }
             Ok(Claim::Settled) => return Handled::Duplicate,
             Ok(Claim::Held) => return retry("another invocation is working on this event"),
             Err(error) => {
@@ -249,8 +274,15 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             clock.sleep(pause).await;
             facts = self.look(work.event, key, threat).await;
         }
+        work.seen = facts.description.value().and_then(|description| lesson::from_sight(description, work.event, clock.now()));
         self.recall_disabling(work.event, key, &mut facts, &policy).await;
-        let decision = self.decide(work.event, &facts, &policy);
+        self.recall_rotation(work.event, key, &mut facts).await;
+        let mut decision = self.decide(work.event, &facts, &policy);
+        if let Decision::Stand { why } = &mut decision
+            && let Some(unfinished) = observe::unfinished(work.attempt, threat, &facts).filter(|_| work.claimed && !why.permitted)
+        {
+            why.escalations.push(unfinished);
+        }
         if !matches!(decision, Decision::Escalate { .. })
             && let Some(overtaken) = self.overtaken(work.event, key, &facts, &decision, &policy).await
         {
@@ -288,9 +320,11 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                     self.note_case(key, &facts, &self.case(&work, threat, &decision)).await
                 };
                 complain(noted, "the case could not be noted");
+                // Whether a key rotated before is not guessed: the memory that would say so may answer the next time.
+                let is_unsure = threat == Threat::RotationDisabled && facts.recollection.unreadable_reason().is_some();
                 let mut record = self.outcome(&work, decision, Vec::new(), Status::Escalated);
                 record.names = self.names(key, &facts).await;
-                self.conclude(&work, record, true).await
+                self.conclude(&work, record, !is_unsure).await
             }
         }
     }
@@ -383,13 +417,16 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
     async fn conclude(&self, work: &Work<'_>, record: Record, settled: bool) -> Handled {
         let Ports { ledger, audit, notices, clock, meter, .. } = &self.ports;
         let notice = Notice::of(&record).filter(|_| settled || work.attempt >= ATTEMPT_WORTH_TELLING);
-        let lesson = record
-            .decision
-            .as_ref()
-            .and_then(|decision| lesson::from_event(work.event, decision, self.settings.domain.remediator.as_ref()))
-            .or_else(|| lesson::from_rescue(&record, clock.now()));
+        let (now, remediator) = (clock.now(), self.settings.domain.remediator.as_ref());
+        let of_event = || record.decision.as_ref().and_then(|decision| lesson::from_event(work.event, decision, remediator, now));
+        let lesson = work.seen.or_else(of_event).or_else(|| lesson::from_rescue(&record, now));
         let (kept, told, learned) = join!(
-            audit.append(&record),
+            async {
+                if let Some(intent) = &work.unkept_intent {
+                    audit.append(intent).await?;
+                }
+                audit.append(&record).await
+            },
             async {
                 match &notice {
                     Some(notice) => notices.tell(notice, &record).await,

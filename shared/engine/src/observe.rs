@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures_util::join;
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::approval::plain;
-use reprieve_core::{Event, EventForm, KeyArn, KeyFacts, KeyState, Known, Threat};
+use reprieve_core::facts::Recollection;
+use reprieve_core::{Event, EventForm, KeyArn, KeyFacts, KeyState, Known, Threat, lesson};
 
 use crate::guard::Guard;
 use crate::port::{AuditSink, CallError, Circumstances, Clock, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource};
@@ -27,6 +28,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         };
         let (description, tags, recollection, rotation, calendar) =
             join!(keys.describe(key), keys.tags(key), ledger.recall(key), rotation, calendar);
+        let now = self.ports.clock.now();
+        let recollection = recollection.map(|recollection| believed(recollection, now));
         let mut facts = KeyFacts {
             description: known(description),
             tags: known(tags),
@@ -51,6 +54,22 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             None => Known::Unreadable(format!("no answer within {} s", SETTER_WAIT.as_secs())),
         }
     }
+}
+
+/// Says that a key which needs nothing may owe it to an attempt of ours that was killed before it could record and tell what it did.
+pub(crate) fn unfinished(attempt: u32, threat: Threat, facts: &KeyFacts) -> Option<String> {
+    let endangers_state = matches!(threat, Threat::DeletionScheduled | Threat::KeyDisabled);
+    let is_well = facts.description.value().is_some_and(|description| description.state == KeyState::Enabled);
+    (attempt > 1 && endangers_state && is_well && facts.incident_hold().is_none()).then(|| {
+        "an earlier attempt of ours to answer this did not come to its end, and the key is enabled: by that attempt or by somebody else, as \
+         the provider's log tells"
+            .to_owned()
+    })
+}
+
+/// Takes from a memory what cannot be believed of it.
+pub(crate) fn believed(recollection: Recollection, now: Timestamp) -> Recollection {
+    Recollection { inventory: recollection.inventory.map(|known| lesson::believed(known, now)), ..recollection }
 }
 
 fn not_looked_up<T>() -> Known<T> {

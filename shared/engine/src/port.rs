@@ -222,6 +222,10 @@ pub enum PastCall {
     DeletionScheduling,
     /// `DisableKey`.
     Disabling,
+    /// `EnableKeyRotation`.
+    RotationEnabling,
+    /// `DisableKeyRotation`.
+    RotationDisabling,
 }
 
 impl PastCall {
@@ -232,6 +236,8 @@ impl PastCall {
             Self::ApprovalTagging => "TagResource",
             Self::DeletionScheduling => "ScheduleKeyDeletion",
             Self::Disabling => "DisableKey",
+            Self::RotationEnabling => "EnableKeyRotation",
+            Self::RotationDisabling => "DisableKeyRotation",
         }
     }
 

@@ -16,7 +16,7 @@ use reprieve_core::{
 use serde::Serialize;
 
 use crate::guard::{Delivery, Guard, Handled, Ports};
-use crate::observe::known;
+use crate::observe::{believed, known};
 use crate::port::{AuditSink, CallError, Circumstances, Clock, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
 use crate::whose::{is_about, is_ahead_of_log, is_near, names_approval};
 
@@ -111,10 +111,13 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let Ports { keys, ledger, .. } = &self.ports;
         let (description, recollection) = join!(keys.describe(key), ledger.recall(key));
         let is_recalled = recollection.is_ok();
-        let recollection = recollection.unwrap_or_else(|error| {
-            tracing::error!(%error, %key, "the ledger could not be read; what it would say about the key is not known");
-            Recollection::default()
-        });
+        let recollection = recollection.map_or_else(
+            |error| {
+                tracing::error!(%error, %key, "the ledger could not be read; what it would say about the key is not known");
+                Recollection::default()
+            },
+            |recollection| believed(recollection, now),
+        );
         let description = match known(description) {
             Known::Is(description) if description.aws_managed => return Seen::AwsManaged,
             Known::Is(description) => Some(description),
@@ -219,12 +222,15 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             return;
         };
         let serving = recollection.inventory.as_ref().map(|inventory| inventory.serving);
+        let rotated = recollection.inventory.as_ref().and_then(|inventory| inventory.rotation).is_some_and(|rotation| rotation.enabled);
         if let Some(lesson) = lesson::from_state(description, serving, now) {
             let rotation = if description.state == KeyState::Enabled && !description.imported_material && description.key_store.is_none() {
                 keys.rotation(key).await.ok()
             } else {
                 None
             };
+            // That it ceased to rotate is never learned by the way: it is answered, by its own event or by the next sweep.
+            let rotation = rotation.filter(|rotation| rotation.enabled || !rotated);
             if let Err(error) = ledger.learn(key, lesson, rotation).await {
                 tracing::warn!(%error, %key, "the inventory could not be refreshed");
             }

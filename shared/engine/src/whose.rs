@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::approval::ACTION_TAG;
+use reprieve_core::facts::Rotation;
 use reprieve_core::{
     Case, Decision, Event, EventForm, Inventory, KeyArn, KeyDescription, KeyFacts, KeyState, Known, Policy, Serving, Severity, Threat, Why,
     lesson,
@@ -100,11 +101,12 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             return;
         }
         let Ok(Some(call)) = self.logged(PastCall::Disabling, key, self.ports.clock.now()).await else { return };
-        let Some(as_of) = call.time.filter(|time| known.as_ref().is_none_or(|known| *time > known.as_of)) else {
+        let Some(as_of) = call.time.filter(|_| known.as_ref().is_none_or(|known| is_after_well(&call, known))) else {
             return;
         };
         let of_call = self.look(&call, key, Threat::KeyDisabled).await;
-        let lesson = lesson::from_event(&call, &self.decide(&call, &of_call, policy), self.settings.domain.remediator.as_ref());
+        let (decision, remediator) = (self.decide(&call, &of_call, policy), self.settings.domain.remediator.as_ref());
+        let lesson = lesson::from_event(&call, &decision, remediator, self.ports.clock.now());
         if let (Some(lesson), Known::Is(recollection)) = (lesson, &mut facts.recollection) {
             let rotation = known.and_then(|known| known.rotation);
             recollection.inventory = Some(Inventory { serving: lesson.serving, as_of, rotation });
@@ -112,6 +114,26 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 tracing::warn!(%error, %key, "that the key is meant to be disabled could not be noted");
             }
         }
+    }
+
+    /// Fills in that the key rotated before, where no sweep has seen it and the provider's log shows it: that an event says so proves
+    /// nothing, whoever can write events can say it of a key that never rotated.
+    pub(crate) async fn recall_rotation(&self, event: &Event, key: &KeyArn, facts: &mut KeyFacts) {
+        let (Some(time), Known::Is(recollection)) = (event.time, &mut facts.recollection) else { return };
+        let is_known = recollection.inventory.as_ref().and_then(|known| known.rotation).is_some_and(|rotation| rotation.enabled);
+        let rotates = facts.rotation.value().is_some_and(|rotation| rotation.enabled);
+        if Threat::of(event) != Some(Threat::RotationDisabled) || is_known || rotates {
+            return;
+        }
+        let Ok(Some(enabling)) = self.logged(PastCall::RotationEnabling, key, time).await else { return };
+        let Ok(disabling) = self.logged(PastCall::RotationDisabling, key, time).await else { return };
+        let Some(as_of) = enabling.time.filter(|enabled| disabling.and_then(|call| call.time).is_none_or(|disabled| disabled < *enabled))
+        else {
+            return;
+        };
+        let rotation = Some(Rotation { enabled: true, period_days: enabling.details.rotation_period_days });
+        let known = recollection.inventory.take().unwrap_or(Inventory { serving: Serving::Enabled, as_of, rotation: None });
+        recollection.inventory = Some(Inventory { rotation, ..known });
     }
 
     /// Fills in who brought the key into the state that no event announced, and when. Returns whether the log could be asked.
@@ -170,9 +192,12 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
     }
 }
 
-/// Says whether a call came after the key was last known to be as it should.
+/// Says whether a call may have come after the key was last known to be as it should. The log tells whole seconds. Of a deletion, it may
+/// also be our clock that was ahead: what is pending was scheduled, and nothing else can have brought it about, whereas a key is also
+/// left disabled by who cancels its deletion.
 fn is_after_well(call: &Event, well: &Inventory) -> bool {
-    well.serving == Serving::Disabled || call.time.is_some_and(|time| time > well.as_of)
+    let slack = if call.name == PastCall::DeletionScheduling.event_name() { lesson::CLOCKS_DIFFER_BY } else { lesson::WHOLE_SECOND };
+    well.serving == Serving::Disabled || call.time.is_some_and(|time| time.duration_since(well.as_of) > -slack)
 }
 
 /// Says that a deletion is not the event's.

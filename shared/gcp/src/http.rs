@@ -194,6 +194,26 @@ mod tests {
         }
     }
 
+    /// An answer beyond the limit is not kept, however much of it there is.
+    #[tokio::test]
+    async fn an_answer_beyond_the_limit_is_not_read_to_its_end() {
+        use std::io::{Read as _, Write as _};
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1/x", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert!(stream.read(&mut [0; 8_192]).unwrap() > 0);
+            let length = ANSWER_LIMIT_BYTES + 1;
+            // It is not all taken.
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{}", "x".repeat(length)).ok();
+        });
+        let http = GoogleHttp::new(Some(Endpoint::parse("http://127.0.0.1:1").unwrap())).unwrap();
+        let answer = http.send(Method::GET, &url, &[], Vec::new()).await;
+        assert!(matches!(&answer, Err(Fault::Unreachable(why)) if why == "the answer broke off: length limit exceeded"), "{answer:?}");
+        server.join().unwrap();
+    }
+
     #[tokio::test]
     async fn nothing_is_deleted_and_nobody_far_is_called_without_tls() -> Result<(), TlsError> {
         let http = GoogleHttp::new(None)?;

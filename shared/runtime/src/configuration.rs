@@ -78,7 +78,10 @@ pub struct ConfigurationError {
 
 impl fmt::Display for ConfigurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} environment variable(s) are wrong:", self.wrong.len())?;
+        match self.wrong.len() {
+            1 => f.write_str("an environment variable is wrong:")?,
+            several => write!(f, "{several} environment variables are wrong:")?,
+        }
         for (name, what) in &self.wrong {
             write!(f, " `{name}`: {what};")?;
         }

@@ -72,6 +72,7 @@ const AWS: &[Function] = &[
 const TELLING: &[Function] =
     &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident, Function::RecordKeyEvents];
 const RECORDING: &[Function] = &[Function::RecordKeyEvents];
+const SEALING: &[Function] = &[Function::RecordKeyEvents, Function::AzureGuard];
 const REPLAYING: &[Function] = &[Function::ReplayArchive];
 const GUARDS: &[Function] = &[Function::CancelKeyDeletion, Function::AzureGuard];
 const AZURE: &[Function] = &[Function::AzureGuard];
@@ -276,7 +277,7 @@ pub const LOG: Variable = Variable {
     name: "REPRIEVE_LOG",
     default: Some("info"),
     accepts: "a level, or levels by module, such as `info` or `warn,reprieve_engine=debug`",
-    meaning: "What is logged.",
+    meaning: "What is logged. `trace` is taken for `debug`: libraries would write events and tokens there.",
     read_by: EVERY,
 };
 

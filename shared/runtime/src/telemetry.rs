@@ -1,6 +1,6 @@
 //! Telemetry: one JSON object a line, constant messages, data in fields. Never a token, never a raw event.
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
@@ -13,10 +13,14 @@ pub fn parse_filter(text: &str) -> Result<Targets, String> {
     text.parse().map_err(|error| format!("cannot be read: {error}"))
 }
 
-/// Starts logging to standard output. Does nothing where logging has started already.
+/// The most that is ever logged, whatever is asked for. Below it, libraries write events as they came and requests as they are sent, with
+/// the tokens in their headers: `lambda_runtime` the payload, the AWS SDK what it signs.
+const MOST: LevelFilter = LevelFilter::DEBUG;
+
+/// Starts logging to standard output, no more than [`MOST`]. Does nothing where logging has started already.
 pub fn start(filter: Targets) {
     let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).with_target(false);
-    if tracing_subscriber::registry().with(lines.with_filter(filter)).try_init().is_err() {
+    if tracing_subscriber::registry().with(lines.with_filter(filter.and(MOST))).try_init().is_err() {
         tracing::debug!("logging has started already");
     }
 }
@@ -24,5 +28,5 @@ pub fn start(filter: Targets) {
 /// What is logged before the configuration is known.
 #[must_use]
 pub fn default_filter() -> Targets {
-    Targets::new().with_default(tracing_subscriber::filter::LevelFilter::INFO)
+    Targets::new().with_default(LevelFilter::INFO)
 }

@@ -83,6 +83,25 @@ impl WireError {
         false
     }
 
+    /// Says what is wrong without a word of the input: for logs, which others read than those who may read events, and for longer.
+    #[must_use]
+    pub fn unquoted(&self) -> String {
+        match self {
+            Self::NotJson { why, .. } => format!("the input is not JSON: {why}"),
+            Self::NotAnObject { expected, found, .. } => format!("expected {expected} (a JSON object), found {found}"),
+            Self::NoName { expected, .. } => format!("expected {expected}: it has no `eventName` and no `detail-type`"),
+            Self::NoOperation { expected, .. } => {
+                format!("expected {expected}: it has no `operationName`, no `authorization.action` and no `eventType`")
+            }
+            Self::NoRecord { .. } => "the envelope says that it carries a CloudTrail record, and has no `detail.eventName`".to_owned(),
+            Self::NoBody { .. } => "expected an SQS message whose `body` is an EventBridge envelope".to_owned(),
+            Self::NotWrittenHere { .. } => {
+                "expected an event in OCSF as this product writes it, with the whole of it under `unmapped.reprieve`".to_owned()
+            }
+            Self::Container { expected, .. } => format!("expected {expected}, found something else"),
+        }
+    }
+
     pub(crate) fn not_json(text: &str, source: &serde_json::Error) -> Self {
         Self::NotJson { input: shorten(text), why: source.to_string() }
     }

@@ -12,6 +12,7 @@ mod custom_resource;
 mod ecs;
 mod fixtures;
 mod google;
+mod limits;
 mod monitoring;
 mod never_panics;
 mod ocsf;

@@ -89,10 +89,7 @@ impl Scenario {
     fn assert_restored(self, world: &World, key: &KeyArn, context: &str) {
         assert_eq!(world.keys.state(key), KeyState::Enabled, "{context}\n{}", story(world));
         if self == Self::Rotation {
-            // Where the ledger could not be read, the provider's default is better than no rotation.
-            let is_recalled =
-                world.journal.entries().iter().all(|entry| entry.call.name() != "recall" || !matches!(entry.answer, Some(Err(_))));
-            let period_days = Some(if is_recalled { 180 } else { 365 });
+            let period_days = Some(180);
             assert_eq!(world.keys.find(key).unwrap().rotation, Rotation { enabled: true, period_days }, "{context}");
         }
     }

@@ -13,7 +13,7 @@ use reprieve_wire::{
 use serde_json::Value;
 
 const PAGE: &str = "shared/docs/operations.md";
-const STACKS: [&str; 5] = ["guard.yaml", "monitoring.yaml", "drill.yaml", "evidence.yaml", "approval-key.yaml"];
+const STACKS: [&str; 6] = ["guard.yaml", "monitoring.yaml", "drill.yaml", "evidence.yaml", "approval-key.yaml", "replay.yaml"];
 const PARTS: [&str; 5] = ["**Means.**", "**At stake.**", "**Look.**", "**Do.**", "**Close**"];
 
 fn read(relative: &str) -> String {
@@ -156,6 +156,55 @@ fn every_alert_of_azure_has_a_row() {
     let names: Vec<&str> = alerts.iter().filter_map(|alert| alert.get("name").and_then(Value::as_str)).collect();
     assert_eq!(names.len(), 9);
     assert_eq!(without_row(&read(PAGE), names, 3), Vec::<String>::new());
+}
+
+#[test]
+fn every_alarm_of_the_azure_guard_has_a_section() {
+    let page = read(PAGE);
+    let guard: Value = serde_json::from_str(&read("infra/azure/guard.json")).unwrap();
+    let alarms = guard.pointer("/variables/alarms").and_then(Value::as_array).unwrap();
+    let mut names: Vec<(&str, &str)> =
+        alarms.iter().filter_map(|alarm| alarm.get("name").and_then(Value::as_str)).map(|name| (name, "guard.json")).collect();
+    assert!(names.len() >= 3, "only these alarms were found: {names:?}");
+    let events: Value = serde_json::from_str(&read("infra/azure/events.json")).unwrap();
+    let resources = events.get("resources").and_then(Value::as_array).unwrap();
+    let alerts =
+        resources.iter().filter(|resource| resource.get("type").and_then(Value::as_str) == Some("Microsoft.Insights/metricAlerts"));
+    names.extend(alerts.filter_map(|alert| alert.get("name").and_then(Value::as_str)).map(|name| (name, "events.json")));
+    assert_eq!(names.len(), alarms.len() + 1, "events.json tells of dead letters, and of nothing else");
+    let problems: Vec<String> = names
+        .iter()
+        .filter_map(|(name, file)| lacks(section_of(&page, &[*name, *file])).map(|lack| format!("`{name}` of `{file}` {lack}")))
+        .collect();
+    assert_eq!(problems, Vec::<String>::new());
+}
+
+#[test]
+fn every_alert_on_google_cloud_has_a_section_and_reaches_a_human() {
+    let page = read(PAGE);
+    let alerts: Value = serde_saphyr::from_str(&read("infra/google/alerts.yaml")).expect("the alerts are YAML");
+    let policies = alerts.get("policies").and_then(Value::as_array).unwrap();
+    let names: Vec<&str> = policies.iter().filter_map(|policy| policy.get("displayName").and_then(Value::as_str)).collect();
+    assert_eq!(names, ["reprieve-guard-fails", "reprieve-sweep-missing", "reprieve-entries-wait", "reprieve-dead-letters"]);
+    for policy in policies {
+        let channels = policy.get("notificationChannels").and_then(Value::as_array).map_or(0, Vec::len);
+        assert_eq!(channels, 1, "nobody hears of {policy}");
+        let conditions = policy.get("conditions").and_then(Value::as_array).unwrap();
+        let filters = conditions.iter().filter_map(|condition| {
+            let kinds = ["conditionThreshold", "conditionAbsent"];
+            kinds.into_iter().find_map(|kind| condition.get(kind)?.get("filter")?.as_str())
+        });
+        let filters: Vec<&str> = filters.collect();
+        assert!(!filters.is_empty() && filters.iter().all(|filter| filter.contains("metric.type=")), "{policy} looks at no metric");
+    }
+    // What it counts is made beside it.
+    let counted = alerts.pointer("/metrics/0/name").and_then(Value::as_str).unwrap();
+    assert!(read("infra/google/alerts.yaml").contains(&format!("logging.googleapis.com/user/{counted}\"")));
+    // The subscription that it watches is the one that the entries come by.
+    assert!(read("infra/google/eventarc.yaml").contains("\nsubscription:\n  name: reprieve-guard\n"));
+    for name in names.iter().filter(|name| **name != "reprieve-dead-letters") {
+        assert_eq!(lacks(section_of(&page, &[*name, "alerts.yaml"])), None, "{name}");
+    }
 }
 
 #[test]

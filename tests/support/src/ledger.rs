@@ -96,7 +96,7 @@ impl Ledger for FakeLedger {
     async fn learn(&self, key: &KeyArn, lesson: Lesson, rotation: Option<Rotation>) -> Result<(), CallError> {
         self.change(key, |known| {
             let before = known.inventory.as_ref();
-            if before.is_some_and(|before| before.as_of > lesson.as_of) {
+            if before.is_some_and(|before| !lesson.replaces(before.as_of)) {
                 return;
             }
             let rotation = rotation.or_else(|| before.and_then(|before| before.rotation));

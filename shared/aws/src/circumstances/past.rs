@@ -39,6 +39,8 @@ pub(super) struct PastCalls {
     tagging: Mutex<Arc<Scan>>,
     scheduling: Mutex<Arc<Scan>>,
     disabling: Mutex<Arc<Scan>>,
+    rotation_enabling: Mutex<Arc<Scan>>,
+    rotation_disabling: Mutex<Arc<Scan>>,
 }
 
 /// One reading of the log. Whoever asks while it waits for its first turn shares it; and so does, for a while, whoever asks later of
@@ -89,7 +91,8 @@ impl PastCalls {
     pub(super) fn new(client: Lazily<Client>, pace: Pace) -> Self {
         let scan = |call| Mutex::new(Arc::new(Scan::of(call)));
         let (tagging, scheduling) = (scan(PastCall::ApprovalTagging), scan(PastCall::DeletionScheduling));
-        Self { client, pace, tagging, scheduling, disabling: scan(PastCall::Disabling) }
+        let (rotation_enabling, rotation_disabling) = (scan(PastCall::RotationEnabling), scan(PastCall::RotationDisabling));
+        Self { client, pace, tagging, scheduling, disabling: scan(PastCall::Disabling), rotation_enabling, rotation_disabling }
     }
 
     /// Returns the latest such call on the key before `until`.
@@ -132,6 +135,8 @@ impl PastCalls {
             PastCall::ApprovalTagging => &self.tagging,
             PastCall::DeletionScheduling => &self.scheduling,
             PastCall::Disabling => &self.disabling,
+            PastCall::RotationEnabling => &self.rotation_enabling,
+            PastCall::RotationDisabling => &self.rotation_disabling,
         };
         let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
         if !current.serves(until, now) {

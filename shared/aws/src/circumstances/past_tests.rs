@@ -90,7 +90,13 @@ fn refusal(status: u16, code: &'static str) -> impl Fn() -> HttpResponse {
 
 #[tokio::test]
 async fn the_log_is_asked_by_the_name_of_the_call_alone() {
-    let calls = [(TAGGING, "TagResource"), (PastCall::DeletionScheduling, "ScheduleKeyDeletion"), (PastCall::Disabling, "DisableKey")];
+    let calls = [
+        (TAGGING, "TagResource"),
+        (PastCall::DeletionScheduling, "ScheduleKeyDeletion"),
+        (PastCall::Disabling, "DisableKey"),
+        (PastCall::RotationEnabling, "EnableKeyRotation"),
+        (PastCall::RotationDisabling, "DisableKeyRotation"),
+    ];
     for (call, name) in calls {
         let rule = mock!(Client::lookup_events)
             .match_requests(move |request| {

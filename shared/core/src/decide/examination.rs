@@ -5,8 +5,12 @@ use crate::decision::{Decision, Severity, Why};
 use crate::event::Event;
 use crate::facts::{KeyDescription, KeyFacts, KeyState, Known, Rotation, Serving};
 use crate::id::KeyArn;
+use crate::lesson;
 use crate::plan::{Plan, Step};
 use crate::threat::Threat;
+
+/// What is to be done about a rotation that is not known to have been on.
+const SWITCH_ON: &str = "Switch it on (EnableKeyRotation) if the key is meant to rotate.";
 
 /// An examination under way: what every answer needs.
 struct Examination<'a> {
@@ -20,8 +24,13 @@ struct Examination<'a> {
 
 pub(super) fn examine(event: &Event, key: &KeyArn, threat: Threat, situation: &Situation<'_>) -> Decision {
     let facts = situation.facts;
+    // Whoever writes events could date one inside of a window that is still to come, and have it teach what was never approved.
+    let ahead = event.time.filter(|time| *time > lesson::latest_believed(situation.now));
+    let undated = ahead.map(|_| Event { time: None, ..event.clone() });
+    let event = undated.as_ref().unwrap_or(event);
     let mut why = reasoned(event, severity(threat), String::new());
     why.deadline = facts.deletion_date().or(why.deadline);
+    why.escalations.extend(ahead.map(|time| format!("the event is dated {time}, ahead of our clock, so when it happened is not known")));
     why.escalations.extend(stolen_credentials(event, situation.domain));
     let exam = |why: Why| Examination { event, key, threat, facts, why };
     match &facts.description {
@@ -114,19 +123,26 @@ impl Examination<'_> {
         }
     }
 
-    /// Automatic rotation was switched off and nothing covers it: switch it on, with the period it had.
+    /// Automatic rotation was switched off and nothing covers it: switch it on, with the period it had. That it was on before is known
+    /// by the inventory alone, and never by the event: a key that never rotated is not made to.
     fn rotation(self) -> Decision {
         let pending = self.facts.description.value().is_some_and(KeyDescription::deletion_is_pending);
         if pending {
             return self.stand("and its deletion is pending, which is answered on its own.");
         }
-        match self.facts.rotation {
-            Known::Is(Rotation { enabled: true, .. }) => self.stand("and rotates again already."),
-            Known::Is(_) | Known::Unreadable(_) | Known::Absent => {
-                let period_days = self.facts.inventory().and_then(|inventory| inventory.rotation).and_then(|rotation| rotation.period_days);
+        if matches!(self.facts.rotation, Known::Is(Rotation { enabled: true, .. })) {
+            return self.stand("and rotates again already.");
+        }
+        match self.facts.inventory().and_then(|inventory| inventory.rotation) {
+            Some(Rotation { enabled: true, period_days }) => {
                 let plan = Plan::new(vec![Step::EnableKeyRotation { key: self.key.clone(), period_days }]);
                 self.remedy(plan, "it rotated before")
             }
+            Some(Rotation { enabled: false, .. }) => self.stand("and did not rotate before, as far as it was seen: nothing was lost."),
+            None => match self.facts.recollection.unreadable_reason() {
+                Some(reason) => self.escalate(&format!("and whether it rotated before could not be read: {reason}. {SWITCH_ON}")),
+                None => self.escalate(&format!("and nothing but the event says that it rotated before. {SWITCH_ON}")),
+            },
         }
     }
 

@@ -119,7 +119,7 @@ fn values() -> Vec<Forgery> {
             scene.setting().details.approval_tags.insert(ACTION_TAG.to_owned(), "replace-policy".to_owned());
         }),
         plain("plain tags after their window", "and it happened after, at 2026-11-22T10:00:00Z", |scene| {
-            scene.happens("2026-11-22T10:00:00Z", "2026-11-20T12:00:00Z");
+            scene.happens("2026-11-22T10:00:00Z", "2026-11-22T10:00:01Z");
         }),
         plain("plain tags with a seal that is empty", "the tag `reprieve:approver` is missing", |scene| scene.set("reprieve:seal", "")),
     ]

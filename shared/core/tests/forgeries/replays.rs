@@ -63,18 +63,24 @@ fn times() -> Vec<Forgery> {
             "five minutes too early, by a clock that is behind",
             "and it happened before, at 2026-11-20T08:55:00Z",
             "2026-11-20T08:55:00Z",
-            "2026-11-20T08:45:00Z",
+            "2026-11-20T08:54:20Z",
         ),
         at("at the very end", "and it happened after, at 2026-11-20T17:00:00Z", "2026-11-20T17:00:00Z", "2026-11-20T17:00:01Z"),
         at(
             "at the very end, by a clock that is behind",
             "and it happened after, at 2026-11-20T17:00:00Z",
             "2026-11-20T17:00:00Z",
-            "2026-11-20T16:50:00Z",
+            "2026-11-20T16:59:20Z",
+        ),
+        at(
+            "inside of the window, dated an hour ahead",
+            "because the event does not say when it happened",
+            "2026-11-20T10:00:00Z",
+            "2026-11-20T09:00:00Z",
         ),
         at("a day later", "and it happened after, at 2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z", "2026-11-21T10:00:01Z"),
         forgery("a day later, in the ledger", "and it happened after, at 2026-11-21T10:00:00Z", Scene::late(), |scene| {
-            scene.happens("2026-11-21T10:00:00Z", "2026-11-20T12:00:00Z");
+            scene.happens("2026-11-21T10:00:00Z", "2026-11-21T10:00:01Z");
         }),
         forgery("at no known time", "because the event does not say when it happened", Scene::sealed(), |scene| scene.event.time = None),
         forgery(

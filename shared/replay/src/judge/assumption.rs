@@ -31,7 +31,7 @@ impl Assumption {
         match self {
             Self::NoTime => "The record does not say when it happened: it is decided on alone, and no window of an approval can hold it.",
             Self::StateBefore => {
-                "The logs do not tell what the key was before: it is taken as enabled, meant to serve, and managed by the customer."
+                "The logs do not tell what the key was before: it is taken as enabled, meant to serve, rotating where rotation was switched off, and managed by the customer."
             }
             Self::Tags => {
                 "Tags that were set before the logs begin, and the values of tags that are no approval, are not in the logs: the key is taken to have none."

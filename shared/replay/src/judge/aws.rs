@@ -58,7 +58,8 @@ impl Life for KeyLife {
         // A decision on what endangers nothing teaches nothing, whatever it says.
         let recorded = Decision::Stand { why: Why::new(Severity::Informational, String::new()) };
         let decision = decided.as_ref().map_or(&recorded, |(decision, _)| decision);
-        if let Some(lesson) = lesson::from_event(event, decision, rules.remediator.as_ref()) {
+        let now = event.time.unwrap_or(Timestamp::UNIX_EPOCH);
+        if let Some(lesson) = lesson::from_event(event, decision, rules.remediator.as_ref(), now) {
             self.learn(lesson, None);
         }
         self.learn_by_looking(event);
@@ -190,8 +191,16 @@ impl KeyLife {
     /// Returns what the function would have observed, and what of it is assumed.
     fn facts(&self, event: &Event, key: &KeyArn, threat: Threat, rules: &Rules) -> (KeyFacts, Vec<Assumption>) {
         let mut assumed = vec![Assumption::Tags, Assumption::Calendar];
-        if self.inventory.is_none() {
+        let mut inventory = self.inventory.clone();
+        let is_rotation_known = inventory.as_ref().and_then(|known| known.rotation).is_some_and(|rotation| rotation.enabled);
+        if inventory.is_none() || (threat == Threat::RotationDisabled && !is_rotation_known) {
             assumed.push(Assumption::StateBefore);
+        }
+        if threat == Threat::RotationDisabled && !is_rotation_known {
+            // The function asks its inventory, which a sweep has filled; the log of the call is all that there is of it here.
+            let as_of = event.time.unwrap_or(Timestamp::UNIX_EPOCH);
+            let known = inventory.unwrap_or(Inventory { serving: Serving::Enabled, as_of, rotation: None });
+            inventory = Some(Inventory { rotation: Some(Rotation { enabled: true, period_days: None }), ..known });
         }
         if self.tags.contains_key(INCIDENT_HOLD_TAG) {
             assumed.push(Assumption::Hold);
@@ -201,7 +210,7 @@ impl KeyLife {
         // A revocation counts from when it was written.
         let is_written = |at: Timestamp| event.time.is_none_or(|time| at <= time);
         let recollection = Recollection {
-            inventory: self.inventory.clone(),
+            inventory,
             case: None,
             approvals: written.map(|written| written.approvals.clone()).unwrap_or_default(),
             revocations: written
@@ -240,7 +249,7 @@ impl KeyLife {
         let is_seen = event.outcome == CallOutcome::Succeeded && matches!(event.name.as_str(), "ImportKeyMaterial" | "EnableKeyRotation");
         if let (true, Some(time), Some(KeyState::Enabled)) = (is_seen, event.time, self.key_state()) {
             let rotation = self.rotation.filter(|rotation| rotation.enabled);
-            self.learn(Lesson { serving: Serving::Enabled, as_of: time }, rotation);
+            self.learn(Lesson::new(Serving::Enabled, time, time), rotation);
         }
     }
 

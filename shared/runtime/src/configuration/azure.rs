@@ -9,11 +9,12 @@ use tracing_subscriber::filter::Targets;
 
 use super::ConfigurationError;
 use super::reader::{Reader, items, name_of, number_in, optional};
+use super::recording::public_keys;
 use crate::environment::{
     ACTION_GROUP, ALERTS_GROUP, ALLOWED_VAULTS, APPROVAL_KEYS, AZURE_ENDPOINT_URL, BREAK_GLASS_HOURS, BREAK_GLASS_PRINCIPALS, CLIENT_ID,
-    CUSTOM_HANDLER_PORT, EVENT_HUB_NAME, EVENT_HUB_RULE, IMMUTABILITY_DAYS, LOCK_IMMUTABILITY, LOG, LOG_IDENTITY, LOG_KEY, LOG_STORAGE,
-    MODE, POLICY_CONTAINER, PRINCIPAL_ID, PURGE_PROTECTION, SANDBOX_SUBSCRIPTIONS, SEAL_KEY, SOFT_DELETE_DAYS, STORAGE_ACCOUNT,
-    SUBSCRIPTIONS, SWEEP_BUDGET_SECONDS, TENANT_ID, WEBHOOKS,
+    CUSTOM_HANDLER_PORT, EVENT_HUB_NAME, EVENT_HUB_RULE, FORMER_SEAL_KEYS, IMMUTABILITY_DAYS, LOCK_IMMUTABILITY, LOG, LOG_IDENTITY,
+    LOG_KEY, LOG_STORAGE, MODE, POLICY_CONTAINER, PRINCIPAL_ID, PURGE_PROTECTION, SANDBOX_SUBSCRIPTIONS, SEAL_KEY, SOFT_DELETE_DAYS,
+    STORAGE_ACCOUNT, SUBSCRIPTIONS, SWEEP_BUDGET_SECONDS, TENANT_ID, WEBHOOKS,
 };
 use crate::telemetry;
 
@@ -38,6 +39,8 @@ pub struct AzureConfiguration {
     pub policy_container: Option<String>,
     /// The key that signs seals; without one, nothing is sealed.
     pub seal_key: Option<KeyReference>,
+    /// The public keys that sealed before, as one text of PEM blocks; empty where there are none.
+    pub former_seal_keys: String,
     /// The chats that hear notices, as they are written. A secret.
     pub webhooks: String,
     /// What is asked for.
@@ -66,6 +69,7 @@ impl AzureConfiguration {
         let storage_account = reader.read(STORAGE_ACCOUNT, name_of(3..=24, b""));
         let policy_container = reader.read(POLICY_CONTAINER, optional(name_of(3..=63, b"-")));
         let seal_key = reader.read(SEAL_KEY, optional(unpinned_key));
+        let former_seal_keys = reader.read(FORMER_SEAL_KEYS, public_keys);
         let webhooks = reader.read(WEBHOOKS, |text| Ok(text.to_owned()));
         let desired = read_desired(&mut reader);
         let rules = read_rules(&mut reader);
@@ -82,6 +86,7 @@ impl AzureConfiguration {
                 storage_account: storage_account?,
                 policy_container: policy_container?,
                 seal_key: seal_key?,
+                former_seal_keys: former_seal_keys?,
                 webhooks: webhooks?,
                 desired: desired?,
                 rules: rules?,

@@ -28,12 +28,17 @@ impl RecordingConfiguration {
         let mut reader = Reader::new(lookup);
         let surroundings = Surroundings::read(&mut reader);
         let seal_key = reader.read(SEAL_KEY_ARN, |text| KeyArn::parse(text).map_err(|error| error.to_string()));
-        let former_seal_keys = reader.read(FORMER_SEAL_KEYS, |text| items(text).map(pem).collect::<Result<String, String>>());
+        let former_seal_keys = reader.read(FORMER_SEAL_KEYS, public_keys);
         let tell_from = reader.read(TELL_FROM, severity);
         let assembled =
             || Some(Self { surroundings: surroundings?, seal_key: seal_key?, former_seal_keys: former_seal_keys?, tell_from: tell_from? });
         reader.finish(assembled())
     }
+}
+
+/// Reads public keys that sealed before, as one text of PEM blocks.
+pub(super) fn public_keys(text: &str) -> Result<String, String> {
+    items(text).map(pem).collect()
 }
 
 /// Wraps the base64 of a key as PEM; whether it is one is for whoever reads it.

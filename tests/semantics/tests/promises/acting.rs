@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use reprieve_core::facts::Rotation;
 use reprieve_core::policy::{SHIPPED_POLICIES, SHIPPED_SCHEMA};
-use reprieve_core::{Decision, Inventory, KeyState, Policy, Serving, Status, StepResult};
+use reprieve_core::{Decision, Inventory, KeyState, Phase, Policy, Serving, Status, StepResult};
 use reprieve_engine::{Claim, Clock as _, Delivery, Handled, Intent, Ledger as _};
 use reprieve_semantics::repository_path;
 use reprieve_test_support::event::{disable, disable_rotation, schedule, time};
@@ -67,6 +67,17 @@ fn nothing_is_done_without_a_durable_intent() {
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
 }
 
+/// P20: what the ledger alone could take is in the archive before the outcome, so that whoever reads the archive misses nothing.
+#[test]
+fn an_intent_that_the_ledger_alone_took_follows_with_the_outcome() {
+    let (world, key) = world_with_key();
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    world.faults.fail_next("append", 1, Effect::Before, no_answer());
+    world.settle(&schedule(&key).build());
+    let phases: Vec<Phase> = world.audit.records().iter().map(|record| record.phase).collect();
+    assert_eq!(phases, [Phase::Intent, Phase::Outcome]);
+}
+
 /// P20: where only one of them can be written, the key is rescued all the same.
 #[test]
 fn one_durable_intent_is_enough() {
@@ -94,6 +105,21 @@ fn only_one_works_on_an_event_at_a_time() {
     world.clock.advance(LEASE + SignedDuration::from_secs(1));
     assert_eq!(world.settle(&event).attempt, 2);
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
+}
+
+/// P139: a process that is killed after the key was back and before it could say so leaves that to the next delivery.
+#[test]
+fn what_a_killed_process_could_not_tell_is_told() {
+    let (world, key) = world_with_key();
+    let event = schedule(&key).build();
+    let plan = reprieve_core::Plan::default();
+    let intent = Intent { event_id: event.id.clone(), key: Some(key.clone()), considering: plan, at: time("2026-11-20T10:00:01Z") };
+    assert_eq!(finish(world.ledger.claim(&intent)).unwrap(), Ok(Claim::Granted { attempt: 1 }));
+    world.clock.advance(LEASE + SignedDuration::from_secs(1));
+    let record = world.settle(&event);
+    assert_eq!((record.status, record.attempt, record.steps.len()), (Status::NothingToDo, 2, 0), "it claims nothing");
+    let told = world.notices.notices();
+    assert!(told.iter().any(|notice| notice.warnings.iter().any(|warning| warning.contains("an earlier attempt of ours"))), "{told:?}");
 }
 
 /// P24: what was refused is not tried again for the same event; the sweep tries again.

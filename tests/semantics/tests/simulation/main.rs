@@ -33,10 +33,21 @@ use self::shorten::shortest;
 /// How many seeds are played where nobody says how many.
 const SEEDS: u64 = 300;
 
-/// Seeds that failed once, each with what was mended.
-const MENDED: [u64; 29] = [
+/// Seeds that failed once. Of the last ones, what was mended.
+#[rustfmt::skip]
+const MENDED: [u64; 38] = [
     1, 2, 15, 16, 37, 44, 59, 138, 226, 229, 315, 354, 366, 381, 634, 637, 751, 820, 847, 1020, 1111, 1124, 1172, 1285, 1340, 1423, 804,
     2148, 5106,
+    // Deletions without a date, of which one stands: mended before they were noted here.
+    3048, 6063,
+    // A host whose clock is behind dated a rescue before what it undid: a rescue is never older than that.
+    2375,
+    // The log tells whole seconds, and a host's clock may be ahead: a call right after a rescue was not taken for a new one.
+    3650, 4526, 6330,
+    // A rescue that died before it was written down was forgotten, and what it undid approved afterwards: seeing the key enabled tells.
+    5213,
+    // `EnableKey` was refused while an outdated look said "enabled", and both were believed: it is asked again instead.
+    5301, 6439,
 ];
 
 /// Sabotage must be noticed within so many seeds.
