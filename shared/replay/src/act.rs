@@ -83,6 +83,13 @@ pub(crate) fn is_routine(event: &Event) -> bool {
     event.actor.invoked_by.is_some() && matches!(event.name.as_str(), "CreateGrant" | "RetireGrant")
 }
 
+/// The services whose calls may change a key.
+pub(crate) const SERVICES: [&str; 3] = [KMS, KMS_OF_EVENTS, ACCOUNT];
+const KMS: &str = "kms.amazonaws.com";
+/// As events of `EventBridge` name it.
+const KMS_OF_EVENTS: &str = "aws.kms";
+const ACCOUNT: &str = "account.amazonaws.com";
+
 /// Says whether a call of AWS changes a key, by the names of service and call alone. What this denies is never parsed.
 #[must_use]
 pub fn may_change_a_key(source: &str, name: &str) -> bool {
@@ -120,8 +127,8 @@ pub fn may_change_a_key(source: &str, name: &str) -> bool {
         "UpdatePrimaryRegion",
     ];
     match source {
-        "kms.amazonaws.com" | "aws.kms" => OF_KMS.contains(&name),
-        "account.amazonaws.com" => matches!(name, "DisableRegion" | "EnableRegion"),
+        KMS | KMS_OF_EVENTS => OF_KMS.contains(&name),
+        ACCOUNT => matches!(name, "DisableRegion" | "EnableRegion"),
         _ => false,
     }
 }

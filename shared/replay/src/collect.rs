@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use reprieve_scan::{Entry, Needles, Scan, Scanner};
 use reprieve_wire::audit::{NEEDLES, Parsed};
 
-use crate::act::{Act, may_change_a_key};
+use crate::act::{Act, SERVICES, may_change_a_key};
 use crate::part::{Part, Problem};
 
 /// Identities that are added at once, so that threads seldom wait for each other.
@@ -21,7 +21,8 @@ pub struct Collector {
 
 impl Default for Collector {
     fn default() -> Self {
-        Self { scanner: Scanner::new(Needles::new(NEEDLES).only(may_change_a_key)), part: Mutex::default() }
+        let needles = Needles::new(NEEDLES).of_services(&SERVICES).only(may_change_a_key);
+        Self { scanner: Scanner::new(needles), part: Mutex::default() }
     }
 }
 

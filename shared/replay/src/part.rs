@@ -46,13 +46,14 @@ impl Part {
     /// Takes in what other files hold.
     pub fn merge(&mut self, other: Self) {
         let Self { files, counts, identities, acts, problems, named } = other;
-        self.files += files;
+        // A saved part is whatever somebody wrote: too many are as many as there are numbers.
+        self.files = self.files.saturating_add(files);
         self.counts += counts;
         self.identities.merge(&identities);
         for act in acts.into_values() {
             self.add_act(act);
         }
-        self.problems += problems;
+        self.problems = self.problems.saturating_add(problems);
         self.named.extend(named);
         self.cut_named();
     }
@@ -73,7 +74,7 @@ impl Part {
 
     /// Adds something that could not be read.
     pub(crate) fn add_problem(&mut self, problem: Problem) {
-        self.problems += 1;
+        self.problems = self.problems.saturating_add(1);
         self.named.insert(problem);
         self.cut_named();
     }

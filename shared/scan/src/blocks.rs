@@ -15,7 +15,7 @@ use wide::u8x16;
 /// Bytes that are looked at together: one for each bit of a mask.
 pub(crate) const BLOCK: usize = 64;
 /// The same, as places are kept.
-const BLOCK_MARKS: u32 = 64;
+const BLOCK_MARKS: u16 = 64;
 
 /// What is known of strings at a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,16 +48,29 @@ pub(crate) struct Looked {
     pub(crate) broken_at: Option<usize>,
 }
 
-/// Finds the brackets and line feeds outside of strings in all whole blocks of a text, from `from` on, where `strings` is known; adds
-/// where they are. Adds as well what tells of the fields `eventID`, `eventSource` and `eventName`: the closing quotes of strings that end
-/// as one of them does, and each `\` that may begin a `\u`, by which their names may be written otherwise.
+/// Bits of a block, one number for each of the kinds of bytes that are looked for; the lowest bit stands for the first byte. In their order:
+/// `"`, escaped or not; `{`, `[`, `}` and `]`, in strings or not; [`LAST`]; [`LAST_BUT_ONE`]; `\`; line feeds; `u`; nothing.
 ///
-/// What is found is first one number for each block, in `found`, then places: of both in one loop, compilers make worse code.
-pub(crate) fn look(text: &[u8], from: usize, strings: Strings, found: &mut Vec<u64>, marks: &mut Vec<u32>) -> Looked {
-    found.clear();
-    let looked = find(text, from, strings, found);
-    // Windows are far smaller than 4 GiB.
-    add(found, u32::try_from(from).unwrap_or(u32::MAX), marks);
+/// The last four may all be zero where there is neither a `\` nor a line feed, as in most blocks.
+type Kinds = [u64; 8];
+
+/// Blocks that are looked at together, where the processor can.
+const GROUP: usize = 8;
+
+/// Finds the brackets and line feeds outside of strings in all whole blocks of a text, from `from` on, where `strings` is known; adds
+/// where they are, counted from `from`. Adds as well what tells of the fields `eventID`, `eventSource` and `eventName`: the closing quotes
+/// of strings that end as one of them does, and each `\` that may begin a `\u`, by which their names may be written otherwise.
+///
+/// What is found is first one number for each block, in `found`, then places: of both in one loop, compilers make worse code. The text is
+/// shorter than 64 KiB.
+pub(crate) fn look(text: &[u8], from: usize, strings: Strings, found: &mut Vec<u64>, marks: &mut Vec<u16>) -> Looked {
+    let blocks = text.get(from..).unwrap_or_default().as_chunks::<BLOCK>().0;
+    found.resize(blocks.len(), 0);
+    let looked = find(blocks, from, strings, found);
+    if looked.broken_at.is_some() {
+        found.truncate((looked.until - from) / BLOCK + 1);
+    }
+    add(found, marks);
     looked
 }
 
@@ -65,89 +78,100 @@ pub(crate) fn look(text: &[u8], from: usize, strings: Strings, found: &mut Vec<u
 ///
 /// Two more versions of it are compiled for newer processors, and one chosen when it runs.
 #[multiversion(targets(
-    "x86_64+avx+avx2+avx512f+avx512bw+bmi1+bmi2+popcnt+lzcnt+pclmulqdq",
+    "x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vbmi+avx512vbmi2+gfni+vpclmulqdq+bmi1+bmi2+popcnt+lzcnt+pclmulqdq",
     "x86_64+avx+avx2+bmi1+bmi2+popcnt+lzcnt+pclmulqdq"
 ))]
-fn find(text: &[u8], from: usize, strings: Strings, found: &mut Vec<u64>) -> Looked {
+fn find(blocks: &[[u8; BLOCK]], from: usize, strings: Strings, found: &mut [u64]) -> Looked {
     let mut state = strings;
-    let blocks = text.get(from..).unwrap_or_default().as_chunks::<BLOCK>().0;
-    found.reserve(blocks.len());
     let mut at = from;
-    for block in blocks {
-        let masks = match_target! {
-            "x86_64+avx512f+avx512bw" => newer::masks_512(block),
-            "x86_64+avx2" => newer::masks_256(block),
-            _ => Masks::of(block),
+    for (blocks, found) in blocks.chunks(GROUP).zip(found.chunks_mut(GROUP)) {
+        let at_once = match_target! {
+            "x86_64+avx512f+avx512bw+avx512dq+avx512vbmi+avx512vbmi2+gfni+vpclmulqdq" => {
+                blocks.first_chunk().and_then(|blocks| newer::find_512(blocks, state))
+            },
+            _ => None::<([u64; GROUP], Strings)>,
         };
-        let (backslashes, newlines, unicode) = if masks.rare { rare(block) } else { (0, 0, 0) };
-        let (is_escaped, escape) = escaped(backslashes, state.escape);
-        let quotes = masks.quotes & !is_escaped;
-        let until_quotes = match_target! {
-            "x86_64+pclmulqdq" => newer::between(quotes),
-            _ => between(quotes),
-        };
-        let inside = until_quotes ^ state.open;
-        let broken = newlines & inside;
-        // All bits, or those before the line feed in a string.
-        let kept = (broken & broken.wrapping_neg()).wrapping_sub(1);
-        let outside = !inside & kept;
-        let names = quotes & outside & (masks.last << 1 | state.last) & (masks.last_but_one << 2 | state.last_but_one);
-        found.push((masks.brackets | newlines) & outside | names | unicode & kept);
-        if broken != 0 {
-            return Looked { until: at, strings: state, broken_at: Some(at + broken.trailing_zeros() as usize) };
+        if let (Some((bits, strings)), Some(found)) = (at_once, found.first_chunk_mut()) {
+            (*found, state) = (bits, strings);
+            at = at.wrapping_add(GROUP * BLOCK);
+            continue;
         }
-        let open = 0_u64.wrapping_sub(inside >> 63);
-        state = Strings { open, escape, last: masks.last >> 63, last_but_one: masks.last_but_one >> 62 };
-        at += BLOCK;
+        for (block, found) in blocks.iter().zip(found) {
+            let kinds = match_target! {
+                "x86_64+avx512f+avx512bw+avx512vbmi+gfni" => newer::kinds_512(block),
+                "x86_64+avx2" => newer::kinds_256(block),
+                _ => kinds_of(block),
+            };
+            let is_between = match_target! {
+                "x86_64+pclmulqdq" => |quotes: u64| newer::between(quotes),
+                _ => between,
+            };
+            let broken;
+            (*found, broken) = found_in(kinds, &mut state, is_between);
+            if broken != 0 {
+                return Looked { until: at, strings: state, broken_at: Some(at + broken.trailing_zeros() as usize) };
+            }
+            at = at.wrapping_add(BLOCK);
+        }
     }
     Looked { until: at, strings: state, broken_at: None }
 }
 
+/// Finds what [`look`] adds in a block, and the line feeds in strings; of a block with such, only what comes before.
+#[inline(always)]
+fn found_in(kinds: Kinds, state: &mut Strings, between: impl Fn(u64) -> u64) -> (u64, u64) {
+    const LAST_BIT: u64 = 1 << 63;
+    let [quotes, brackets, last, last_but_one, backslashes, newlines, us, _] = kinds;
+    let (is_escaped, escape) = escaped(backslashes, state.escape);
+    let quotes = quotes & !is_escaped;
+    let inside = between(quotes) ^ state.open;
+    let names = quotes & !inside & (last << 1 | state.last) & (last_but_one << 2 | state.last_but_one);
+    let unicode = backslashes & (us >> 1 | LAST_BIT);
+    let found = (brackets | newlines) & !inside | names | unicode;
+    let broken = newlines & inside;
+    if broken != 0 {
+        return (found & (broken & broken.wrapping_neg()).wrapping_sub(1), broken);
+    }
+    let open = (inside.cast_signed() >> 63).cast_unsigned();
+    *state = Strings { open, escape, last: last >> 63, last_but_one: last_but_one >> 62 };
+    (found, 0)
+}
+
+/// Returns where the lowest bit is set.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "a block has 64 places")]
+const fn lowest(bits: u64) -> u16 {
+    bits.trailing_zeros() as u16
+}
+
 /// Adds where bits are set. Most blocks have few: four are written at once, and those that are too many taken back.
 #[multiversion(targets("x86_64+bmi1+lzcnt+popcnt"))]
-fn add(found: &[u64], from: u32, marks: &mut Vec<u32>) {
+fn add(found: &[u64], marks: &mut Vec<u16>) {
     const AT_ONCE: usize = 4;
-    let mut first_mark = from;
+    let total: usize = found.iter().map(|bits| bits.count_ones() as usize).sum();
+    let mut filled = marks.len();
+    let length = filled + total;
+    marks.resize(length + AT_ONCE, 0);
+    let mut first_mark = 0_u16;
     for bits in found {
-        let mut bits = *bits;
-        let wanted = marks.len() + bits.count_ones() as usize;
+        let mut rest = *bits;
+        let mut at = filled;
         loop {
-            let mut some = [0; AT_ONCE];
-            for mark in &mut some {
-                *mark = first_mark.wrapping_add(bits.trailing_zeros());
-                bits &= bits.wrapping_sub(1);
+            if let Some(into) = marks.get_mut(at..).and_then(<[u16]>::first_chunk_mut::<AT_ONCE>) {
+                for mark in into {
+                    *mark = first_mark.wrapping_add(lowest(rest));
+                    rest &= rest.wrapping_sub(1);
+                }
             }
-            marks.extend_from_slice(&some);
-            if bits == 0 {
+            if rest == 0 {
                 break;
             }
+            at = at.wrapping_add(AT_ONCE);
         }
-        marks.truncate(wanted);
+        filled = filled.wrapping_add(bits.count_ones() as usize);
         first_mark = first_mark.wrapping_add(BLOCK_MARKS);
     }
-}
-
-/// Returns where in a block are `\`, line feeds, and each `\` that may begin a `\u`.
-#[inline(always)]
-fn rare(block: &[u8; BLOCK]) -> (u64, u64, u64) {
-    const LAST: u64 = 1 << 63;
-    let backslashes = mask_of(block, b'\\');
-    (backslashes, mask_of(block, b'\n'), backslashes & (mask_of(block, b'u') >> 1 | LAST))
-}
-
-/// What is where in a block. The lowest bit stands for the first byte.
-#[derive(Clone, Copy)]
-struct Masks {
-    /// `"`, escaped or not.
-    quotes: u64,
-    /// `{`, `[`, `}` and `]`, in strings or not.
-    brackets: u64,
-    /// The last letters of the fields that are looked for: [`LAST`].
-    last: u64,
-    /// Their last letters but one: [`LAST_BUT_ONE`].
-    last_but_one: u64,
-    /// Whether there is any `\` or line feed, which most blocks do not have.
-    rare: bool,
+    marks.truncate(length);
 }
 
 /// The last letters of `eventID`, and of `eventSource` and `eventName`.
@@ -155,23 +179,31 @@ const LAST: [u8; 2] = *b"De";
 /// The last letters but one of `eventID`, `eventSource` and `eventName`.
 const LAST_BUT_ONE: [u8; 3] = *b"Icm";
 
-impl Masks {
-    #[inline(always)]
-    fn of(block: &[u8; BLOCK]) -> Self {
-        let parts = parts(block);
-        // `{` and `[`, and `}` and `]`, differ in one bit.
-        let folded = parts.map(|part| part | u8x16::splat(0x20));
-        let [a, b, c, d] = parts.map(|part| part.simd_eq(u8x16::splat(b'\\')) | part.simd_eq(u8x16::splat(b'\n')));
-        let [last, also_last] = LAST.map(u8x16::splat);
-        let [one, two, three] = LAST_BUT_ONE.map(u8x16::splat);
-        Self {
-            quotes: bits(parts.map(|part| part.simd_eq(u8x16::splat(b'"')))),
-            brackets: bits(folded.map(|part| part.simd_eq(u8x16::splat(b'{')) | part.simd_eq(u8x16::splat(b'}')))),
-            last: bits(parts.map(|part| part.simd_eq(last) | part.simd_eq(also_last))),
-            last_but_one: bits(parts.map(|part| part.simd_eq(one) | part.simd_eq(two) | part.simd_eq(three))),
-            rare: ((a | b) | (c | d)).to_bitmask() != 0,
-        }
-    }
+#[inline(always)]
+fn kinds_of(block: &[u8; BLOCK]) -> Kinds {
+    let parts = parts(block);
+    // `{` and `[`, and `}` and `]`, differ in one bit.
+    let folded = parts.map(|part| part | u8x16::splat(0x20));
+    let [a, b, c, d] = parts.map(|part| part.simd_eq(u8x16::splat(b'\\')) | part.simd_eq(u8x16::splat(b'\n')));
+    let [last, also_last] = LAST.map(u8x16::splat);
+    let [one, two, three] = LAST_BUT_ONE.map(u8x16::splat);
+    let [backslashes, newlines, us] = if ((a | b) | (c | d)).to_bitmask() == 0 { [0; 3] } else { rare(block) };
+    [
+        bits(parts.map(|part| part.simd_eq(u8x16::splat(b'"')))),
+        bits(folded.map(|part| part.simd_eq(u8x16::splat(b'{')) | part.simd_eq(u8x16::splat(b'}')))),
+        bits(parts.map(|part| part.simd_eq(last) | part.simd_eq(also_last))),
+        bits(parts.map(|part| part.simd_eq(one) | part.simd_eq(two) | part.simd_eq(three))),
+        backslashes,
+        newlines,
+        us,
+        0,
+    ]
+}
+
+/// Returns where in a block are `\`, line feeds and `u`.
+#[inline(always)]
+fn rare(block: &[u8; BLOCK]) -> [u64; 3] {
+    [mask_of(block, b'\\'), mask_of(block, b'\n'), mask_of(block, b'u')]
 }
 
 /// Says where in a block a byte is.
@@ -227,8 +259,8 @@ mod tests {
 
     use super::*;
 
-    /// What a look byte by byte finds: marks, and the line feed in a string.
-    fn looked_slowly(text: &[u8]) -> (Vec<u32>, Option<usize>) {
+    /// What a look byte by byte finds: places, and the line feed in a string.
+    fn looked_slowly(text: &[u8]) -> (Vec<usize>, Option<usize>) {
         let (mut is_escaped, mut in_string) = (false, false);
         let mut marks = Vec::new();
         for (index, byte) in text.iter().enumerate() {
@@ -240,9 +272,9 @@ mod tests {
             is_escaped = *byte == b'\\' && !is_escaped;
             match byte {
                 b'\n' if in_string => return (marks, Some(index)),
-                b'{' | b'[' | b'}' | b']' | b'\n' if !in_string => marks.push(u32::try_from(index).unwrap()),
-                b'"' if is_quote && !in_string && ends_a_name => marks.push(u32::try_from(index).unwrap()),
-                b'\\' if may_be_unicode => marks.push(u32::try_from(index).unwrap()),
+                b'{' | b'[' | b'}' | b']' | b'\n' if !in_string => marks.push(index),
+                b'"' if is_quote && !in_string && ends_a_name => marks.push(index),
+                b'\\' if may_be_unicode => marks.push(index),
                 _ => {}
             }
         }
@@ -258,24 +290,42 @@ mod tests {
         proptest::collection::vec(byte, 0..5).prop_flat_map(|few| {
             proptest::collection::vec(
                 prop_oneof![any::<u8>(), proptest::sample::select([&few[..], b"\"\\{}[]aDIecmu"].concat())],
-                8 * BLOCK,
+                40 * BLOCK,
             )
         })
     }
 
+    /// What is found in all blocks without any instruction of newer processors.
+    fn found_plainly(text: &[u8]) -> (Vec<usize>, Option<usize>) {
+        let mut state = Strings::default();
+        let mut places = Vec::new();
+        for (index, block) in text.as_chunks::<BLOCK>().0.iter().enumerate() {
+            let (found, broken) = found_in(kinds_of(block), &mut state, between);
+            places.extend((0..BLOCK).filter(|bit| found >> bit & 1 == 1).map(|bit| index * BLOCK + bit));
+            if broken != 0 {
+                return (places, Some(index * BLOCK + broken.trailing_zeros() as usize));
+            }
+        }
+        (places, None)
+    }
+
     proptest! {
         #[test]
-        fn sixty_four_bytes_at_a_time_are_as_good_as_one_at_a_time(text in bytes(), cut in 0_usize..8) {
-            let (marks, broken) = looked_slowly(&text);
-            let (mut blocks, mut found) = (Vec::new(), Vec::new());
+        fn sixty_four_bytes_at_a_time_are_as_good_as_one_at_a_time(text in bytes(), cut in 0_usize..40) {
+            let (places, broken) = looked_slowly(&text);
+            prop_assert_eq!(found_plainly(&text), (places.clone(), broken));
+            let (mut blocks, mut marks) = (Vec::new(), Vec::new());
             // In two goes, as a window would have it.
             let (first, _) = text.split_at(cut * BLOCK);
-            let mut looked = look(first, 0, Strings::default(), &mut blocks, &mut found);
+            let mut looked = look(first, 0, Strings::default(), &mut blocks, &mut marks);
+            let mut found: Vec<usize> = marks.drain(..).map(usize::from).collect();
             if looked.broken_at.is_none() {
-                looked = look(&text, looked.until, looked.strings, &mut blocks, &mut found);
+                let from = looked.until;
+                looked = look(&text, from, looked.strings, &mut blocks, &mut marks);
+                found.extend(marks.iter().map(|mark| from + usize::from(*mark)));
             }
             prop_assert_eq!(looked.broken_at, broken);
-            prop_assert_eq!(found, marks);
+            prop_assert_eq!(found, places);
         }
     }
 }

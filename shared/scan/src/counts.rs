@@ -22,13 +22,14 @@ pub struct Counts {
 }
 
 impl AddAssign for Counts {
+    /// Counts of a saved part are whatever somebody wrote: too many are as many as there are numbers.
     fn add_assign(&mut self, other: Self) {
-        self.bytes_in += other.bytes_in;
-        self.bytes_inflated += other.bytes_inflated;
-        self.records += other.records;
-        self.candidates += other.candidates;
-        self.entries += other.entries;
-        self.not_ours += other.not_ours;
-        self.unreadable += other.unreadable;
+        self.bytes_in = self.bytes_in.saturating_add(other.bytes_in);
+        self.bytes_inflated = self.bytes_inflated.saturating_add(other.bytes_inflated);
+        self.records = self.records.saturating_add(other.records);
+        self.candidates = self.candidates.saturating_add(other.candidates);
+        self.entries = self.entries.saturating_add(other.entries);
+        self.not_ours = self.not_ours.saturating_add(other.not_ours);
+        self.unreadable = self.unreadable.saturating_add(other.unreadable);
     }
 }

@@ -3,7 +3,7 @@
 //! Only the record's own fields count, each only where it stands there once, and only texts without escapes: what a JSON parser would say
 //! is then certain. Of everything else nothing is said here, and it is parsed.
 
-use memchr::memchr2;
+use wide::u8x16;
 
 /// `eventID`, as it is written, up to its closing quotation mark.
 const ID: &[u8; 8] = b"\"eventID";
@@ -79,6 +79,21 @@ fn text(record: &[u8], place: Place) -> Option<&[u8]> {
         Some(value) => value,
         None => rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?,
     };
-    let end = memchr2(b'"', b'\\', value)?;
+    let end = quote_or_backslash(value)?;
     if value.get(end) == Some(&b'"') { value.get(..end) } else { None }
+}
+
+/// Returns where the first quotation mark or `\` is. It is near, so that what is made for long texts takes longer.
+#[inline]
+fn quote_or_backslash(text: &[u8]) -> Option<usize> {
+    let (parts, rest) = text.as_chunks::<16>();
+    for (index, part) in parts.iter().enumerate() {
+        let part = u8x16::new(*part);
+        let found = (part.simd_eq(u8x16::splat(b'"')) | part.simd_eq(u8x16::splat(b'\\'))).to_bitmask();
+        if found != 0 {
+            return Some(index * 16 + found.trailing_zeros() as usize);
+        }
+    }
+    let found = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    Some(text.len() - rest.len() + found)
 }

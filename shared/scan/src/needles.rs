@@ -17,7 +17,9 @@ pub type MayMatter = fn(source: &str, name: &str) -> bool;
 pub struct Needles {
     search: Search,
     /// The texts that begin with a quotation mark, without it.
-    quoted: Vec<Beginning>,
+    quoted: Beginnings,
+    /// The services that matter; all that the texts tell, where absent.
+    services: Option<Beginnings>,
     may_matter: MayMatter,
 }
 
@@ -34,9 +36,16 @@ impl Needles {
     /// Prepares the search. Without any text, every record matters.
     #[must_use]
     pub fn new(texts: &[&str]) -> Self {
-        let quoted = texts.iter().filter_map(|text| Some(Beginning::new(text.strip_prefix('"')?.as_bytes()))).collect();
+        let quoted = texts.iter().filter_map(|text| text.strip_prefix('"')).collect();
         let search = if texts.is_empty() || texts.contains(&"") { Search::All } else { searcher(texts) };
-        Self { search, quoted, may_matter: |_, _| true }
+        Self { search, quoted, services: None, may_matter: |_, _| true }
+    }
+
+    /// Leaves out records of CloudTrail of all services but these. What does not name its service is told by the texts alone.
+    #[must_use]
+    pub fn of_services(mut self, services: &[&str]) -> Self {
+        self.services = Some(services.iter().copied().collect());
+        self
     }
 
     /// Leaves out records of CloudTrail by the names of service and call, which are looked at before anything is parsed.
@@ -52,7 +61,10 @@ impl Needles {
         // An empty name is none: what has it may be an envelope, and the record inside.
         let own = names.source_and_name(record).filter(|(source, name)| ![source, name].iter().any(|text| text.trim_ascii().is_empty()));
         let Some((source, name)) = own else { return self.may_have(record) };
-        let is_told = self.begins(source) || self.begins(name);
+        let is_told = match &self.services {
+            Some(services) => services.has(source),
+            None => matches!(self.search, Search::All) || self.quoted.has(source) || self.quoted.has(name),
+        };
         // What is no UTF-8 is no JSON either; who parses it will say so.
         let may_matter =
             || str::from_utf8(source).ok().zip(str::from_utf8(name).ok()).is_none_or(|(source, name)| (self.may_matter)(source, name));
@@ -72,11 +84,70 @@ impl Needles {
             Search::All => true,
         }
     }
+}
+
+/// Texts, to find out what begins with one of them.
+#[derive(Debug)]
+struct Beginnings {
+    texts: Vec<Beginning>,
+    /// Most of what begins with none of them is told by this alone.
+    first_four: FirstFour,
+}
+
+impl<'a> FromIterator<&'a str> for Beginnings {
+    fn from_iter<T: IntoIterator<Item = &'a str>>(texts: T) -> Self {
+        let texts: Vec<&[u8]> = texts.into_iter().map(str::as_bytes).collect();
+        Self { first_four: FirstFour::of(&texts), texts: texts.into_iter().map(Beginning::new).collect() }
+    }
+}
+
+impl Beginnings {
+    /// Says whether a value begins with any of the texts.
+    #[inline]
+    fn has(&self, value: &[u8]) -> bool {
+        let any = || {
+            let first = first_bytes(value);
+            self.texts.iter().any(|text| text.is_of(value, first))
+        };
+        self.first_four.may_have(value) && any()
+    }
+}
+
+/// Some texts by their first four letters: a bit for each, of which some may share one.
+#[derive(Debug)]
+struct FirstFour {
+    bits: [u64; 16],
+    /// Texts that have fewer letters are among them, and nothing can be told.
+    has_short: bool,
+}
+
+impl FirstFour {
+    fn of(texts: &[&[u8]]) -> Self {
+        let mut all = Self { bits: [0; 16], has_short: false };
+        for text in texts {
+            match Self::place(text) {
+                Some((index, bit)) => {
+                    if let Some(bits) = all.bits.get_mut(index) {
+                        *bits |= bit;
+                    }
+                }
+                None => all.has_short = true,
+            }
+        }
+        all
+    }
+
+    /// Says whether a text may begin as one of them; `false` is certain.
+    #[inline]
+    fn may_have(&self, text: &[u8]) -> bool {
+        let has = |(index, bit): (usize, u64)| self.bits.get(index).is_some_and(|bits| bits & bit != 0);
+        self.has_short || Self::place(text).is_some_and(has)
+    }
 
     #[inline]
-    fn begins(&self, value: &[u8]) -> bool {
-        let first = first_bytes(value);
-        matches!(self.search, Search::All) || self.quoted.iter().any(|text| text.is_of(value, first))
+    fn place(text: &[u8]) -> Option<(usize, u64)> {
+        let mixed = u32::from_le_bytes(*text.first_chunk()?).wrapping_mul(0x9e37_79b1) >> 22;
+        Some((mixed as usize / 64, 1 << (mixed % 64)))
     }
 }
 

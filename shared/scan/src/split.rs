@@ -21,15 +21,20 @@ const SIGNATURE_BYTES: usize = 64;
 /// Bytes before the place of work that are kept, to read a field's name.
 const KEPT_BYTES: usize = 64;
 /// Bytes that are looked at before what was found in them is gone through, so that the nearest cache still has them.
-const CHUNK_BYTES: usize = 16 * 1024;
+const CHUNK_BYTES: usize = 8 * 1024;
 /// By how much a mark changes the depth, by its last five bits: those of `{` and `[`, and those of `}` and `]`, are the same.
 #[expect(clippy::indexing_slicing, reason = "done when it is compiled")]
 const TURNS: [isize; 32] = {
     let mut turns = [0; 32];
-    turns[(b'{' & 31) as usize] = 1;
-    turns[(b'}' & 31) as usize] = -1;
+    turns[kind(b'{')] = 1;
+    turns[kind(b'}')] = -1;
     turns
 };
+
+/// The last five bits of a byte.
+const fn kind(byte: u8) -> usize {
+    (byte & 31) as usize
+}
 
 /// Why a record is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +59,13 @@ pub(crate) struct Span {
     pub(crate) names: Names,
 }
 
+/// A mark that matters, by its place in the list, and the depth before it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Near {
+    index: usize,
+    depth: usize,
+}
+
 impl Span {
     /// What is no record.
     fn spoiled(start: usize, end: usize, why: Spoiled) -> Self {
@@ -69,8 +81,10 @@ pub(crate) struct Splitter {
     strings: Strings,
     /// What was found in the blocks that were looked at last.
     found: Vec<u64>,
-    /// Where in these places are that were not gone through yet.
-    marks: Vec<u32>,
+    /// Where in these places are, counted from where they begin, that were not gone through yet.
+    marks: Vec<u16>,
+    /// Of these, those that matter to where records begin and end, and to their own fields.
+    near: Vec<Near>,
     depth: usize,
     /// The depth at which a record begins.
     base: usize,
@@ -101,6 +115,7 @@ impl Splitter {
             strings: Strings::default(),
             found: Vec::new(),
             marks: Vec::new(),
+            near: Vec::new(),
             depth: 0,
             base: 0,
             outer: Vec::new(),
@@ -165,7 +180,7 @@ impl Splitter {
             let chunk = text.get(..text.len().min(self.at + CHUNK_BYTES)).unwrap_or_default();
             let looked = look(chunk, self.at, self.strings, &mut self.found, &mut self.marks);
             let (until, strings) = (looked.until, looked.strings);
-            if let Some(next) = self.walk(window, looked.broken_at, spans) {
+            if let Some(next) = self.walk(window, self.at, looked.broken_at, spans) {
                 self.resume_at(next);
             } else {
                 (self.at, self.strings) = (until, strings);
@@ -183,11 +198,8 @@ impl Splitter {
                 *into = *byte;
             }
             let looked = look(&last, 0, self.strings, &mut self.found, &mut self.marks);
-            for mark in &mut self.marks {
-                *mark = mark.wrapping_add(position_mark(self.at));
-            }
             let strings = looked.strings;
-            if let Some(next) = self.walk(window, looked.broken_at.map(|broken| self.at + broken), spans) {
+            if let Some(next) = self.walk(window, self.at, looked.broken_at.map(|broken| self.at + broken), spans) {
                 self.resume_at(next);
                 self.scan_blocks(window, spans);
             } else {
@@ -210,43 +222,97 @@ impl Splitter {
         next.is_some()
     }
 
-    /// Goes through the marks in their order, then through a string that is broken by the end of its line. Returns where to go on,
+    /// Goes through the marks in their order, which are counted from `from`, then through a string that is broken by the end of its line.
+    /// Returns where to go on, where that is not after them.
+    fn walk(&mut self, window: &[u8], from: usize, broken_at: Option<usize>, spans: &mut Vec<Span>) -> Option<usize> {
+        let mut marks = std::mem::take(&mut self.marks);
+        let (done, mut next) = self.skim(window, from, &marks, spans);
+        if next.is_none() {
+            next = marks.iter().skip(done).find_map(|mark| self.pass(window, from + usize::from(*mark), spans));
+        }
+        marks.clear();
+        self.marks = marks;
+        next.or_else(|| Some(self.cut(window, broken_at?, spans)))
+    }
+
+    /// Goes through marks as [`Splitter::walk`] does, but first tells those that matter from the many that only change the depth, without
+    /// a branch. Returns how many it went through, since it stops where the list of records ends, or another begins; and where to go on,
     /// where that is not after them.
-    fn walk(&mut self, window: &[u8], broken_at: Option<usize>, spans: &mut Vec<Span>) -> Option<usize> {
-        let marks = std::mem::take(&mut self.marks);
-        let mut next = None;
-        for mark in &marks {
-            let position = *mark as usize;
-            let byte = window.get(position).copied().unwrap_or_default();
-            if byte != b'\n' && self.depth >= self.base + 2 {
-                // Inside of a record, where none begins or ends, no list that may be a container's, and no field of its own.
-                self.depth = self.depth.wrapping_add_signed(TURNS.get(usize::from(byte & 31)).copied().unwrap_or_default());
-                continue;
-            }
+    fn skim(&mut self, window: &[u8], from: usize, marks: &[u16], spans: &mut Vec<Span>) -> (usize, Option<usize>) {
+        let (base, may_contain) = (self.base, self.may_contain);
+        let mut near = std::mem::take(&mut self.near);
+        let depths = Depths { now: self.depth.cast_signed(), base: base.cast_signed(), may_contain };
+        let (count, end) = tell_near(window.get(from..).unwrap_or_default(), marks, depths, &mut near);
+        let (mut stopped_at, mut next) = (None, None);
+        for Near { index, depth } in near.iter().take(count) {
+            let position = from + marks.get(*index).copied().map_or(0, usize::from);
+            let byte = window.get(position);
             match byte {
-                b'"' => {
-                    if let Some(before) = self.own_text(window, position) {
-                        self.names.saw(before);
+                Some(b'"') => {
+                    // What is near while a record is open, and no bracket, is among its own fields.
+                    if let Some(text) = self.start.and_then(|start| window.get(start..position)) {
+                        self.names.saw(text);
                     }
                 }
-                b'{' | b'[' => self.open(window, position, spans),
-                b'}' | b']' => self.close(window, position, spans),
-                b'\n' => {
+                Some(b'{' | b'[' | b'}' | b']') => {
+                    self.depth = *depth;
+                    let is_opening = matches!(byte, Some(b'{' | b'['));
+                    if is_opening {
+                        self.open(window, position, spans);
+                    } else {
+                        self.close(window, position, spans);
+                    }
+                    // What comes after it was told by what no longer holds, or the bracket has no partner.
+                    if self.base != base || self.may_contain && !may_contain || !is_opening && self.depth == *depth {
+                        stopped_at = Some(index + 1);
+                        break;
+                    }
+                }
+                Some(b'\n') => {
                     next = self.newline(window, position, spans);
                     if next.is_some() {
+                        stopped_at = Some(index + 1);
                         break;
                     }
                 }
                 _ => {
-                    if window.get(position + 1) == Some(&b'u') && self.own_text(window, position).is_some() {
+                    if self.start.is_some() && window.get(position + 1) == Some(&b'u') {
                         self.names.saw_unicode();
                     }
                 }
             }
         }
-        self.marks = marks;
-        self.marks.clear();
-        next.or_else(|| Some(self.cut(window, broken_at?, spans)))
+        if stopped_at.is_none() {
+            self.depth = end.cast_unsigned();
+        }
+        self.near = near;
+        (stopped_at.unwrap_or(marks.len()), next)
+    }
+
+    /// Goes through one mark. Returns where to go on, where that is not after it.
+    fn pass(&mut self, window: &[u8], position: usize, spans: &mut Vec<Span>) -> Option<usize> {
+        let byte = window.get(position).copied().unwrap_or_default();
+        if byte != b'\n' && self.depth >= self.base + 2 {
+            // Inside of a record, where none begins or ends, no list that may be a container's, and no field of its own.
+            self.depth = self.depth.wrapping_add_signed(TURNS.get(kind(byte)).copied().unwrap_or_default());
+            return None;
+        }
+        match byte {
+            b'"' => {
+                if let Some(before) = self.own_text(window, position) {
+                    self.names.saw(before);
+                }
+            }
+            b'{' | b'[' => self.open(window, position, spans),
+            b'}' | b']' => self.close(window, position, spans),
+            b'\n' => return self.newline(window, position, spans),
+            _ => {
+                if window.get(position + 1) == Some(&b'u') && self.own_text(window, position).is_some() {
+                    self.names.saw_unicode();
+                }
+            }
+        }
+        None
     }
 
     /// Returns the open record up to a place, where that is in none of its objects and lists.
@@ -387,6 +453,45 @@ impl Splitter {
     }
 }
 
+/// What tells which marks matter.
+#[derive(Debug, Clone, Copy)]
+struct Depths {
+    now: isize,
+    /// The depth at which records begin.
+    base: isize,
+    may_contain: bool,
+}
+
+/// Tells which marks matter: brackets that lead to where records begin or away from there, or to where a container's list may begin; all
+/// else in records' own fields or outside of records; line feeds. Returns how many there are, which are the first in the list, and the
+/// depth after all marks.
+#[inline(never)]
+fn tell_near(text: &[u8], marks: &[u16], depths: Depths, near: &mut Vec<Near>) -> (usize, isize) {
+    let Depths { now: mut depth, base, may_contain } = depths;
+    // Down to which depth, at most, a mark matters.
+    let mut most = [base.saturating_add(1); 32];
+    let of_brackets = base.saturating_add(isize::from(may_contain));
+    for (byte, depth) in [(b'{', of_brackets), (b'}', of_brackets), (b'\n', isize::MAX)] {
+        if let Some(most) = most.get_mut(kind(byte)) {
+            *most = depth;
+        }
+    }
+    if near.len() < marks.len() {
+        near.resize(marks.len(), Near::default());
+    }
+    let mut count = 0_usize;
+    for (index, mark) in marks.iter().enumerate() {
+        let kind = kind(text.get(usize::from(*mark)).copied().unwrap_or_default());
+        let before = depth;
+        depth = depth.wrapping_add(TURNS.get(kind).copied().unwrap_or_default());
+        if let Some(near) = near.get_mut(count) {
+            *near = Near { index, depth: before.cast_unsigned() };
+        }
+        count = count.wrapping_add(usize::from(before.min(depth) <= most.get(kind).copied().unwrap_or_default()));
+    }
+    (count, depth)
+}
+
 /// Returns the name of the field whose value begins here.
 fn field_before(window: &[u8], position: usize) -> Option<&[u8]> {
     let before = window.get(position.saturating_sub(KEPT_BYTES)..position)?.trim_ascii_end();
@@ -400,9 +505,4 @@ fn signature(window: &[u8], start: usize) -> Vec<u8> {
     let mut quotes = memchr::memchr_iter(b'"', text);
     let (_, last) = (quotes.next(), quotes.next());
     last.and_then(|last| text.get(..=last)).unwrap_or_default().to_vec()
-}
-
-/// A place as it is kept among the marks: windows are far smaller than 4 GiB.
-fn position_mark(position: usize) -> u32 {
-    u32::try_from(position).unwrap_or(u32::MAX)
 }

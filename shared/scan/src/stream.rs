@@ -77,23 +77,28 @@ pub(crate) fn candidates(reader: &mut dyn Read, needles: &Needles, mut sink: Sin
 
 /// Visits the spans that can matter, and identifies all.
 fn choose(window: &Window, spans: &[Span], needles: &Needles, counts: &mut Counts, sink: &mut Sink<'_>, digests: &mut Vec<u64>) {
-    if let Some(identify) = sink.identify {
-        digests.clear();
-        for span in spans.iter().filter(|span| span.spoiled.is_none()) {
-            if let Some(record) = window.text().get(span.start..span.end) {
-                digests.push(digest(record, span.names));
-            }
-        }
-        identify(digests);
-    }
+    digests.clear();
     for span in spans {
         let Some(record) = window.text().get(span.start..span.end) else { continue };
         counts.records += 1;
+        if sink.identify.is_some() && span.spoiled.is_none() {
+            digests.push(digest(record, span.names));
+        }
         if span.spoiled.is_some() || needles.tell(record, span.names) {
+            // What comes of a record is told after its digest.
+            tell_digests(sink, digests);
             let offset = window.offset + span.start as u64;
             (sink.visit)(RawRecord { ordinal: counts.records, offset, text: record, spoiled: span.spoiled });
         }
     }
+    tell_digests(sink, digests);
+}
+
+fn tell_digests(sink: &Sink<'_>, digests: &mut Vec<u64>) {
+    if let Some(identify) = sink.identify.filter(|_| !digests.is_empty()) {
+        identify(digests);
+    }
+    digests.clear();
 }
 
 /// A part of the file.

@@ -86,9 +86,7 @@ impl Part {
     /// When the bytes are no part, or of a newer version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PartError> {
         let foreign = |message: String| PartError::Foreign { length: bytes.len(), message };
-        let mut inflated = Vec::new();
-        GzDecoder::new(bytes).take(MOST_BYTES).read_to_end(&mut inflated).map_err(|error| foreign(error.to_string()))?;
-        let mut rest = Cursor::new(inflated);
+        let mut rest = Cursor::new(inflated(bytes, MOST_BYTES).map_err(&foreign)?);
         let head: Head = ciborium::from_reader(&mut rest).map_err(|error| foreign(error.to_string()))?;
         if head.format != FORMAT {
             return Err(foreign(format!("they are `{}`", head.format)));
@@ -109,8 +107,16 @@ impl Part {
         for act in saved.acts {
             part.add_act(act);
         }
+        part.cut_named();
         Ok(part)
     }
+}
+
+/// Inflates no more than is allowed.
+fn inflated(bytes: &[u8], most: u64) -> Result<Vec<u8>, String> {
+    let mut inflated = Vec::new();
+    GzDecoder::new(bytes).take(most.saturating_add(1)).read_to_end(&mut inflated).map_err(|error| error.to_string())?;
+    if inflated.len() as u64 > most { Err(format!("they inflate to more than {most} bytes, and no part does")) } else { Ok(inflated) }
 }
 
 /// Digests as one item of bytes, eight each, the most significant first.
@@ -145,5 +151,21 @@ mod digests {
             }
             Ok(digests.iter().map(|digest| u64::from_be_bytes(*digest)).collect())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Threat P8: what inflates without end is refused with the limit, before memory is full of it.
+    #[test]
+    fn a_part_that_inflates_without_end_is_refused() {
+        let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+        gz.write_all(&vec![0; 100_000]).unwrap();
+        let packed = gz.finish().unwrap();
+        assert!(packed.len() < 1_000);
+        assert_eq!(inflated(&packed, 100_000).unwrap().len(), 100_000);
+        assert_eq!(inflated(&packed, 99_999).unwrap_err(), "they inflate to more than 99999 bytes, and no part does");
     }
 }

@@ -68,7 +68,7 @@ impl StoryPart {
         if self.asked.is_empty() {
             self.asked = asked;
         }
-        self.files += files;
+        self.files = self.files.saturating_add(files);
         for act in acts.into_values() {
             self.add_act(act);
         }
@@ -77,7 +77,7 @@ impl StoryPart {
         for (key, run) in runs {
             self.add_run(key, run);
         }
-        self.problems += problems;
+        self.problems = self.problems.saturating_add(problems);
         self.named.extend(named);
         self.cut_named();
     }
