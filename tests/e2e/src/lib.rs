@@ -13,6 +13,8 @@ pub mod by_hand;
 pub mod command;
 pub mod evidence;
 pub mod history;
+pub mod page;
+pub mod privilege;
 pub mod report;
 pub mod scenario;
 pub mod show;

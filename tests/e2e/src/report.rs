@@ -36,6 +36,9 @@ pub struct Report {
     pub decision: Option<String>,
     /// Everything that was not as promised.
     pub problems: Vec<String>,
+    /// What was measured besides, each as a sentence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<String>,
 }
 
 /// A part of the demo that is no scenario.
@@ -67,6 +70,7 @@ impl Report {
             duration_ms: milliseconds(took),
             decision: observation.decision,
             problems,
+            figures: observation.figures,
         }
     }
 
@@ -85,6 +89,7 @@ impl Report {
             duration_ms: milliseconds(took),
             decision: None,
             problems,
+            figures: Vec::new(),
         }
     }
 }

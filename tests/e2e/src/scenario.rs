@@ -2,9 +2,11 @@
 
 mod afterwards;
 mod approval;
+mod burst;
 mod delivery;
 mod everyday;
 mod evidence;
+mod faults;
 mod monitoring;
 mod policies;
 mod privilege;
@@ -248,7 +250,43 @@ pub const ALL: [Scenario; 23] = [
         story: "Mallory schedules 50 keys as fast as KMS lets her: three times faster than anybody may cancel.",
         expected: "50 of 50 Enabled",
         is_crowded: true,
-        play: |stage| Box::pin(delivery::burst(stage)),
+        play: |stage| Box::pin(burst::of(stage, burst::SHOWN)),
+    },
+];
+
+/// What goes wrong with the guard's own machinery: it takes minutes, and a stage of its own, so it is no part of [`ALL`].
+pub const FAULTS: [Scenario; 4] = [
+    Scenario {
+        name: "burst-of-200",
+        title: "burst of 200 keys",
+        story: "Mallory schedules 200 keys, with waiting periods of all lengths, as fast as KMS lets her.",
+        expected: "200 of 200 Enabled",
+        is_crowded: true,
+        play: |stage| Box::pin(burst::of(stage, burst::LARGE)),
+    },
+    Scenario {
+        name: "killed-mid-flight",
+        title: "function killed, at nine points",
+        story: "At each call that matters, the process that makes it is killed: before it has an effect, and before it is answered.",
+        expected: "9 of 9 Enabled",
+        is_crowded: true,
+        play: |stage| Box::pin(faults::killed(stage)),
+    },
+    Scenario {
+        name: "cloud-restarted",
+        title: "cloud away, then started again",
+        story: "Amid a burst of 40 keys every connection is cut for some seconds; then the cloud itself ends and is started again.",
+        expected: "40 of 40 Enabled",
+        is_crowded: true,
+        play: |stage| Box::pin(faults::restarted(stage)),
+    },
+    Scenario {
+        name: "outage-outlasts-retries",
+        title: "outage longer than all retries",
+        story: "The cloud is away until the queue gives the events up. Then the sweep looks.",
+        expected: "set aside, 3 of 3 Enabled",
+        is_crowded: true,
+        play: |stage| Box::pin(faults::outlasted(stage)),
     },
 ];
 
@@ -394,6 +432,16 @@ pub const LEAST_PRIVILEGE: Scenario = Scenario {
     expected: "all refused",
     is_crowded: true,
     play: |stage| Box::pin(privilege::of_the_guard(stage)),
+};
+
+/// What becomes of a key whose rotation somebody switched off, for the proof of least privilege: nothing else needs that grant.
+pub const ROTATION_OFF: Scenario = Scenario {
+    name: "rotation-off",
+    title: "rotation switched off",
+    story: "Somebody switches the yearly rotation of a key off.",
+    expected: "Enabled, rotating",
+    is_crowded: false,
+    play: |stage| Box::pin(privilege::rotation_given_back(stage)),
 };
 
 /// What is left of the monitoring when its stack is deleted: nothing could be shown after it, so it is no part of [`MONITORING`].

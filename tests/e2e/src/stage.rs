@@ -21,6 +21,7 @@ use anyhow::{Context as _, Result, bail};
 use aws_credential_types::Credentials;
 use aws_sdk_lambda::types::Environment;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sdk_ssm::types::ParameterType;
 use aws_types::SdkConfig;
 use reprieve_localcloud::{CallEntry, LocalCloud, Progress};
@@ -321,12 +322,56 @@ impl Stage {
         self.waiting_in(self.outputs.named("DeadLetterQueueUrl")?).await
     }
 
+    /// Returns how many events wait for the guard or are being worked on.
+    ///
+    /// # Errors
+    ///
+    /// Fails when SQS does.
+    pub async fn unanswered(&self) -> Result<u32> {
+        let queue = self.outputs.named("QueueUrl")?;
+        let being_worked_on = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        Ok(self.waiting_in(queue).await? + self.counted(queue, being_worked_on).await?)
+    }
+
+    /// Tells whether events wait for the guard, or are being answered by it; what it gave up waits no longer, and is purged.
+    ///
+    /// # Errors
+    ///
+    /// Fails when SQS does.
+    pub async fn is_waiting(&self) -> Result<bool> {
+        use aws_sdk_sqs::types::QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible};
+        let call = self.sqs.get_queue_attributes().queue_url(self.outputs.named("QueueUrl")?);
+        let call = call.attribute_names(ApproximateNumberOfMessages).attribute_names(ApproximateNumberOfMessagesNotVisible);
+        let answer = call.send().await.context("the guard's queue cannot be looked at")?;
+        let waits = answer.attributes().is_some_and(|counts| counts.values().any(|count| count != "0"));
+        if self.dead_letters().await? > 0 {
+            let purge = self.sqs.purge_queue().queue_url(self.outputs.named("DeadLetterQueueUrl")?);
+            purge.send().await.context("the dead-letter queue cannot be purged")?;
+        }
+        Ok(waits)
+    }
+
     async fn waiting_in(&self, queue_url: &str) -> Result<u32> {
-        let name = aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessages;
+        self.counted(queue_url, QueueAttributeName::ApproximateNumberOfMessages).await
+    }
+
+    async fn counted(&self, queue_url: &str, name: QueueAttributeName) -> Result<u32> {
         let call = self.sqs.get_queue_attributes().queue_url(queue_url).attribute_names(name.clone());
-        let answer = call.send().await.context("the dead-letter queue cannot be looked at")?;
+        let answer = call.send().await.with_context(|| format!("the queue `{queue_url}` cannot be looked at"))?;
         let count = answer.attributes().and_then(|attributes| attributes.get(&name)).map(String::as_str).unwrap_or_default();
-        count.parse().with_context(|| format!("the dead-letter queue holds `{count}` messages"))
+        count.parse().with_context(|| format!("the queue `{queue_url}` holds `{count}` messages"))
+    }
+
+    /// Lets an event that was not answered come again after that time.
+    ///
+    /// # Errors
+    ///
+    /// Fails when SQS does.
+    pub async fn retry_after(&self, retry: Duration) -> Result<()> {
+        let queue = self.sqs.set_queue_attributes().queue_url(self.outputs.named("QueueUrl")?);
+        let queue = queue.attributes(QueueAttributeName::VisibilityTimeout, retry.as_secs().to_string());
+        queue.send().await.context("the retry of the queue cannot be set")?;
+        Ok(())
     }
 
     /// Looks again and again until there is something to see.

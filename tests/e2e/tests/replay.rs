@@ -2,7 +2,7 @@
 //! on the local cloud, against what one machine says of a folder that is a copy of the bucket.
 //!
 //! The local cloud's Step Functions runs the definition: the listing, the batches, the children, what they answer into the bucket, and the
-//! merge. IAM holds both functions to their roles; the role of the state machine is not asked there.
+//! merge. IAM holds both functions and the state machine to their roles.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that goes another way must stop")]
 

@@ -9,7 +9,6 @@ input ends it), and must not be used with another version of the emulator than t
 """
 
 import asyncio
-import hashlib
 import json
 import os
 import socket
@@ -32,37 +31,20 @@ from ministack.services import eventbridge, iam, kms, lambda_svc, s3, scheduler,
 
 import alarms  # noqa: E402
 import authorization  # noqa: E402
+import decisions  # noqa: E402
+import executions  # noqa: E402
 import maps  # noqa: E402
 import metrics  # noqa: E402
 import queries  # noqa: E402
 import resources  # noqa: E402
+import restart  # noqa: E402
 import simulation  # noqa: E402
 import topics  # noqa: E402
 import trails  # noqa: E402
+import unasked  # noqa: E402
+from executions import execution_credentials, role_of  # noqa: E402
 
 LOG_FOLDER = os.environ["REPRIEVE_LAMBDA_LOGS"]
-
-
-def role_of(account, role_name):
-    """The IAM role of that name, or an empty record when there is none."""
-    with request_scope(account, "us-east-1"):
-        return dict(iam._roles.get(role_name) or {})
-
-
-def execution_credentials(config):
-    """Gives each function its own session of its execution role, so that a caller can be told from its access key."""
-    function_arn, role_arn = config.get("FunctionArn", ""), config.get("Role", "")
-    account, role_name = function_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
-    session_name = config.get("FunctionName", "function")[:64]
-    digest = hashlib.sha256(f"{function_arn} {role_arn}".encode()).hexdigest()
-    access_key, secret, token = f"ASIA{digest[:16].upper()}", digest[16:56], digest
-    sts.register_session(access_key, {
-        "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}",
-        "UserId": f"{role_of(account, role_name).get('RoleId', 'AROALOCALCLOUD')}:{session_name}",
-        "SecretAccessKey": secret,
-        "SessionToken": token,
-    })
-    return {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
 
 
 class Tee:
@@ -128,19 +110,12 @@ def may_reach(target, event, rule):
         return service != "sqs" or sqs.queue_policy_allows(target["Arn"], "events.amazonaws.com", rule["Arn"], account)
     if service != "lambda":
         return True
-    role = target["RoleArn"]
-    context = iam_evaluator.EvalContext(
-        principal_arn=role, principal_type="AssumedRole", principal_account=account, action="lambda:InvokeFunction",
-        resource_arn=target["Arn"], region=event["Region"])
-    policies = iam_evaluator._gather_role_policies(role.rsplit("/", 1)[-1], account)
-    return iam_evaluator.evaluate(context, policies).decision == "Allow"
+    return decisions.ask(target["RoleArn"], "lambda:InvokeFunction", target["Arn"], event["Region"])
 
 
-for module in (authorization, maps, queries, resources, trails, alarms, topics, simulation):
+for module in (authorization, maps, queries, resources, trails, alarms, topics, simulation, executions, restart, decisions, unasked):
     module.install()
 eventbridge._invoke_target = invoke_target
-lambda_runtime.execution_credentials = execution_credentials
-lambda_svc.execution_credentials = execution_credentials
 lambda_runtime.ProvidedWorker._pump_output = pump_output
 
 
@@ -201,7 +176,7 @@ def function_session(request):
         found = lambda_svc._functions.get(request["function"])
     if found is None:
         return {"credentials": None}
-    return {"credentials": execution_credentials(found["config"])}
+    return {"credentials": decisions.borrow(execution_credentials(found["config"]))}
 
 
 def keys(request):
@@ -264,9 +239,9 @@ def fill(request):
 
 
 ROUTES = {"schedules": schedule, "objects": fill, "events": publish, "caller": caller, "principals": principal, "keys": keys,
-          "function-sessions": function_session}
+          "function-sessions": function_session, **executions.ROUTES}
 # What these read and change, calls read and change too: they take turns with calls instead of running beside them.
-IN_TURN = {**trails.ROUTES, **alarms.ROUTES, **topics.ROUTES, **metrics.ROUTES}
+IN_TURN = {**trails.ROUTES, **alarms.ROUTES, **topics.ROUTES, **metrics.ROUTES, **restart.ROUTES, **decisions.ROUTES}
 
 
 async def application(scope, receive, send):

@@ -3,8 +3,8 @@
 //! It runs on threads of its own, so it may be started in one test's runtime and used in another's.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -17,13 +17,18 @@ use crate::process::{Emulator, Launch};
 use crate::proxy::Proxy;
 use crate::proxy::calendars::Calendar;
 use crate::proxy::caller::{Principal, SessionCredentials};
+use crate::proxy::decisions::IamDecision;
 use crate::proxy::events::Event;
 use crate::proxy::faults::{CallFault, EventFault};
+use crate::proxy::invocations::Invocation;
 use crate::proxy::kms::KeyState;
 use crate::proxy::lookup::LookupWindow;
 use crate::proxy::monitoring::Mail;
 use crate::proxy::timeline::{Activity, CallEntry, EventEntry};
 use crate::venv::{self, Progress};
+
+/// How long a restart waits for what the emulator has begun to answer.
+const UNDER_WAY_WAIT: Duration = Duration::from_secs(3);
 
 /// Says how a local cloud is to be started.
 pub struct Options {
@@ -81,11 +86,9 @@ pub fn default_folder() -> PathBuf {
 pub struct LocalCloud {
     runtime: Option<Runtime>,
     proxy: Arc<Proxy>,
-    emulator: Emulator,
-    endpoint_url: String,
-    folder: PathBuf,
-    account: String,
-    region: String,
+    emulator: Arc<Mutex<Emulator>>,
+    emulator_log: PathBuf,
+    launch: Launch,
 }
 
 impl LocalCloud {
@@ -121,57 +124,47 @@ impl LocalCloud {
         let address = listener.local_addr().map_err(LocalCloudError::Listen)?;
         let endpoint_url = format!("http://{address}");
         let run_folder = options.folder.join(format!("run-{}-{}", std::process::id(), next_number()));
-        let launched = {
-            let (url, run_folder) = (endpoint_url.clone(), run_folder.clone());
-            let (account, region) = (options.account.clone(), options.region.clone());
-            tokio::task::spawn_blocking(move || {
-                let interpreter = venv::interpreter(&options.folder.join("venv"), &mut options.on_progress)?;
-                Emulator::launch(&Launch {
-                    interpreter: &interpreter,
-                    folder: &run_folder,
-                    endpoint_url: &url,
-                    account: &account,
-                    region: &region,
-                    enforce_iam: options.enforce_iam,
-                    timeout: options.startup_timeout,
-                })
-            })
-            .await
+        let interpreter = {
+            let folder = options.folder.join("venv");
+            let prepared = tokio::task::spawn_blocking(move || venv::interpreter(&folder, &mut options.on_progress)).await;
+            prepared.map_err(|error| LocalCloudError::Control(format!("the local cloud did not start: {error}")))??
         };
-        let mut emulator = match launched {
-            Ok(launched) => launched?,
-            Err(error) => return Err(LocalCloudError::Control(format!("the local cloud did not start: {error}"))),
+        let launch = Launch {
+            interpreter,
+            folder: run_folder,
+            endpoint_url,
+            account: options.account,
+            region: options.region,
+            enforce_iam: options.enforce_iam,
+            timeout: options.startup_timeout,
+            resumes_at: None,
         };
-        let proxy = Proxy::new(emulator.port, &options.account, &options.region);
-        let deadline = Instant::now() + options.startup_timeout;
-        while !proxy.upstream.is_healthy().await {
-            if Instant::now() > deadline || !emulator.is_running() {
-                return Err(emulator.not_ready(options.startup_timeout));
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
+        let mut emulator = launched(launch.clone()).await?;
+        let proxy = Proxy::new(emulator.port, &launch.account, &launch.region);
+        healthy(&proxy, &mut emulator, launch.timeout).await?;
         tokio::spawn(Arc::clone(&proxy).serve(listener));
-        Ok(Self { runtime: None, proxy, emulator, endpoint_url, folder: run_folder, account: options.account, region: options.region })
+        let emulator_log = emulator.log.clone();
+        Ok(Self { runtime: None, proxy, emulator: Arc::new(Mutex::new(emulator)), emulator_log, launch })
     }
 
     /// Returns the address for AWS clients, such as `http://127.0.0.1:40213`.
     #[must_use]
     pub fn endpoint_url(&self) -> &str {
-        &self.endpoint_url
+        &self.launch.endpoint_url
     }
 
     /// Returns the account id that dummy credentials belong to.
     #[must_use]
     pub fn account(&self) -> &str {
-        &self.account
+        &self.launch.account
     }
 
     /// Returns the environment variables with which any AWS client talks to this cloud as the account's root user.
     #[must_use]
     pub fn client_environment(&self) -> Vec<(&'static str, String)> {
         vec![
-            ("AWS_ENDPOINT_URL", self.endpoint_url.clone()),
-            ("AWS_REGION", self.region.clone()),
+            ("AWS_ENDPOINT_URL", self.launch.endpoint_url.clone()),
+            ("AWS_REGION", self.launch.region.clone()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
@@ -181,19 +174,19 @@ impl LocalCloud {
     /// Returns the file that a Lambda function's output goes to; it exists once the function has printed something.
     #[must_use]
     pub fn function_log(&self, function_name: &str) -> PathBuf {
-        self.folder.join("functions").join(format!("{function_name}.log"))
+        self.launch.folder.join("functions").join(format!("{function_name}.log"))
     }
 
     /// Returns the emulator's own log.
     #[must_use]
     pub fn emulator_log(&self) -> &Path {
-        &self.emulator.log
+        &self.emulator_log
     }
 
     /// Returns the emulator's process id.
     #[must_use]
     pub fn emulator_process_id(&self) -> u32 {
-        self.emulator.process_id()
+        locked(&self.emulator).process_id()
     }
 
     /// Forgets everything stored, recorded and injected; quotas are on again, registered principals stay known.
@@ -228,6 +221,26 @@ impl LocalCloud {
         self.inside(async move { proxy.function_session(&name).await }).await
     }
 
+    /// Returns what IAM was asked in the name of roles: by calls, and by services of AWS that act for them.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the emulator cannot be reached, and when more was asked than is kept.
+    pub async fn iam_decisions(&self) -> Result<Vec<IamDecision>, LocalCloudError> {
+        let proxy = Arc::clone(&self.proxy);
+        self.inside(async move { proxy.iam_decisions().await }).await
+    }
+
+    /// Forgets what IAM was asked until now.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the emulator cannot be reached.
+    pub async fn forget_iam_decisions(&self) -> Result<(), LocalCloudError> {
+        let proxy = Arc::clone(&self.proxy);
+        self.inside(async move { proxy.forget_iam_decisions().await }).await
+    }
+
     /// Lets calls fail.
     pub fn inject(&self, fault: CallFault) {
         self.proxy.call_faults().add(fault);
@@ -241,6 +254,59 @@ impl LocalCloud {
     /// Delivers the events that are held, newest first.
     pub fn release_held_events(&self) {
         self.proxy.bus.release();
+    }
+
+    /// Goes away: connections are cut, and new ones as soon as they are made, while inside everything goes on. Functions run, get
+    /// messages, and fail at their first call.
+    pub fn go_away(&self) {
+        self.proxy.go_away(true);
+    }
+
+    /// Comes back from where [`LocalCloud::go_away`] led.
+    pub fn come_back(&self) {
+        self.proxy.go_away(false);
+    }
+
+    /// Ends the emulator and starts it again with everything that it held; meanwhile the cloud is away, for at least that long.
+    ///
+    /// What the emulator had begun to answer takes effect, though nobody hears of it. Functions are killed, and what they were working
+    /// on comes back when it is visible again. Events wait until there is a bus again.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the emulator cannot save its state, or does not come up again.
+    pub async fn restart(&self, at_least: Duration) -> Result<(), LocalCloudError> {
+        let (proxy, emulator) = (Arc::clone(&self.proxy), Arc::clone(&self.emulator));
+        let mut launch = self.launch.clone();
+        launch.resumes_at = Some(locked(&emulator).port);
+        self.inside(async move {
+            let back_at = Instant::now() + at_least;
+            proxy.go_away(true);
+            proxy.upstream.close(UNDER_WAY_WAIT).await;
+            proxy.upstream.save().await?;
+            let ended = Arc::clone(&emulator);
+            // An error means that it has ended already.
+            tokio::task::spawn_blocking(move || locked(&ended).end()).await.ok();
+            tokio::time::sleep_until(back_at.into()).await;
+            let timeout = launch.timeout;
+            let mut resumed = launched(launch).await?;
+            healthy(&proxy, &mut resumed, timeout).await?;
+            *locked(&emulator) = resumed;
+            proxy.upstream.open();
+            proxy.go_away(false);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Returns the invocations of a function that ended, in the order in which they began.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the emulator cannot be reached.
+    pub async fn invocations(&self, function: &str) -> Result<Vec<Invocation>, LocalCloudError> {
+        let (proxy, function) = (Arc::clone(&self.proxy), function.to_owned());
+        self.inside(async move { proxy.invocations(Some(&function)).await }).await
     }
 
     /// Takes back all faults; events that are held are lost.
@@ -420,10 +486,10 @@ impl LocalCloud {
     }
 
     /// Ends the local cloud and removes its state; logs go with it.
-    pub fn stop(mut self) {
-        self.emulator.end();
+    pub fn stop(self) {
+        locked(&self.emulator).end();
         // What cannot be removed is left in the build folder.
-        std::fs::remove_dir_all(&self.folder).ok();
+        std::fs::remove_dir_all(&self.launch.folder).ok();
     }
 
     /// Runs a future on the cloud's own threads, where its connections live.
@@ -443,12 +509,33 @@ impl LocalCloud {
 
 impl Drop for LocalCloud {
     fn drop(&mut self) {
-        self.emulator.end();
+        locked(&self.emulator).end();
         if let Some(runtime) = self.runtime.take() {
             // Waiting for its threads is not allowed where other asynchronous code runs.
             runtime.shutdown_background();
         }
     }
+}
+
+fn locked(emulator: &Mutex<Emulator>) -> MutexGuard<'_, Emulator> {
+    emulator.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn launched(launch: Launch) -> Result<Emulator, LocalCloudError> {
+    let launched = tokio::task::spawn_blocking(move || Emulator::launch(&launch)).await;
+    launched.map_err(|error| LocalCloudError::Control(format!("the local cloud did not start: {error}")))?
+}
+
+/// Waits until the emulator serves.
+async fn healthy(proxy: &Proxy, emulator: &mut Emulator, timeout: Duration) -> Result<(), LocalCloudError> {
+    let deadline = Instant::now() + timeout;
+    while !proxy.upstream.is_healthy().await {
+        if Instant::now() > deadline || !emulator.is_running() {
+            return Err(emulator.not_ready(timeout));
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    Ok(())
 }
 
 /// Tells the local clouds of one process apart.

@@ -53,8 +53,9 @@
 //!   `NextTransitionTime` is when their common state changes; AWS does not document what it is.
 //! - KMS takes a key policy that locks out its maker or names a principal that does not exist. A key policy decides with
 //!   the statements of IAM; grants do not allow anything.
-//! - A state machine calls functions and S3 without asking whether its role may. Of a Distributed Map there are the readers and
-//!   batchers of items, and results that are written compactly, line by line; nothing is redriven.
+//! - The role of a state machine is asked whether it may list, call, start children and write results, and for no more. Of a
+//!   Distributed Map there are the readers and batchers of items, and results that are written compactly, line by line; nothing is
+//!   redriven.
 //! - Parameter Store decrypts a `SecureString` without asking for `kms:Decrypt`; the resource of `GetParametersByPath` is
 //!   the path as it is given, which AWS does not document for a path that ends in a slash.
 
@@ -68,8 +69,10 @@ pub use cloud::{LocalCloud, Options, default_folder};
 pub use error::LocalCloudError;
 pub use proxy::calendars::{Calendar, CalendarEntry, CalendarState};
 pub use proxy::caller::{Principal, SessionCredentials};
+pub use proxy::decisions::IamDecision;
 pub use proxy::events::Event;
 pub use proxy::faults::{CallFault, EventAction, EventFault, FaultAnswer, Phase};
+pub use proxy::invocations::{Invocation, Received};
 pub use proxy::kms::KeyState;
 pub use proxy::lookup::LookupWindow;
 pub use proxy::monitoring::Mail;

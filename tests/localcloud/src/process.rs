@@ -14,34 +14,40 @@ use serde_json::Value;
 use crate::error::LocalCloudError;
 
 /// The launcher and the modules that it imports, by file name.
-const SCRIPTS: [(&str, &str); 10] = [
+const SCRIPTS: [(&str, &str); 14] = [
     ("launch.py", include_str!("../emulator/launch.py")),
     ("alarms.py", include_str!("../emulator/alarms.py")),
     ("authorization.py", include_str!("../emulator/authorization.py")),
+    ("decisions.py", include_str!("../emulator/decisions.py")),
+    ("executions.py", include_str!("../emulator/executions.py")),
     ("maps.py", include_str!("../emulator/maps.py")),
     ("metrics.py", include_str!("../emulator/metrics.py")),
     ("queries.py", include_str!("../emulator/queries.py")),
     ("resources.py", include_str!("../emulator/resources.py")),
+    ("restart.py", include_str!("../emulator/restart.py")),
     ("simulation.py", include_str!("../emulator/simulation.py")),
     ("topics.py", include_str!("../emulator/topics.py")),
     ("trails.py", include_str!("../emulator/trails.py")),
+    ("unasked.py", include_str!("../emulator/unasked.py")),
 ];
 
 /// How long a child may take to end by itself before it is killed.
 const GRACE: Duration = Duration::from_millis(1_500);
 
 /// What the emulator is started with.
-#[derive(Debug)]
-pub(crate) struct Launch<'a> {
-    pub(crate) interpreter: &'a Path,
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    pub(crate) interpreter: PathBuf,
     /// Folder for its state, logs and unpacked functions.
-    pub(crate) folder: &'a Path,
+    pub(crate) folder: PathBuf,
     /// The address that functions call: the proxy.
-    pub(crate) endpoint_url: &'a str,
-    pub(crate) account: &'a str,
-    pub(crate) region: &'a str,
+    pub(crate) endpoint_url: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
     pub(crate) enforce_iam: bool,
     pub(crate) timeout: Duration,
+    /// The port of an emulator that saved its state and ended, to go on where it was; a new one takes any port.
+    pub(crate) resumes_at: Option<u16>,
 }
 
 /// The running emulator.
@@ -55,7 +61,7 @@ pub(crate) struct Emulator {
 
 impl Emulator {
     /// Starts the emulator and waits until it listens.
-    pub(crate) fn launch(launch: &Launch<'_>) -> Result<Self, LocalCloudError> {
+    pub(crate) fn launch(launch: &Launch) -> Result<Self, LocalCloudError> {
         let file = |path: &Path| {
             let path = path.to_owned();
             move |source| LocalCloudError::File { path, source }
@@ -67,10 +73,10 @@ impl Emulator {
             std::fs::write(&script, text).map_err(file(&script))?;
         }
         let log = launch.folder.join("emulator.log");
-        let log_file = File::create(&log).map_err(file(&log))?;
+        let log_file = File::options().create(true).append(true).open(&log).map_err(file(&log))?;
 
-        let mut command = Command::new(launch.interpreter);
-        command.arg(launch.folder.join("launch.py")).current_dir(launch.folder).env_clear();
+        let mut command = Command::new(&launch.interpreter);
+        command.arg(launch.folder.join("launch.py")).current_dir(&launch.folder).env_clear();
         for name in ["PATH", "HOME", "LANG", "LD_LIBRARY_PATH"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
@@ -79,8 +85,8 @@ impl Emulator {
         command
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")
-            .env("MINISTACK_ACCOUNT_ID", launch.account)
-            .env("MINISTACK_REGION", launch.region)
+            .env("MINISTACK_ACCOUNT_ID", &launch.account)
+            .env("MINISTACK_REGION", &launch.region)
             .env("IOT_MTLS_ENABLED", "0")
             .env("SFTP_ENABLED", "0")
             .env("CLOUDTRAIL_RECORDING", "1")
@@ -89,11 +95,14 @@ impl Emulator {
             .env("TMPDIR", &state)
             .env("REPRIEVE_LAMBDA_LOGS", launch.folder.join("functions"))
             // Functions inherit what follows.
-            .env("AWS_ENDPOINT_URL", launch.endpoint_url)
+            .env("AWS_ENDPOINT_URL", &launch.endpoint_url)
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log_file);
+        if let Some(port) = launch.resumes_at {
+            command.env("GATEWAY_PORT", port.to_string()).env("PERSIST_STATE", "1");
+        }
         let mut child =
             command.spawn().map_err(|source| LocalCloudError::Run { program: launch.interpreter.display().to_string(), source })?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());

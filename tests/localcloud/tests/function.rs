@@ -10,13 +10,16 @@ mod cbor;
 mod http;
 
 use std::process::Command;
+use std::time::Duration;
 
 use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{call_as, eventually, send, send_bytes};
-use reprieve_localcloud::{LocalCloud, Options};
+use reprieve_localcloud::{CallEntry, CallFault, LocalCloud, Options};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// Tags the key of every record that it gets, signed (in name) with the credentials of its execution role.
 const BOOTSTRAP: &str = r#"#!/usr/bin/env python3
@@ -121,6 +124,116 @@ async fn a_function_is_known_by_its_execution_role() {
 
     a_schedule_fires_at_once(&cloud).await;
     what_a_function_logs_becomes_a_metric(&cloud).await;
+    cloud.stop();
+}
+
+async fn disabled_key(cloud: &LocalCloud) -> String {
+    let key = aws(cloud, "TrentService.CreateKey", json!({})).await;
+    let key = key.pointer("/KeyMetadata/Arn").and_then(Value::as_str).expect("a key").to_owned();
+    aws(cloud, "TrentService.DisableKey", json!({"KeyId": key})).await;
+    key
+}
+
+async fn tagging(cloud: &LocalCloud, key: &str, count: usize) -> Vec<CallEntry> {
+    eventually("the function's calls", async || {
+        let calls = cloud.calls().into_iter().filter(|call| call.operation == "TagResource");
+        let calls: Vec<CallEntry> = calls.filter(|call| call.key.as_deref().is_some_and(|named| key.ends_with(named))).collect();
+        (calls.len() >= count).then_some(calls)
+    })
+    .await
+}
+
+/// Before its call the call has no effect, after it it has; either way the message comes again, to another process.
+#[tokio::test]
+async fn a_function_that_is_killed_at_a_call_gets_its_message_again() {
+    let cloud = LocalCloud::start(Options::default()).await.expect("the local cloud starts");
+    deploy(&cloud).await;
+    let url = aws(&cloud, "AmazonSQS.GetQueueUrl", json!({"QueueName": "records"})).await;
+    let visibility = json!({"QueueUrl": url.get("QueueUrl"), "Attributes": {"VisibilityTimeout": "2"}});
+    aws(&cloud, "AmazonSQS.SetQueueAttributes", visibility).await;
+    for (fault, had_effect) in
+        [(CallFault::kill("kms", "TagResource"), false), (CallFault::kill("kms", "TagResource").after_effect(), true)]
+    {
+        cloud.inject(fault);
+        let key = disabled_key(&cloud).await;
+        let calls = tagging(&cloud, &key, 2).await;
+        let seen: Vec<(bool, bool)> = calls.iter().map(|call| (call.fault, call.status == 200)).collect();
+        assert_eq!(seen, [(true, had_effect), (false, true)]);
+        let processes: Vec<&str> = calls.iter().filter_map(|call| call.access_key_id.as_deref()).collect();
+        assert!(processes.first() != processes.last(), "{processes:?}");
+
+        let event_id = cloud.records().into_iter().rfind(|record| record.get("eventName") == Some(&json!("DisableKey")));
+        let event_id = event_id.and_then(|record| record.get("eventID").and_then(Value::as_str).map(str::to_owned));
+        let attempts = eventually("the second invocation's end", async || {
+            let mut invocations = cloud.invocations("tagger").await.expect("a list");
+            invocations.retain(|invocation| invocation.messages.iter().any(|message| message.event_id == event_id));
+            (invocations.len() == 2).then_some(invocations)
+        })
+        .await;
+        let told: Vec<(bool, Option<&str>)> =
+            attempts.iter().map(|invocation| (invocation.failure.is_some(), invocation.access_key_id.as_deref())).collect();
+        assert_eq!(told, [(true, processes.first().copied()), (false, processes.last().copied())]);
+        let counts: Vec<u32> = attempts.iter().flat_map(|invocation| &invocation.messages).map(|message| message.receive_count).collect();
+        assert_eq!(counts, [1, 2]);
+    }
+    cloud.clear_faults();
+    cloud.stop();
+}
+
+/// Calls, and hears nothing: the connection is cut without an answer.
+async fn is_away(cloud: &LocalCloud) -> bool {
+    let address = cloud.endpoint_url().trim_start_matches("http://").to_owned();
+    let Ok(mut stream) = TcpStream::connect(address).await else { return true };
+    if stream.write_all(b"GET /_localcloud/faults HTTP/1.1\r\nhost: here\r\n\r\n").await.is_err() {
+        return true;
+    }
+    let mut heard = [0; 12];
+    !stream.read(&mut heard).await.is_ok_and(|bytes| bytes > 0)
+}
+
+#[tokio::test]
+async fn what_the_cloud_held_is_there_after_a_restart() {
+    let cloud = LocalCloud::start(Options::default()).await.expect("the local cloud starts");
+    deploy(&cloud).await;
+    let key = disabled_key(&cloud).await;
+    tagging(&cloud, &key, 1).await;
+    aws(&cloud, "TrentService.EnableKey", json!({"KeyId": key})).await;
+    let sealed = aws(&cloud, "TrentService.Encrypt", json!({"KeyId": key, "Plaintext": STANDARD.encode("kept")})).await;
+    let queue = aws(&cloud, "AmazonSQS.CreateQueue", json!({"QueueName": "letters"})).await;
+    let queue = queue.get("QueueUrl").expect("an address").clone();
+    aws(&cloud, "AmazonSQS.SendMessage", json!({"QueueUrl": queue, "MessageBody": "a letter"})).await;
+    let root = ("test", "us-east-1", "s3");
+    assert_eq!(send(&cloud, root, Method::PUT, "/shelf", &[], String::new()).await.0, 200);
+    assert_eq!(send(&cloud, root, Method::PUT, "/shelf/book", &[], "a book".to_owned()).await.0, 200);
+    let process = cloud.emulator_process_id();
+
+    cloud.go_away();
+    assert!(is_away(&cloud).await);
+    cloud.come_back();
+    assert!(!is_away(&cloud).await);
+    let looking = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        is_away(&cloud).await
+    };
+    let (restarted, was_away) = tokio::join!(cloud.restart(Duration::from_secs(1)), looking);
+    restarted.expect("the cloud comes back");
+    assert!(was_away);
+    assert_ne!(cloud.emulator_process_id(), process);
+
+    let opened = aws(&cloud, "TrentService.Decrypt", json!({"CiphertextBlob": sealed.get("CiphertextBlob")})).await;
+    assert_eq!(opened.get("Plaintext"), Some(&json!(STANDARD.encode("kept"))));
+    let received = aws(&cloud, "AmazonSQS.ReceiveMessage", json!({"QueueUrl": queue})).await;
+    assert_eq!(received.pointer("/Messages/0/Body"), Some(&json!("a letter")));
+    assert_eq!(send_bytes(&cloud, root, Method::GET, "/shelf/book", &[], Vec::new()).await, (200, b"a book".to_vec()));
+    assert_eq!(cloud.invocations("tagger").await.expect("a list").len(), 1, "what functions did before is still known");
+
+    // The rule, the queue, the mapping and the function work on.
+    let other = disabled_key(&cloud).await;
+    let tagged = tagging(&cloud, &other, 1).await;
+    assert_eq!(
+        tagged.first().map(|call| (call.status, call.caller.as_str())),
+        Some((200, "arn:aws:sts::111122223333:assumed-role/guard/tagger"))
+    );
     cloud.stop();
 }
 

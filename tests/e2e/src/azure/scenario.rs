@@ -4,6 +4,7 @@ mod approval;
 mod attack;
 mod delivery;
 mod evidence;
+mod faults;
 mod observe;
 mod proof;
 
@@ -51,3 +52,9 @@ pub const AZURE: [Scenario<AzureStage>; 23] = [
 
 /// What the first deployment does: it looks, decides, records and tells, and changes nothing. It needs a stage of its own.
 pub const OBSERVING: Scenario<AzureStage> = scenario!("azure-observing", "mode observe", "The guard only observes. Mallory deletes a vault." => "told, nothing changed", observe::vault_deleted);
+
+/// What goes wrong with the guard's own machinery: it takes minutes, and a stage of its own, so it is no part of [`AZURE`].
+pub const FAULTS: [Scenario<AzureStage>; 2] = [
+    scenario!("azure-killed-mid-flight", "host killed, at five points", "At each call that matters, the function app's process is killed: before it has an effect, and before it is answered." => "5 of 5 back", faults::killed),
+    scenario!("azure-arm-away", "ARM away for 20 s", "Mallory deletes a vault, and from then on ARM answers nobody for 20 s." => "back, retried", faults::arm_away),
+];

@@ -90,6 +90,7 @@ impl AzureStage {
         options.environment = environment(&sandbox, &guard, &chat, setting.mode, &tenant_id);
         options.environment.insert("REPRIEVE_APPROVAL_KEYS".to_owned(), desk.approval_keys().to_owned());
         let host = Host::start(options).await?;
+        sandbox.kill_by(&host);
         let delivery = Delivery::start(&sandbox, vec![host.clone()], DeliveryOptions::default());
         let is_prepared = tokio::sync::OnceCell::new();
         let guard_object_id = guard.principal_id;
@@ -187,7 +188,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Puts the function app together as `scripts/package-azure` does: what is in the function's folder, and the binary.
+/// Puts the function app together as `scripts/package --cloud azure` does: what is in the function's folder, and the binary.
 fn package(binary: &Path) -> Result<tempfile::TempDir> {
     let folder = tempfile::tempdir()?;
     let source = root().join("functions/azure-guard");

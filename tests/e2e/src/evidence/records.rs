@@ -1,6 +1,6 @@
 //! Audit records, read back from the bucket and held against the form that they promise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use aws_sdk_s3::Client;
@@ -52,6 +52,15 @@ impl AuditBucket {
     /// Fails when the bucket cannot be read, or an object in it is no audit record.
     pub async fn about(&self, key: &str) -> Result<Vec<StoredRecord>> {
         self.chosen(|record| record.key().is_some_and(|named| named.as_str() == key)).await
+    }
+
+    /// Returns the records about any of these keys, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the bucket cannot be read, or an object in it is no audit record.
+    pub async fn about_any(&self, keys: &BTreeSet<&str>) -> Result<Vec<StoredRecord>> {
+        self.chosen(|record| record.key().is_some_and(|named| keys.contains(named.as_str()))).await
     }
 
     /// Returns the records of one event, the oldest first.

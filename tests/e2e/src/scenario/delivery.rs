@@ -1,21 +1,14 @@
 //! What the world between AWS and the guard does to events and calls.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use reprieve_core::{Phase, Status};
 use reprieve_localcloud::{CallFault, EventAction, EventFault};
 use tokio::time::sleep;
 
 use super::proof::{Answered, Observation, key_id, outcome, outcome_where};
 use crate::stage::Stage;
-
-/// How many keys the burst hits.
-const BURST: usize = 50;
-
-/// How long the burst may take: 50 keys at 4 calls a second take 13 s, and some come again after a retry.
-const BURST_WAIT: Duration = Duration::from_secs(90);
 
 /// The later event comes first, and three times; the earlier one comes last. One remediation answers them all.
 pub(crate) async fn duplicated_and_reordered(stage: &Stage) -> Result<Observation> {
@@ -85,50 +78,4 @@ pub(crate) async fn throttled(stage: &Stage) -> Result<Observation> {
         answered.seen.observed.push_str(", resumed");
     }
     Ok(answered.usable(true).await.seen)
-}
-
-/// Fifty keys at once, with KMS's quotas on: none is lost, and no call goes over the quota more than the pace allows.
-pub(crate) async fn burst(stage: &Stage) -> Result<Observation> {
-    // KMS makes five keys a second; the attack is what is to be watched.
-    stage.cloud.switch_quotas(false);
-    let mut keys = Vec::with_capacity(BURST);
-    for number in 1..=BURST {
-        keys.push(stage.people.pat.create_key(&format!("tenant {number}")).await?);
-    }
-    stage.cloud.switch_quotas(true);
-    for key in &keys {
-        stage.people.mallory.schedule_deletion(key).await?;
-    }
-    let first = stage.last_call("ScheduleKeyDeletion", keys.first().context("no key was made")?)?;
-    let mut pending: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
-    let waited = stage
-        .wait("50 keys to be given back", BURST_WAIT, async || {
-            for key in pending.clone() {
-                if stage.key_state(key).await? == "Enabled" {
-                    pending.remove(key);
-                }
-            }
-            Ok(pending.is_empty().then_some(()))
-        })
-        .await;
-    let mut seen = Observation { observed: format!("{} of {BURST} Enabled", BURST - pending.len()), ..Observation::default() };
-    if let Err(error) = waited {
-        seen.problems.push(format!("{error:#}"));
-        return Ok(seen);
-    }
-    for key in &keys {
-        let answered = Answered::to(stage, "ScheduleKeyDeletion", key).await?.given_back().await?;
-        seen.problems.extend(answered.seen.problems);
-        seen.detect_ms = seen.detect_ms.max(answered.seen.detect_ms);
-        let since_first = answered.seen.remediate_ms.map(|ms| {
-            ms + stage.last_call("ScheduleKeyDeletion", key).map_or(0, |call| call.time.as_millisecond() - first.time.as_millisecond())
-        });
-        seen.remediate_ms = seen.remediate_ms.max(since_first);
-        seen.decision = seen.decision.or(answered.seen.decision);
-    }
-    for key in keys.iter().step_by(10) {
-        let usable = stage.is_usable(key).await;
-        seen.demand(usable, || format!("`{key}` is not usable"));
-    }
-    Ok(seen)
 }

@@ -88,6 +88,21 @@ pub(crate) async fn of_the_guard(stage: &Stage) -> Result<Observation> {
     Ok(seen)
 }
 
+/// The rotation of a key that the sweep saw rotating is switched off, and on again.
+pub(crate) async fn rotation_given_back(stage: &Stage) -> Result<Observation> {
+    let key = stage.people.pat.create_key("rotates every year").await?;
+    stage.kms.enable_key_rotation().key_id(&key).send().await.context("the key does not rotate")?;
+    // That it rotates is known by the sweep, and not by whoever says that it was switched off.
+    stage.sweep().await?;
+    // By nobody but the account's owner: the company gave this right to none of its roles.
+    stage.kms.disable_key_rotation().key_id(&key).send().await.context("its rotation cannot be switched off")?;
+    let mut answered = Answered::to(stage, "DisableKeyRotation", &key).await?.given_back().await?;
+    let status = stage.kms.get_key_rotation_status().key_id(&key).send().await.context("the key does not say whether it rotates")?;
+    let rotates = if status.key_rotation_enabled() { "rotating" } else { "not rotating" };
+    answered.seen.observed = format!("{}, {rotates}", answered.seen.observed);
+    Ok(answered.seen)
+}
+
 /// In mode `observe` the role cannot even give keys back. Returns what is not so.
 pub(crate) async fn in_mode_observe(stage: &Stage, key: &str) -> Result<Vec<String>> {
     let kms = aws_sdk_kms::Client::new(&stage.function_config("EventFunctionName").await?);

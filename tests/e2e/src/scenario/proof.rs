@@ -28,6 +28,8 @@ pub struct Observation {
     pub detect_ms: Option<i64>,
     /// See `Report::remediate_ms`.
     pub remediate_ms: Option<i64>,
+    /// See `Report::figures`.
+    pub figures: Vec<String>,
 }
 
 impl Observation {

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use aws_credential_types::Credentials;
 use aws_sdk_kms::Client;
 use aws_sdk_kms::types::Tag;
+use jiff::Timestamp;
 
 use super::sdk::Endpoint;
 
@@ -117,15 +118,25 @@ impl Person {
         Ok(made.key_metadata().and_then(|key| key.arn()).context("KMS made a key without an ARN")?.to_owned())
     }
 
-    /// Schedules the deletion of a key.
+    /// Schedules the deletion of a key, with the shortest waiting period.
     ///
     /// # Errors
     ///
     /// Fails when KMS does.
     pub async fn schedule_deletion(&self, key: &str) -> Result<()> {
-        let call = self.kms.schedule_key_deletion().key_id(key).pending_window_in_days(7);
-        call.send().await.with_context(|| format!("{} cannot schedule the deletion of `{key}`", self.name))?;
-        Ok(())
+        self.schedule_deletion_in(key, 7).await.map(drop)
+    }
+
+    /// Schedules the deletion of a key with this waiting period, and returns when KMS would delete it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when KMS does.
+    pub async fn schedule_deletion_in(&self, key: &str, window_days: i32) -> Result<Timestamp> {
+        let call = self.kms.schedule_key_deletion().key_id(key).pending_window_in_days(window_days);
+        let scheduled = call.send().await.with_context(|| format!("{} cannot schedule the deletion of `{key}`", self.name))?;
+        let deadline = scheduled.deletion_date().context("KMS names no date of deletion")?;
+        Ok(Timestamp::from_second(deadline.secs())?)
     }
 
     /// Disables a key.

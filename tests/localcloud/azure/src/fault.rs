@@ -66,6 +66,10 @@ pub enum FaultAnswer {
     ResetAfterEffect,
     /// The connection is cut and nothing is done.
     Reset,
+    /// The process of the function app is killed, the connection is cut and nothing is done; see `Sandbox::kill_by`.
+    Kill,
+    /// The call is done, then the process of the function app is killed, before the answer.
+    KillAfterEffect,
 }
 
 impl FaultAnswer {
@@ -77,6 +81,8 @@ impl FaultAnswer {
             Self::Delay(_) => "delay",
             Self::ResetAfterEffect => "reset after effect",
             Self::Reset => "reset",
+            Self::Kill => "kill",
+            Self::KillAfterEffect => "kill after effect",
         }
     }
 }

@@ -107,6 +107,8 @@ pub struct HostOptions {
     pub start_limit: Duration,
     /// How long a call may take; 30 s, after which Event Grid no longer waits.
     pub call_limit: Duration,
+    /// How long a run of a timer may take: nobody waits for it but the host, whose `functionTimeout` is 5 minutes by default.
+    pub timer_limit: Duration,
 }
 
 impl HostOptions {
@@ -121,6 +123,7 @@ impl HostOptions {
             form: PayloadForm::default(),
             start_limit: Duration::from_secs(30),
             call_limit: Duration::from_secs(30),
+            timer_limit: Duration::from_mins(5),
         }
     }
 }
@@ -346,7 +349,9 @@ impl Host {
         let at = Timestamp::now();
         let started = Instant::now();
         let body = payload::body(&function.binding, value, metadata).to_string();
-        let answered = self.send(&function.name, &id, body).await.and_then(|reply| understood(&reply));
+        let options = &self.inner.options;
+        let limit = if matches!(function.trigger, Trigger::Timer { .. }) { options.timer_limit } else { options.call_limit };
+        let answered = self.send(&function.name, &id, body, limit).await.and_then(|reply| understood(&reply));
         let (outcome, logs) = match answered {
             Ok((value, logs)) => (Ok(value), logs),
             Err(fault) => (Err(fault), Vec::new()),
@@ -356,8 +361,7 @@ impl Host {
         invocation
     }
 
-    async fn send(&self, function: &str, id: &str, body: String) -> Result<Reply, InvocationFault> {
-        let limit = self.inner.options.call_limit;
+    async fn send(&self, function: &str, id: &str, body: String, limit: Duration) -> Result<Reply, InvocationFault> {
         let unreachable = |error: HostError| InvocationFault::Unreachable(error.to_string());
         let sent = {
             let mut running = self.inner.handler.lock().await;

@@ -35,6 +35,7 @@
 //! - A key rotates when it is told to, never by its policy.
 
 mod activity_log;
+mod asked;
 mod authorization;
 #[cfg(test)]
 mod bench;
@@ -71,6 +72,7 @@ pub mod storage;
 mod tenant;
 mod token;
 
+pub use asked::RbacDecision;
 pub use exchange::Exchange;
 pub use fault::{Fault, FaultAnswer, FaultTarget, Faults};
 pub use operations::Operation;

@@ -44,12 +44,19 @@ pub(crate) fn is_allowed(tenant: &Tenant, object_id: &str, plane: Plane, action:
     if object_id == tenant.owner_object_id {
         return true;
     }
-    let assigned = tenant
+    let mut roles: Vec<String> = tenant
         .resources_of("", "Microsoft.Authorization/roleAssignments")
         .filter(|assignment| is_for(assignment, object_id) && has_propagated(tenant, assignment, now))
         .filter(|assignment| covers_scope(&assigned_scope(assignment), scope))
-        .any(|assignment| role_permits(tenant, text(&assignment.body, "/properties/roleDefinitionId"), plane, action));
-    assigned || (plane == Plane::Data && local_roles_permit(tenant, object_id, action, scope))
+        .map(|assignment| text(&assignment.body, "/properties/roleDefinitionId"))
+        .filter(|role| role_permits(tenant, role, plane, action))
+        .map(|role| role.rsplit('/').next().unwrap_or_default().to_owned())
+        .collect();
+    roles.sort();
+    roles.dedup();
+    let is_allowed = !roles.is_empty() || (plane == Plane::Data && local_roles_permit(tenant, object_id, action, scope));
+    tenant.asked.keep(object_id, plane, action, roles, is_allowed);
+    is_allowed
 }
 
 fn is_for(assignment: &Resource, object_id: &str) -> bool {

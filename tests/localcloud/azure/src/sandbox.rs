@@ -15,10 +15,12 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 use uuid::Uuid;
 
+use crate::asked::RbacDecision;
 use crate::exchange::Exchange;
 use crate::fault::Fault;
+use crate::host::Host;
 use crate::principal::{PrincipalKind, PrincipalRecord};
-use crate::server::{Shared, serve_plain, serve_tls};
+use crate::server::{Killer, Shared, serve_plain, serve_tls};
 use crate::tenant::{Happening, Options, Tenant};
 
 /// What can go wrong when a sandbox starts.
@@ -101,6 +103,7 @@ impl Sandbox {
             tenant: Mutex::new(Tenant::new(options)),
             exchanges: Mutex::default(),
             identity_header: Uuid::new_v4().simple().to_string(),
+            killer: Mutex::default(),
         });
         let (plain, http_port) = listen().await?;
         let (tls, tls_port) = listen().await?;
@@ -181,9 +184,25 @@ impl Sandbox {
         self.shared.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Returns what role-based access was asked so far, of everybody but the tenant's owner.
+    #[must_use]
+    pub fn rbac_decisions(&self) -> Vec<RbacDecision> {
+        self.tenant().asked.all()
+    }
+
     /// Plays a fault on the calls it names, from now on.
     pub fn inject(&self, fault: Fault) {
         self.tenant().faults.add(fault);
+    }
+
+    /// Says how the process of the function app is killed, for faults that do so.
+    pub fn kill_by(&self, host: &Host) {
+        let host = host.clone();
+        let killer: Killer = Arc::new(move || {
+            let host = host.clone();
+            Box::pin(async move { host.crash().await })
+        });
+        *self.shared.killer.lock().unwrap_or_else(PoisonError::into_inner) = Some(killer);
     }
 
     /// Moves the sandbox's clock forward, so that delays, propagation and purge dates pass. Tokens do not age by it.

@@ -3,6 +3,7 @@
 //! Must not decide anything about a request beyond the faults that were asked for.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -28,7 +29,11 @@ pub(crate) struct Shared {
     pub(crate) tenant: Mutex<Tenant>,
     pub(crate) exchanges: Mutex<Vec<Exchange>>,
     pub(crate) identity_header: String,
+    pub(crate) killer: Mutex<Option<Killer>>,
 }
+
+/// Kills the process of the function app, and is done when it is gone.
+pub(crate) type Killer = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// The connection was cut because a fault says so.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +89,14 @@ async fn answer(shared: Arc<Shared>, scheme: &'static str, request: http::Reques
     }
     let response = write(&incoming, &routed);
     record(&shared, &parts, &incoming, &routed, &response, (at, fault.as_ref()));
+    if matches!(fault, Some(FaultAnswer::Kill | FaultAnswer::KillAfterEffect)) {
+        let killer = shared.killer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(kill) = killer {
+            // The caller goes away with its connection: what kills it must go on all the same.
+            drop(tokio::spawn(async move { kill().await }).await);
+        }
+        return Err(Cut);
+    }
     if matches!(fault, Some(FaultAnswer::Reset | FaultAnswer::ResetAfterEffect)) {
         return Err(Cut);
     }
@@ -128,8 +141,8 @@ fn effect(shared: &Shared, incoming: &Incoming, fault: Option<&FaultAnswer>) -> 
             let answer = Answer::error(429, "TooManyRequests", message);
             Some(answer.with_header("Retry-After", retry_after_seconds.to_string()))
         }
-        Some(FaultAnswer::Reset) => Some(Answer::status(503)),
-        Some(FaultAnswer::Delay(_) | FaultAnswer::ResetAfterEffect) | None => None,
+        Some(FaultAnswer::Reset | FaultAnswer::Kill) => Some(Answer::status(503)),
+        Some(FaultAnswer::Delay(_) | FaultAnswer::ResetAfterEffect | FaultAnswer::KillAfterEffect) | None => None,
     };
     if let Some(answer) = played {
         let id = || uuid::Uuid::new_v4().to_string();

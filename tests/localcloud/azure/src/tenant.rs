@@ -156,6 +156,7 @@ pub struct Tenant {
     pub(crate) clock_shift: SignedDuration,
     pub(crate) subscribers: Vec<UnboundedSender<Happening>>,
     pub(crate) reads_left: u64,
+    pub(crate) asked: crate::asked::Asked,
     later: Vec<(Timestamp, Effect)>,
     etags: u64,
 }
@@ -178,6 +179,7 @@ impl Tenant {
             clock_shift: SignedDuration::ZERO,
             subscribers: Vec::new(),
             reads_left: options.subscription_reads,
+            asked: crate::asked::Asked::default(),
             later: Vec::new(),
             etags: 0,
             options,

@@ -8,6 +8,7 @@
 mod http;
 mod kms;
 mod log;
+mod permissions;
 mod server;
 mod state;
 mod storage;

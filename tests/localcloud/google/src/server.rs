@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::state::{OWN_ACCOUNT, Refusal, State};
-use crate::{kms, log, storage};
+use crate::{kms, log, permissions, storage};
 
 /// The token of the guard. Nothing secret: it opens this sandbox.
 const TOKEN: &str = "sandbox-token";
@@ -93,9 +93,12 @@ fn of_storage(state: &mut State, method: &str, path: &str, query: &[(String, Str
     }
 }
 
-/// Notes a call, and fails it where a fault is due.
+/// Notes a call, and fails it where a fault is due, or where no shipped role permits it.
 fn begin(state: &mut State, call: &str) -> Result<(), Refusal> {
     state.calls.push(call.to_owned());
+    if let Some(permission) = permissions::needed(call).filter(|permission| !permissions::is_granted(permission)) {
+        return Err(Refusal(403, "PERMISSION_DENIED", format!("Permission '{permission}' denied on resource (or it may not exist).")));
+    }
     match state.fault(call) {
         Some(429) => Err(Refusal(429, "RESOURCE_EXHAUSTED", "Quota exceeded.".to_owned())),
         Some(401) => Err(Refusal(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.".to_owned())),

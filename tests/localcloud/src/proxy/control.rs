@@ -19,11 +19,15 @@ use super::calendars::Calendar;
 use super::caller::Principal;
 use super::events::Event;
 use super::faults::{CallFault, EventFault};
+use super::invocations::Invocation;
 use super::kms::KeyState;
 use super::lookup::LookupWindow;
 use super::monitoring::Mail;
 use super::timeline::Activity;
 use crate::error::LocalCloudError;
+
+/// How long an answer that announces an outage has to get out.
+const ANSWERED_WITHIN: Duration = Duration::from_millis(50);
 
 type Shared = State<Arc<Proxy>>;
 
@@ -64,6 +68,8 @@ pub(crate) fn routes() -> Router<Arc<Proxy>> {
         .route("/mail", get(mail))
         .route("/alarms/settle", post(settle_alarms))
         .route("/embedded-metrics", post(embedded_metrics))
+        .route("/invocations", get(invocations))
+        .route("/outages", post(outage))
         .route("/reset", post(reset))
 }
 
@@ -254,6 +260,26 @@ async fn settle_alarms(State(proxy): Shared, Json(given): Json<AlarmRegion>) -> 
 async fn embedded_metrics(State(proxy): Shared, Json(switch): Json<Switch>) -> Result<StatusCode, LocalCloudError> {
     proxy.read_embedded_metrics(switch.on).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn invocations(State(proxy): Shared) -> Result<Json<Vec<Invocation>>, LocalCloudError> {
+    Ok(Json(proxy.invocations(None).await?))
+}
+
+#[derive(Deserialize)]
+struct Outage {
+    away_ms: u64,
+}
+
+/// Goes away in a moment, so that this is still answered, and comes back by itself: nobody could say so meanwhile.
+async fn outage(State(proxy): Shared, Json(outage): Json<Outage>) -> StatusCode {
+    tokio::spawn(async move {
+        tokio::time::sleep(ANSWERED_WITHIN).await;
+        proxy.go_away(true);
+        tokio::time::sleep(Duration::from_millis(outage.away_ms)).await;
+        proxy.go_away(false);
+    });
+    StatusCode::ACCEPTED
 }
 
 async fn reset(State(proxy): Shared) -> Result<StatusCode, LocalCloudError> {

@@ -32,6 +32,9 @@ pub struct CallFault {
     /// Text that the caller's ARN must hold, such as a role name.
     #[serde(default)]
     pub caller: Option<String>,
+    /// Texts each of which the path of the call or its body must hold, such as a part of an object's name, or a key in its body.
+    #[serde(default)]
+    pub texts: Vec<String>,
     /// The first matching call that is hit, counted from 1.
     #[serde(default = "one")]
     pub first_call: u32,
@@ -47,6 +50,9 @@ pub struct CallFault {
     /// What is answered; nothing lets the call go on after the delay.
     #[serde(default)]
     pub answer: Option<FaultAnswer>,
+    /// Whether the process of the function that makes the call is killed at that moment, so that nobody hears the answer.
+    #[serde(default)]
+    pub kills_caller: bool,
 }
 
 /// The answer of a failing call.
@@ -74,12 +80,22 @@ impl CallFault {
             operation: operation.to_owned(),
             key: None,
             caller: None,
+            texts: Vec::new(),
             first_call: 1,
             calls: 1,
             phase: Phase::Before,
             delay_ms: 0,
             answer: Some(FaultAnswer { status, code: code.to_owned(), message: "injected".to_owned() }),
+            kills_caller: false,
         }
+    }
+
+    /// Makes a fault that kills the process of the function that makes the first matching call, before the call has any effect or,
+    /// with [`CallFault::after_effect`], after that and before it is answered. The process is gone before anything else happens;
+    /// what else it had asked for until then takes effect, as it would on AWS.
+    #[must_use]
+    pub fn kill(service: &str, operation: &str) -> Self {
+        Self { kills_caller: true, ..Self::refuse(service, operation, 500, "CallerKilled") }
     }
 
     /// Makes a fault that throttles the first matching call as KMS does.
@@ -108,6 +124,13 @@ impl CallFault {
         self
     }
 
+    /// Hits calls only whose path or body holds this text, and those named before.
+    #[must_use]
+    pub fn holding(mut self, text: &str) -> Self {
+        self.texts.push(text.to_owned());
+        self
+    }
+
     /// Hits `calls` calls from the N-th matching one on, counted from 1.
     #[must_use]
     pub fn from_call(mut self, first_call: u32, calls: u32) -> Self {
@@ -129,6 +152,7 @@ pub(crate) struct Hit {
     pub(crate) phase: Phase,
     pub(crate) delay_ms: u64,
     pub(crate) refusal: Option<Refusal>,
+    pub(crate) kills_caller: bool,
 }
 
 /// What a fault is matched against.
@@ -138,6 +162,14 @@ pub(crate) struct Target<'a> {
     pub(crate) operation: &'a str,
     pub(crate) key: Option<&'a str>,
     pub(crate) caller: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) body: &'a [u8],
+}
+
+impl Target<'_> {
+    fn holds(&self, text: &str) -> bool {
+        self.path.contains(text) || String::from_utf8_lossy(self.body).contains(text)
+    }
 }
 
 /// The faults in force, with how many calls each has seen.
@@ -176,6 +208,7 @@ impl CallFaults {
                         code: answer.code.clone(),
                         message: answer.message.clone(),
                     }),
+                    kills_caller: fault.kills_caller,
                 });
             }
         }
@@ -191,6 +224,7 @@ fn matches(fault: &CallFault, target: Target<'_>) -> bool {
         && (fault.operation == "*" || fault.operation == target.operation)
         && holds(&fault.key, target.key)
         && holds(&fault.caller, Some(target.caller))
+        && fault.texts.iter().all(|text| target.holds(text))
 }
 
 /// What happens to an event instead of its plain delivery.
@@ -258,7 +292,7 @@ mod tests {
     use super::*;
 
     fn target<'a>(operation: &'a str, key: &'a str) -> Target<'a> {
-        Target { service: "kms", operation, key: Some(key), caller: "arn:aws:sts::1:assumed-role/guard/f" }
+        Target { service: "kms", operation, key: Some(key), caller: "arn:aws:sts::1:assumed-role/guard/f", path: "/", body: b"{}" }
     }
 
     #[test]
@@ -278,6 +312,19 @@ mod tests {
         assert_eq!(faults.hit(Target { caller: "arn:aws:iam::1:user/x", ..target("EnableKey", "1234") }), None);
         assert_eq!(faults.hit(Target { service: "s3", ..target("EnableKey", "1234") }), None);
         assert!(faults.hit(target("EnableKey", "arn:aws:kms:us-east-1:1:key/1234")).is_some());
+    }
+
+    #[test]
+    fn a_call_is_told_from_others_by_what_is_in_it() {
+        let fault = || CallFault::kill("s3", "PutObject").holding("outcome").holding("key/k1");
+        let put = |path, body| {
+            let mut faults = CallFaults::default();
+            faults.add(fault());
+            faults.hit(Target { service: "s3", path, body, ..target("PutObject", "") }).map(|hit| hit.kills_caller)
+        };
+        assert_eq!(put("/audit/e1.outcome.json", b"about key/k1"), Some(true));
+        assert_eq!(put("/audit/e1.intent.json", b"about key/k1"), None);
+        assert_eq!(put("/audit/e1.outcome.json", b"about key/k2"), None);
     }
 
     #[test]

@@ -9,10 +9,13 @@ mod call;
 pub(crate) mod caller;
 mod cloudtrail;
 mod control;
+pub(crate) mod decisions;
 mod delivery;
+mod door;
 pub(crate) mod events;
 pub(crate) mod faults;
 mod input;
+pub(crate) mod invocations;
 mod keys;
 pub(crate) mod kms;
 pub(crate) mod lookup;
@@ -37,6 +40,7 @@ use jiff::Timestamp;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::answer::{Answer, Refusal};
@@ -45,8 +49,10 @@ use self::call::Call;
 use self::caller::{Caller, Principal, SessionCredentials};
 use self::cloudtrail::Recorded;
 use self::delivery::LogDelivery;
+use self::door::Door;
 use self::events::{Event, EventBus};
 use self::faults::{CallFaults, Hit, Phase, Target};
+use self::invocations::Invocation;
 use self::lookup::LookupWindow;
 use self::quota::Quotas;
 use self::timeline::{Activity, CallEntry, Timeline};
@@ -74,6 +80,7 @@ pub(crate) struct Proxy {
     trails: Mutex<Vec<Trail>>,
     delivery: Arc<LogDelivery>,
     events_need_a_trail: Mutex<bool>,
+    away: watch::Sender<bool>,
     kms_turn: tokio::sync::Mutex<()>,
 }
 
@@ -101,14 +108,16 @@ impl Proxy {
             lookup_window: Mutex::default(),
             trails: Mutex::default(),
             events_need_a_trail: Mutex::default(),
+            away: watch::Sender::new(false),
             kms_turn: tokio::sync::Mutex::default(),
         })
     }
 
     /// Serves until the listener's task is ended.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) -> std::io::Result<()> {
+        let door = Door::new(listener, self.away.subscribe());
         let router = Router::new().nest("/_localcloud", control::routes()).fallback(pass).with_state(self);
-        axum::serve(listener, router).await
+        axum::serve(door, router).await
     }
 
     pub(crate) fn quotas(&self) -> MutexGuard<'_, Quotas> {
@@ -200,7 +209,14 @@ impl Proxy {
     async fn answer(&self, call: &Call, incoming: &Incoming) -> Result<Answer, LocalCloudError> {
         let (began, time, order) = (Instant::now(), Timestamp::now(), self.timeline.next_order());
         let caller = self.caller(call).await?;
-        let target = Target { service: &call.service, operation: &call.operation, key: call.key_reference(), caller: &caller.arn };
+        let target = Target {
+            service: &call.service,
+            operation: &call.operation,
+            key: call.key_reference(),
+            caller: &caller.arn,
+            path: incoming.uri.path(),
+            body: &incoming.body,
+        };
         let hit = self.call_faults().hit(target);
         let (answer, key_arn) = self.answer_with_faults(call, &caller, incoming, hit.as_ref(), time).await?;
         self.timeline.add(Activity::Call(CallEntry {
@@ -212,6 +228,7 @@ impl Proxy {
             operation: call.operation.clone(),
             region: call.region.clone(),
             caller: caller.arn,
+            access_key_id: call.access_key_id.clone(),
             key: key_arn.or_else(|| call.key_reference().map(str::to_owned)),
             status: answer.status.as_u16(),
             error_code: answer.error(call.protocol).map(|(code, _)| code),
@@ -231,6 +248,7 @@ impl Proxy {
         let before = hit.filter(|hit| hit.phase == Phase::Before);
         let after = hit.filter(|hit| hit.phase == Phase::After);
         wait(before).await;
+        self.kill_caller(before, call).await?;
         let trails = locked(&self.trails).clone();
         if let Some(refusal) = before.and_then(|hit| hit.refusal.as_ref()) {
             let answer = Answer::refused(call, refusal);
@@ -256,11 +274,39 @@ impl Proxy {
         };
         self.record(call, caller, &answer, key_arn.as_deref(), time, &trails);
         wait(after).await;
-        let answer = match after.and_then(|hit| hit.refusal.as_ref()) {
+        self.kill_caller(after, call).await?;
+        // A caller that is gone hears nothing: its call counts by what it did.
+        let answer = match after.filter(|hit| !hit.kills_caller).and_then(|hit| hit.refusal.as_ref()) {
             Some(refusal) => Answer::refused(call, refusal),
             None => answer,
         };
         Ok((answer, key_arn))
+    }
+
+    /// Kills the process that makes a call, if a fault says so.
+    async fn kill_caller(&self, hit: Option<&Hit>, call: &Call) -> Result<(), LocalCloudError> {
+        if !hit.is_some_and(|hit| hit.kills_caller) {
+            return Ok(());
+        }
+        let access_key_id = call.access_key_id.as_deref().unwrap_or_default();
+        let answer = self.upstream.ask("kills", &json!({"access_key_id": access_key_id})).await?;
+        if answer.get("killed").is_some_and(Value::is_u64) {
+            return Ok(());
+        }
+        Err(LocalCloudError::Control(format!("`{}` was to kill its caller, and no function made the call", call.operation)))
+    }
+
+    /// Returns the invocations that ended, of this function or of all.
+    pub(crate) async fn invocations(&self, function: Option<&str>) -> Result<Vec<Invocation>, LocalCloudError> {
+        let question = json!({"function": function});
+        let answer = self.upstream.ask("invocations", &question).await?;
+        let listed = answer.get("invocations").cloned().unwrap_or_default();
+        serde_json::from_value(listed).map_err(|error| LocalCloudError::Control(format!("the list of invocations is odd: {error}")))
+    }
+
+    /// Cuts all connections, and new ones as soon as they are made, or lets them be again.
+    pub(crate) fn go_away(&self, away: bool) {
+        self.away.send_replace(away);
     }
 
     /// Answers `LookupEvents` from the records; the emulator says only whether the caller may.

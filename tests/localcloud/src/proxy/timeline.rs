@@ -34,6 +34,8 @@ pub struct CallEntry {
     pub region: String,
     /// ARN of the caller.
     pub caller: String,
+    /// Access key id of the caller; each process of a function has its own.
+    pub access_key_id: Option<String>,
     /// ARN of the KMS key, or what the call named as such.
     pub key: Option<String>,
     /// HTTP status of the answer that the caller got.

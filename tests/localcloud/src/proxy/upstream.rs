@@ -1,7 +1,8 @@
 //! The way from the proxy to the emulator: calls are passed on as they came, and the launcher is asked what no AWS call
 //! can ask.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri, header, uri::PathAndQuery};
@@ -9,6 +10,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::answer::Answer;
 use super::kms::Key;
@@ -31,13 +33,49 @@ pub(crate) struct Incoming {
 pub(crate) struct Upstream {
     port: u16,
     client: Client<HttpConnector, Body>,
+    is_closed: watch::Sender<bool>,
+    under_way: AtomicUsize,
+}
+
+/// Counts a request for as long as it is under way.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Upstream {
     pub(crate) fn new(port: u16) -> Self {
         // The emulator closes idle connections after 75 s; a connection must not be used in that moment.
         let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build_http();
-        Self { port, client }
+        Self { port, client, is_closed: watch::Sender::new(false), under_way: AtomicUsize::new(0) }
+    }
+
+    /// Lets nothing through any more, and waits until what is under way has been answered, but no longer than that: what waits for
+    /// something that is no longer let through never would be.
+    pub(crate) async fn close(&self, limit: Duration) {
+        self.is_closed.send_replace(true);
+        let give_up_at = Instant::now() + limit;
+        while self.under_way.load(Ordering::SeqCst) > 0 && Instant::now() < give_up_at {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Lets everything through again, what waited first.
+    pub(crate) fn open(&self) {
+        self.is_closed.send_replace(false);
+    }
+
+    /// Lets the emulator end its functions and save its state, when it is closed.
+    pub(crate) async fn save(&self) -> Result<(), LocalCloudError> {
+        let answer = self.send_now(Method::POST, "/_reprieve/saves", HeaderMap::new(), "{}".into()).await?;
+        if answer.status.is_success() {
+            return Ok(());
+        }
+        let problem = String::from_utf8_lossy(&answer.body).into_owned();
+        Err(LocalCloudError::Emulator { request: "save".to_owned(), problem })
     }
 
     /// Passes a call on, unchanged but for what belongs to the connection and its transport.
@@ -83,7 +121,7 @@ impl Upstream {
 
     /// Tells whether the emulator serves.
     pub(crate) async fn is_healthy(&self) -> bool {
-        let answer = self.send(Method::GET, "/_ministack/health", HeaderMap::new(), Bytes::new()).await;
+        let answer = self.send_now(Method::GET, "/_ministack/health", HeaderMap::new(), Bytes::new()).await;
         answer.is_ok_and(|answer| answer.status.is_success())
     }
 
@@ -97,6 +135,25 @@ impl Upstream {
     }
 
     async fn send(&self, method: Method, path: &str, headers: HeaderMap, body: Bytes) -> Result<Answer, LocalCloudError> {
+        let _counted = self.admitted().await;
+        self.send_now(method, path, headers, body).await
+    }
+
+    /// Waits until requests are let through, and counts one more.
+    async fn admitted(&self) -> UnderWay<'_> {
+        let mut is_closed = self.is_closed.subscribe();
+        loop {
+            // It ends only with the sender, which is ours.
+            is_closed.wait_for(|&is_closed| !is_closed).await.ok();
+            self.under_way.fetch_add(1, Ordering::SeqCst);
+            let counted = UnderWay(&self.under_way);
+            if !*self.is_closed.borrow() {
+                return counted;
+            }
+        }
+    }
+
+    async fn send_now(&self, method: Method, path: &str, headers: HeaderMap, body: Bytes) -> Result<Answer, LocalCloudError> {
         let failed = |problem: String| LocalCloudError::Emulator { request: format!("{method} {path}"), problem };
         let mut request = Request::builder()
             .method(method.clone())

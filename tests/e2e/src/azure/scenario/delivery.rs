@@ -26,7 +26,7 @@ pub(super) async fn duplicated(stage: &AzureStage) -> Result<Observation> {
 }
 
 /// Counts the calls by which a vault was recovered.
-fn recoveries(stage: &AzureStage, vault: &str) -> usize {
+pub(super) fn recoveries(stage: &AzureStage, vault: &str) -> usize {
     let is_recovery = |exchange: &reprieve_azure_sandbox::Exchange| {
         exchange.method == "PUT"
             && exchange.path_and_query.to_ascii_lowercase().starts_with(&vault.to_ascii_lowercase())

@@ -9,6 +9,8 @@ use anyhow::{Context as _, Result};
 use owo_colors::OwoColorize as _;
 use reprieve_e2e::archive::Archive;
 use reprieve_e2e::command::Said;
+use reprieve_e2e::privilege::play::proof_of;
+use reprieve_e2e::privilege::table::summary;
 use reprieve_e2e::report::{Chapter, Report};
 use reprieve_e2e::stage::Stage;
 use reprieve_localcloud::default_folder;
@@ -59,7 +61,11 @@ pub(crate) async fn show(screen: &Screen, stage: &Stage, wanted: Option<&Path>) 
     }
     say(&format!("  {} {}", "page".dimmed(), page.display()))?;
     open(&page);
-    Ok(Report::of_chapter(&CHAPTER, problems, began.elapsed()))
+    let proof = proof_of(stage).await?;
+    problems.extend(proof.refusals());
+    let mut report = Report::of_chapter(&CHAPTER, problems, began.elapsed());
+    report.figures.push(summary(&proof));
+    Ok(report)
 }
 
 /// The page stands beside the archive, not in it: it is no evidence.

@@ -267,6 +267,9 @@ fn receive(activity: &mut tokio::sync::broadcast::Receiver<Activity>, ordered: &
 }
 
 pub(crate) fn show_report(screen: &Screen, report: &Report) -> Result<()> {
+    for figure in report.figures.iter().flat_map(|figure| wrapped(figure, 2, screen.width)) {
+        say(&figure.dimmed().to_string())?;
+    }
     if let Some(decision) = &report.decision {
         for line in wrapped(&format!("“{}”", shortened(decision)), 2, screen.width) {
             say(&line.italic().to_string())?;
