@@ -93,6 +93,18 @@ WRITTEN = {
     },
 }
 
+# Calls that a role may make on every resource, each with why: AWS knows no resources for them, or the resource is not there yet.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/
+NO_RESOURCES = "knows no resources"
+UNBOUNDED = {
+    "guard.yaml": {"kms:ListAliases": NO_RESOURCES, "kms:ListKeys": NO_RESOURCES, "cloudtrail:LookupEvents": NO_RESOURCES},
+    "monitoring.yaml": {
+        "cloudtrail:DescribeTrails": NO_RESOURCES,
+        "sns:GetSubscriptionAttributes": "a subscription is no resource of IAM's, and others' topics are looked at too",
+    },
+    "drill.yaml": {"kms:ListAliases": NO_RESOURCES, "kms:CreateKey": "the key is not there yet; conditions say what it must become"},
+}
+
 # What a key policy never hands to anybody: a grant passes calls on, and past the policy.
 HANDING_ON = ["kms:CreateGrant"]
 
@@ -214,6 +226,38 @@ def write_faults(template, written):
         if found.get(role, set()) != written.get(role, set()):
             writes, may = sorted(found.get(role, set())), sorted(written.get(role, set()))
             yield f"`Resources.{role}`: may write objects {writes}; it is to write {may}, and nothing else"
+
+
+def queue_policy_faults(template):
+    """A queue takes events from the rules of its own stack, named one by one: any other rule of the account could feed it forged ones."""
+    resources = template.get("Resources", {})
+    names = [resource.get("Properties", {}).get("Name") for resource in resources.values() if resource.get("Type") == "AWS::Events::Rule"]
+    own = {f"arn:${{AWS::Partition}}:events:${{AWS::Region}}:${{AWS::AccountId}}:rule/{arn_text(name)}" for name in names}
+    fed = 0
+    for path, node in mappings(template):
+        principal = node.get("Principal")
+        if node.get("Effect") != "Allow" or not isinstance(principal, dict) or "events.amazonaws.com" not in as_list(principal.get("Service")):
+            continue
+        fed += 1
+        given = node.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", [])
+        if {arn_text(each) for each in as_list(given)} != own:
+            yield f"`{'.'.join(path)}`: is to name the stack's own rules in ArnEquals aws:SourceArn, each of them and no other"
+    if names and not fed:
+        yield "no queue takes events from the rules of this stack"
+
+
+def unbounded_faults(template, unbounded):
+    """A role's call on every resource has a written reason, and a reason has its call."""
+    found = set()
+    for path, node in mappings(template):
+        if node.get("Effect") != "Allow" or "Principal" in node or path[:1] != ("Resources",):
+            continue
+        if any(arn_text(resource) == "*" for resource in as_list(node.get("Resource", "*"))):
+            found |= {action for action in as_list(node.get("Action", [])) if isinstance(action, str)}
+    for action in sorted(found - unbounded.keys()):
+        yield f"`{action}` is allowed on every resource, and nothing says why (UNBOUNDED in promises.py)"
+    for action in sorted(unbounded.keys() - found):
+        yield f"`{action}` has a reason to be allowed on every resource, and is not"
 
 
 # Glue's types of columns in the words of SQL; `struct<...>` is taken as it is.
@@ -350,9 +394,9 @@ def main(paths):
         with open(path, encoding="utf-8") as file:
             source = file.read()
         template = cfn_yaml.loads(source)
-        of_template = (pattern_faults, key_policy_faults, managed_policy_faults, query_faults, state_machine_faults)
+        of_template = (pattern_faults, queue_policy_faults, key_policy_faults, managed_policy_faults, query_faults, state_machine_faults)
         name = os.path.basename(path)
-        of_statements = (statement_faults(template, NARROWED.get(name, {})), write_faults(template, WRITTEN.get(name, {})))
+        of_statements = (statement_faults(template, NARROWED.get(name, {})), write_faults(template, WRITTEN.get(name, {})), unbounded_faults(template, UNBOUNDED.get(name, {})))
         checks = (*of_statements, *(check(template) for check in of_template), source_faults(source), partition_faults(source))
         faults = [fault for check in checks for fault in check]
         for fault in faults:

@@ -28,6 +28,7 @@ REPRIEVE_AZURE_PURGE_PROTECTION REPRIEVE_AZURE_LOCK_IMMUTABILITY REPRIEVE_AZURE_
 REPRIEVE_AZURE_EVENT_HUB_RULE REPRIEVE_AZURE_EVENT_HUB_NAME REPRIEVE_AZURE_LOG_STORAGE REPRIEVE_AZURE_ACTION_GROUP
 REPRIEVE_AZURE_ALERTS_GROUP REPRIEVE_APPROVAL_KEYS REPRIEVE_BREAK_GLASS_PRINCIPALS REPRIEVE_BREAK_GLASS_HOURS
 REPRIEVE_SANDBOX_SUBSCRIPTIONS REPRIEVE_WEBHOOKS REPRIEVE_LOG REPRIEVE_AZURE_POLICY_CONTAINER REPRIEVE_AZURE_SEAL_KEY
+REPRIEVE_FORMER_SEAL_KEYS
 """.split()
 OF_THE_HOST = """
 AzureWebJobsStorage__accountName AzureWebJobsStorage__credential AzureWebJobsStorage__clientId
@@ -67,6 +68,8 @@ PINNED = {
     "Microsoft.Insights/actionGroups": "2023-01-01",
     "Microsoft.Insights/activityLogAlerts": "2020-10-01",
     "Microsoft.Insights/diagnosticSettings": "2021-05-01-preview",
+    "Microsoft.Insights/metricAlerts": "2018-03-01",
+    "Microsoft.Insights/scheduledQueryRules": "2021-08-01",
     "Microsoft.KeyVault": "2024-11-01",
     "Microsoft.ManagedIdentity": "2023-01-31",
     "Microsoft.Resources": "2021-04-01",
@@ -392,6 +395,28 @@ def alert_faults(path, template):
             yield f"`{alert['name']}` is made by the template, and not, or otherwise, by the guard"
 
 
+def watch_faults(path, template):
+    """Whoever is on call hears when a function fails, when a timer's function does not run, and when events are given up."""
+    name = os.path.basename(path)
+    if name == "guard.json":
+        alarms, rules = template["variables"].get("alarms", []), of_type(template, "Microsoft.Insights/scheduledQueryRules")
+        if not rules or any(rule["properties"]["actions"].get("actionGroups") != ["[variables('actionGroupId')]"] for rule in rules):
+            yield "the alarms of the function app do not reach the action group"
+        failing = [each for each in alarms if "Success == false" in each["query"] and (each["operator"], each["threshold"]) == ("GreaterThan", 0)]
+        if not failing:
+            yield "no alarm says that a function failed"
+        for function in BY_TIMER:
+            query = f"AppRequests | where Name == '{function}' and Success == true"
+            if not any(each["query"] == query and (each["operator"], each["threshold"]) == ("LessThan", 1) for each in alarms):
+                yield f"no alarm says that `{function}` does not run"
+    if name == "events.json":
+        alerts = of_type(template, "Microsoft.Insights/metricAlerts")
+        counted = [each["metricName"] for alert in alerts for each in alert["properties"]["criteria"]["allOf"]]
+        told = [alert["properties"]["actions"] for alert in alerts]
+        if counted != ["DeadLetteredCount"] or told != [[{"actionGroupId": "[parameters('actionGroupId')]"}]]:
+            yield "no alert tells the action group of events that Event Grid gave up"
+
+
 def mode_faults(_, template):
     """The safe default: nothing is changed, and nothing one-way happens, until somebody says so."""
     parameters = template.get("parameters", {})
@@ -433,7 +458,7 @@ def documentation_faults(templates, text):
 
 
 OF_TEMPLATE = [reference_faults, version_faults, role_faults, assignment_faults, event_faults, function_faults, setting_faults]
-OF_TEMPLATE += [storage_faults, evidence_faults, vault_faults, policy_faults, alert_faults, mode_faults]
+OF_TEMPLATE += [storage_faults, evidence_faults, vault_faults, policy_faults, alert_faults, watch_faults, mode_faults]
 
 
 def all_faults(templates, contracts=None):

@@ -49,6 +49,14 @@ def drop_dead_letters(templates):
     first(templates["events.json"], EVENTS, "recover-vault")["properties"].pop("deadLetterWithResourceIdentity")
 
 
+def tell_nobody(templates):
+    first(templates["guard.json"], "Microsoft.Insights/scheduledQueryRules")["properties"]["actions"] = {"actionGroups": []}
+
+
+def drop_alert_of_dead_letters(templates):
+    templates["events.json"]["resources"].remove(first(templates["events.json"], "Microsoft.Insights/metricAlerts"))
+
+
 def drop_subscription(templates):
     templates["events.json"]["resources"].remove(first(templates["events.json"], EVENTS, "provision-alerts"))
 
@@ -155,6 +163,12 @@ BROKEN = [
     ("policies of two minds", part_the_policies, "differs between policies.json"),
     ("names of two minds", rename_in_one, "differs between evidence.json and guard.json"),
     ("an alert by another name", rename_alert, "`Reprieve-VaultDeleted` is made by the guard"),
+]
+BROKEN += [
+    ("failures untold", lambda templates: templates["guard.json"]["variables"]["alarms"].pop(0), "no alarm says that a function failed"),
+    ("a sweep that is not missed", lambda templates: templates["guard.json"]["variables"]["alarms"].pop(1), "that `Sweep` does not run"),
+    ("alarms that tell nobody", tell_nobody, "do not reach the action group"),
+    ("dead letters untold", drop_alert_of_dead_letters, "of events that Event Grid gave up"),
 ]
 BROKEN_BY_SCHEMA = [
     ("a misspelt property", misspell_property, "minimumTLSVersion"),

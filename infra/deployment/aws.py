@@ -1,0 +1,394 @@
+"""Deploys Reprieve into one account and Region of AWS: plan, apply, verify, report, upgrade, rollback, uninstall.
+
+It must not create buckets, choose an account, enforce where nothing was observed unless it is told so by name, or delete evidence.
+"""
+
+import os
+import pathlib
+import re
+import tempfile
+import zipfile
+
+from . import calls, observed, proof, release, stacks
+from .calls import Failed, Wrong, say
+
+# In this order they are deployed, and in the other taken away: each takes outputs of the guard, and the evidence of the monitoring.
+STAGES = ("guard", "monitoring", "evidence", "drill", "replay")
+FUNCTIONS = {
+    "guard": "aws-cancel-key-deletion",
+    "monitoring": "aws-provision-monitoring",
+    "evidence": "aws-record-key-events",
+    "drill": "aws-rehearse-incident",
+    "replay": "aws-replay-archive",
+}
+WITH_A_MODE = ("guard", "monitoring", "drill")
+# What the guard's outputs say for another stack's parameters: the parameter, and the output.
+FROM_GUARD = {
+    "monitoring": {"AuditBucket": "AuditBucketName"}
+    | {
+        name: name
+        for name in (
+            "AuditRetentionDays",
+            "NoticeTopicArn",
+            "QueueArn",
+            "DeadLetterQueueArn",
+            "MetricsNamespace",
+            "KeyApiCallRuleName",
+            "KeyServiceEventRuleName",
+            "KeyNativeEventRuleName",
+            "RegionOptOutRuleName",
+            "EventFunctionName",
+            "SweepFunctionName",
+        )
+    },
+    "evidence": {"AuditBucket": "AuditBucketName"} | {name: name for name in ("AuditRetentionDays", "NoticeTopicArn", "MetricsNamespace")},
+    "drill": {"AuditBucket": "AuditBucketName", "LedgerTable": "LedgerTableName"}
+    | {name: name for name in ("AuditRetentionDays", "NoticeTopicArn", "MetricsNamespace")},
+}
+# What follows from options and outputs, and is not to be set by hand.
+DERIVED = {"CodeBucket", "CodeKey", "Architecture"}
+# What ends with each stack, and what it costs to keep what stays. List prices of us-east-1; `reprieve cost` has them with sources.
+ENDS = {
+    "guard": "nobody takes back the deletion or the disabling of a key here any more; what is pending runs on to its date",
+    "monitoring": "nobody mends trail, filters and alarms; those that stand go on",
+    "evidence": "log files are not recorded and nothing is sealed any more; what is sealed stays verifiable",
+    "drill": "nobody proves weekly that all of it works",
+    "replay": "archives are replayed with `reprieve replay` alone",
+}
+COSTS = {
+    "AWS::S3::Bucket": "$0.023 a GB and month",
+    "AWS::DynamoDB::Table": "$0.25 a GB and month",
+    "AWS::KMS::Key": "$1 a month",
+}
+
+
+class Account:
+    """The account and Region that the `aws` command is set to, and the stacks there."""
+
+    def __init__(self, options, root):
+        self.options, self.root = options, root
+        calls.need("aws", "install the AWS command line")
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        if not region:
+            region = calls.run(["aws", "configure", "get", "region"], fails=False)[1].strip()
+        if not region:
+            raise Wrong("no Region is configured; set AWS_REGION")
+        self.region = region
+        os.environ.update(AWS_REGION=region, AWS_DEFAULT_REGION=region, AWS_PAGER="")
+        self.caller = stacks.aws("sts", "get-caller-identity")["Arn"]
+
+    def stack_of(self, stage):
+        return self.options.stack if stage == "guard" else f"{self.options.stack}-{stage}"
+
+    def standing(self, stages=STAGES):
+        """Returns the stacks that stand, as CloudFormation describes them, by stage."""
+        found = {stage: stacks.describe(self.stack_of(stage)) for stage in stages}
+        return {stage: stack for stage, stack in found.items() if stack}
+
+    def template(self, stage):
+        return (self.root / "infra" / "aws" / f"{stage}.yaml").read_text(encoding="utf-8")
+
+    def headline(self, what):
+        say(f"Account and caller  {self.caller}")
+        say(f"Region              {self.region}")
+        say(f"What                {what}")
+
+
+def asked_for(options, account, of_those_standing):
+    """Returns the stages that are meant, in order: those named, and the guard; or all that stand."""
+    named = [stage for stage in STAGES if stage in options.stages]
+    if of_those_standing:
+        standing = account.standing()
+        if not standing:
+            raise Wrong(f"no stack `{options.stack}` stands in {account.region}; `apply` makes one")
+        if missing := [stage for stage in named if stage not in standing]:
+            raise Wrong(f"the stack `{account.stack_of(missing[0])}` does not stand in {account.region}")
+        return named or [stage for stage in STAGES if stage in standing]
+    return named if named == ["replay"] else [stage for stage in STAGES if stage == "guard" or stage in named]
+
+
+def values_by_stage(options, stages):
+    """Returns the parameters that were set by hand, by stage."""
+    values = {stage: {} for stage in STAGES}
+    for assignment in options.set:
+        found = re.fullmatch(r"(?:(monitoring|evidence|drill|replay)\.)?([A-Za-z][A-Za-z0-9]*)=(.*)", assignment, re.DOTALL)
+        if not found:
+            raise Wrong(f"`--set {assignment}` is not NAME=VALUE")
+        stage, name, value = found[1] or "guard", found[2], found[3]
+        if name in DERIVED | set(FROM_GUARD.get(stage, {})):
+            raise Wrong(f"`--set {assignment}`: that parameter follows from other options, or from the guard's outputs")
+        if stage not in stages:
+            raise Wrong(f"`--set {assignment}` is for the {stage}, which is not deployed now")
+        values[stage][name] = value
+    for stage in STAGES:
+        if options.zips.get(stage) and stage not in stages:
+            raise Wrong(f"a zip of the {stage} was given, which is not deployed now")
+    return values
+
+
+def build(options, account, stages):
+    """Returns the zip of each stage: those given, the others built now."""
+    zips = {stage: pathlib.Path(path) for stage, path in options.zips.items() if path and stage in stages}
+    if missing := [path for path in zips.values() if not path.is_file()]:
+        raise Wrong(f"`{missing[0]}` is not a file")
+    to_build = [stage for stage in stages if stage not in zips]
+    if not to_build:
+        return zips
+    command = [str(account.root / "scripts" / "package"), "--arch", options.arch, "--no-sbom"]
+    for stage in to_build:
+        command += ["--function", FUNCTIONS[stage]]
+        zips[stage] = account.root / "target" / "package" / f"{FUNCTIONS[stage]}-{options.arch}.zip"
+    if options.policies:
+        command += ["--policies", options.policies]
+    if calls.run_openly(command) != 0:
+        raise Failed("the zips could not be built (see above); nothing was deployed")
+    return zips
+
+
+def check_policies(options, standing):
+    """Refuses to lose policies: a zip that stands with some is not replaced by one without unless they are given again."""
+    guard = standing.get("guard")
+    if not guard or options.policies or options.zips.get("guard"):
+        return
+    stands = stacks.parameters(guard)
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "guard.zip")
+        code, _, _ = calls.run(
+            ["aws", "s3", "cp", "--only-show-errors", f"s3://{stands['CodeBucket']}/{stands['CodeKey']}", str(file)], fails=False
+        )
+        if code != 0:
+            say(f"Not known: whether policies are in the zip that stands, for {stands['CodeKey']} cannot be read.")
+            return
+        with zipfile.ZipFile(file) as archive:
+            policies = [name for name in archive.namelist() if name.startswith("policies/")]
+    if policies:
+        raise Wrong(
+            f"the guard that stands was packaged with {', '.join(policies)}; give the folder again with --policies, or they are gone"
+        )
+
+
+def upload(options, stage, zip_file):
+    """Puts a zip into the bucket of the code, named after its content: CloudFormation updates a function only where the name changes."""
+    key = f"reprieve/{FUNCTIONS[stage]}-{options.arch}-{release.digest(zip_file)}.zip"
+    calls.run(["aws", "s3", "cp", "--only-show-errors", str(zip_file), f"s3://{options.code_bucket}/{key}"])
+    return {"CodeBucket": options.code_bucket, "CodeKey": key, "Architecture": options.arch}
+
+
+def derive(account, stage):
+    """Returns the parameters of a stage that follow from what stands. None where the guard does not stand yet."""
+    if stage not in FROM_GUARD:
+        return {}
+    guard = stacks.describe(account.stack_of("guard"))
+    if not guard:
+        return None
+    given = stacks.outputs(guard)
+    if missing := [output for output in FROM_GUARD[stage].values() if output not in given]:
+        raise Failed(f"the stack `{account.stack_of('guard')}` has no output `{missing[0]}`; deploy its current template first")
+    return {parameter: given[output] for parameter, output in FROM_GUARD[stage].items()}
+
+
+def trail_bucket(account, by_hand, standing):
+    """Returns the bucket that the monitoring made, for the evidence, unless another was named by hand, now or before."""
+    if "TrailBucket" in by_hand or "evidence" in standing:
+        return {}
+    monitoring = stacks.describe(account.stack_of("monitoring"))
+    if monitoring and (bucket := stacks.outputs(monitoring).get("TrailBucketName")):
+        return {"TrailBucket": bucket}
+    raise Wrong("the monitoring made no bucket for a trail; name yours with --set evidence.TrailBucket=BUCKET")
+
+
+def enforcing(options, account, stages, standing):
+    """Returns the stages that --enforce turns, once it was shown what enforcing would have done."""
+    turned = [stage for stage in stages if stage in WITH_A_MODE]
+    for stage in turned:
+        if stage not in standing:
+            raise Wrong(
+                f"`--enforce`: the stack `{account.stack_of(stage)}` does not stand, and a first deployment observes. Deploy without "
+                "--enforce, and look at `scripts/deploy aws report` after a week or two; or say --set Mode=enforce, if you know"
+            )
+    observing = [stage for stage in turned if stacks.parameters(standing[stage]).get("Mode") == "observe"]
+    if "guard" in observing:
+        observed.report(options, account, standing["guard"])
+    if "drill" in observing:
+        say("The drill will schedule the deletion of a key that it makes for itself, every six days, and watch it come back.")
+    if "monitoring" in observing:
+        say("The monitoring will make and mend trail, filters and alarms; `reprieve monitoring plan` says which.")
+    return turned
+
+
+def deploy(options, account, stages, only_show, now):
+    """Plans each stage, shows it, asks, and carries it out."""
+    if not options.code_bucket:
+        raise Wrong("--code-bucket is missing: a bucket in this Region for the zips")
+    if options.policies and options.zips.get("guard"):
+        raise Wrong("`--policies` and `--zip` exclude each other: policies go into a zip while it is built")
+    values = values_by_stage(options, stages)
+    standing = account.standing(stages)
+    if "guard" in stages:
+        check_policies(options, standing)
+    account.headline(f"{'plan of' if only_show else 'deployment of'} {', '.join(account.stack_of(stage) for stage in stages)}")
+    if options.enforce:
+        for stage in enforcing(options, account, stages, standing):
+            values[stage]["Mode"] = "enforce"
+    zips = build(options, account, stages)
+    for stage in stages:
+        name = account.stack_of(stage)
+        say(f"\n== {name}, from infra/aws/{stage}.yaml")
+        derived = derive(account, stage)
+        if derived is None:
+            say(f"  Not shown: it takes outputs of the stack `{account.stack_of('guard')}`, which does not stand yet.")
+            continue
+        if stage == "evidence":
+            if only_show and "monitoring" in stages and not stacks.describe(account.stack_of("monitoring")):
+                say(f"  Not shown: it takes an output of the stack `{account.stack_of('monitoring')}`, which does not stand yet.")
+                continue
+            derived |= trail_bucket(account, values[stage], standing)
+        derived |= upload(options, stage, zips[stage])
+        made = stacks.plan(name, account.template(stage), values[stage] | derived, options.code_bucket, now)
+        if made is None:
+            say("  Nothing changes.")
+            continue
+        made.show()
+        tell_mode(values[stage], standing.get(stage))
+        if only_show:
+            made.discard()
+            continue
+        carry_out(made, standing.get(stage), options, now)
+    if only_show:
+        say("\nNothing was changed; the change sets are discarded, the zips are uploaded.")
+
+
+def tell_mode(values, standing):
+    """Says where the mode changes."""
+    before = stacks.parameters(standing).get("Mode") if standing else None
+    after = values.get("Mode")
+    if after and after != before:
+        say(f"  Mode: {before or 'the default, observe'} -> {after}")
+
+
+def carry_out(made, standing, options, now):
+    """Asks, remembers the way back, and carries a plan out."""
+    try:
+        calls.agree(f"Carry these {len(made.changes)} changes of `{made.stack}` out?", options.yes)
+    except calls.Declined:
+        made.discard()
+        raise
+    if standing:
+        stacks.remember(made.stack, standing, options.code_bucket, now)
+    stacks.carry_out(made)
+    stack = stacks.describe(made.stack)
+    calls.table(("OUTPUT", "VALUE"), sorted(stacks.outputs(stack).items()))
+
+
+def plan(options, account, now):
+    """Shows what `apply` would change."""
+    deploy(options, account, asked_for(options, account, False), True, now)
+
+
+def apply(options, account, now):
+    """Deploys what was asked for, and says what comes next."""
+    stages = asked_for(options, account, False)
+    deploy(options, account, stages, False, now)
+    say()
+    if "replay" in stages:
+        machine = stacks.outputs(stacks.describe(account.stack_of("replay")))["StateMachineArn"]
+        say("A replay of last quarter, for example; what it costs is in infra/aws/README.md:")
+        say(f'  aws stepfunctions start-execution --state-machine-arn {machine} --input \'{{"from":"2026-07-01","to":"2026-09-30"}}\'')
+    if "guard" in stages:
+        proof.sweep(account, stacks.outputs(stacks.describe(account.stack_of("guard"))), now)
+        say("Whoever was subscribed to the notice topic must confirm; until then `reprieve coverage` counts the monitoring as a gap.")
+        say(f"What is proven of it: {again(options, 'verify')}")
+
+
+def again(options, verb):
+    """Returns the command line of another verb for the same stacks."""
+    stack = "" if options.stack == "reprieve" else f" --stack {options.stack}"
+    return f"scripts/deploy aws {verb}{stack}"
+
+
+def upgrade(options, account, now):
+    """Deploys the current release over what stands; parameters that are not named keep their value."""
+    stages = asked_for(options, account, True)
+    deploy(options, account, stages, False, now)
+    say(f"\nThe way back: {again(options, 'rollback')} --code-bucket {options.code_bucket}")
+    say(f"What is proven of it: {again(options, 'verify')}")
+
+
+def rollback(options, account, now):
+    """Goes back to what stood before the last change: template, code and parameters."""
+    if not options.code_bucket:
+        raise Wrong("--code-bucket is missing: the bucket that the last change was made with remembers what was before")
+    stages = asked_for(options, account, True)
+    account.headline(f"back to what stood before the last deployment, of {', '.join(account.stack_of(stage) for stage in stages)}")
+    remembered = {stage: stacks.remembered(account.stack_of(stage), options.code_bucket) for stage in stages}
+    # What one deployment changed goes back together; a stack that it left alone was changed by an earlier one.
+    last = max((before["at"] for before in remembered.values() if before), default=None)
+    if last is None:
+        raise Wrong(
+            f"s3://{options.code_bucket}/reprieve/before/ remembers nothing of these stacks: they were never changed with this bucket"
+        )
+    for stage in stages:
+        name, before = account.stack_of(stage), remembered[stage]
+        if before is None or before["at"] != last:
+            say(f"\n== {name}: the deployment of {last} did not change it; it stays as it is")
+            continue
+        say(f"\n== {name}, as it stood until {before['at']}")
+        made = stacks.plan(name, before["template"], before["parameters"], options.code_bucket, now)
+        if made is None:
+            say("  Nothing changes.")
+            continue
+        made.show()
+        tell_mode(before["parameters"], stacks.describe(name))
+        carry_out(made, stacks.describe(name), options, now)
+    say(f"\nTo go forward again: the same command. What is proven of it: {again(options, 'verify')}")
+
+
+def verify(options, account, now):
+    """Says what is proven of what stands."""
+    return proof.verify(options, account, account.standing(), now)
+
+
+def report(options, account, _now):
+    """Says what enforcing would have done while it observed."""
+    standing = account.standing(("guard",))
+    if "guard" not in standing:
+        raise Wrong(f"no stack `{options.stack}` stands in {account.region}")
+    observed.report(options, account, standing["guard"])
+
+
+def uninstall(options, account, _now):
+    """Takes stacks away, and says what stays, what that costs, and what is not protected any more."""
+    stages = list(reversed(asked_for(options, account, True)))
+    standing = account.standing()
+    left_behind = [stage for stage in standing if stage not in stages and stage in FROM_GUARD]
+    if "guard" in stages and left_behind:
+        raise Wrong(f"the guard cannot go before the {left_behind[0]}, which takes its outputs; name both, or none for all")
+    account.headline(f"the end of {', '.join(account.stack_of(stage) for stage in stages)}")
+    stays = {stage: stacks.kept(account.stack_of(stage)) for stage in stages}
+    say("\nNot protected any more:")
+    for stage in stages:
+        say(f"  {account.stack_of(stage)}: {ENDS[stage]}")
+    say("\nWhat stays, because it holds evidence or something of yours depends on it:")
+    calls.table(
+        ("RESOURCE", "TYPE", "NAME", "COSTS"),
+        [(logical, kind, physical, COSTS.get(kind, "")) for stage in stages for logical, kind, physical in stays[stage]],
+    )
+    if "drill" in stages:
+        say("  The drill's key stays too, at $1 a month: schedule its deletion by hand, with an approval while the guard runs.")
+    if "monitoring" in stages:
+        say("  So do trail, log group, metric filters and control alarms that it provisioned: `reprieve cost` says what they cost.")
+    say("  Records cannot be deleted before their retention ends, by nobody. Approval keys are stacks of their own, and stay.")
+    say("  Before: `reprieve verify`, and keep the public key, the hash of the last seal, and a copy of the archive.")
+    calls.agree_by_name("\nThis stops what protects keys here.", options.stack, options.yes)
+    for stage in stages:
+        stacks.delete(account.stack_of(stage))
+        say(f"{account.stack_of(stage)} is gone.")
+    proof.still_there([each for stage in stages for each in stays[stage]])
+
+
+VERBS = {"plan": plan, "apply": apply, "verify": verify, "report": report, "upgrade": upgrade, "rollback": rollback, "uninstall": uninstall}
+
+
+def main(options, root, now):
+    """Does what was asked for. Returns the exit code."""
+    return VERBS[options.verb](options, Account(options, root), now) or 0

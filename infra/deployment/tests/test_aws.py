@@ -1,0 +1,210 @@
+"""What the deployment to AWS decides by itself: what a drill proved, what observing showed, what an update may not replace.
+
+The whole script is run against a local cloud by tests/e2e/tests/deployment.rs.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import unittest
+
+from fakes import ROOT
+
+sys.path.insert(0, str(ROOT / "infra"))
+from deployment import aws, calls, observed, proof, stacks  # noqa: E402 - found by the line above
+
+
+def template(stage):
+    return (ROOT / "infra" / "aws" / f"{stage}.yaml").read_text(encoding="utf-8")
+
+
+def run(*words):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "deploy"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/nowhere", "HOME": "/nowhere"},
+    )
+
+
+class Drills(unittest.TestCase):
+    def test_what_was_seen_is_proven_and_what_was_missed_is_not(self):
+        answer = {
+            "held": True,
+            "passed": False,
+            "paths": [
+                ["detection", {"verdict": "proven", "ms": 1400}],
+                ["cancellation", {"verdict": "proven", "ms": 2000}],
+                ["enablement", {"verdict": "missed", "deadline_ms": 120000, "after_ms": 130500}],
+                ["notice", {"verdict": "missed", "deadline_ms": 120000}],
+                ["alarm", {"verdict": "not_watched", "why": "no alarm is named", "asked_for": False}],
+            ],
+        }
+        proven, not_proven = proof.drill_lines(answer)
+        self.assertEqual(proven, ["the guard hears of a scheduled deletion, after 1.4 s", "the deletion is taken back, after 2.0 s"])
+        self.assertEqual(
+            not_proven,
+            [
+                "the key serves again: MISSED within 120 s; it was seen after 130.5 s",
+                "the guard's notice arrives at the topic: MISSED within 120 s",
+                "the alarm on the trail goes off, and arrives at the topic: not watched, because no alarm is named",
+            ],
+        )
+
+    def test_a_path_that_a_drill_does_not_tell_of_is_not_proven(self):
+        proven, not_proven = proof.drill_lines({"held": True, "passed": True, "paths": [["detection", {"verdict": "proven", "ms": 1}]]})
+        self.assertEqual((len(proven), len(not_proven)), (1, 4))
+
+    def test_a_drill_that_was_not_held_proves_nothing(self):
+        for answer, why in (
+            ({"held": False, "why": "the key is not ours"}, "the key is not ours"),
+            ({"held": False, "under_way": "drill.1"}, "under way"),
+            ({}, "no reason"),
+        ):
+            proven, not_proven = proof.drill_lines(answer)
+            self.assertEqual(proven, [])
+            self.assertIn(why, not_proven[0])
+
+    def test_every_path_of_the_product_is_known(self):
+        source = (ROOT / "shared" / "core" / "src" / "drill" / "path.rs").read_text(encoding="utf-8")
+        variants = re.findall(r"^    ([A-Z][a-z]+),$", source.partition("pub enum Path {")[2].partition("}")[0], re.MULTILINE)
+        self.assertEqual(sorted(variant.lower() for variant in variants), sorted(proof.PATHS))
+
+
+class Observing(unittest.TestCase):
+    def archive(self, incidents, total=None, problems=0):
+        return {
+            "archive": "s3://audit",
+            "read": {"problems": problems},
+            "summary": {"decisions": {"total": len(incidents) if total is None else total}, "incidents": incidents},
+        }
+
+    def incident(self, resolution="only_observed", sentence="it was scheduled for deletion"):
+        return {
+            "at": "2026-11-20T10:15:00Z",
+            "call": "ScheduleKeyDeletion",
+            "actor": "mallory",
+            "resolution": resolution,
+            "sentence": sentence,
+        }
+
+    def test_what_was_only_observed_is_told_and_nothing_else(self):
+        lines = "\n".join(
+            observed.summary(self.archive([self.incident(), self.incident("stood", "it passed"), self.incident("human_called")]), "")
+        )
+        self.assertIn("3 decisions are on record", lines)
+        self.assertIn("acted on 1 of", lines)
+        self.assertIn("2026-11-20 10:15  ScheduleKeyDeletion by mallory", lines)
+        self.assertNotIn("it passed", lines)
+        self.assertIn("For 1 more a human was called", lines)
+
+    def test_what_is_not_listed_is_counted(self):
+        lines = "\n".join(observed.summary(self.archive([self.incident()] * 25), ""))
+        self.assertIn("acted on 25 of", lines)
+        self.assertIn("and 5 more", lines)
+
+    def test_an_archive_without_decisions_asks_whether_anything_is_heard(self):
+        self.assertIn("Is a trail logging", "\n".join(observed.summary(self.archive([]), "")))
+
+    def test_records_that_could_not_be_read_are_told(self):
+        self.assertIn("4 records could not be read", "\n".join(observed.summary(self.archive([], 1, 4), "")))
+
+    def test_keys_that_wait_for_deletion_are_named(self):
+        keys = [
+            {"arn": "arn:1", "aliases": ["alias/payments"], "state": "PendingDeletion"},
+            {"arn": "arn:2", "aliases": [], "state": "Enabled"},
+            {"arn": "arn:3", "aliases": [], "state": "PendingReplicaDeletion"},
+        ]
+        lines = observed.pending({"regions": [{"keys": keys}]})
+        self.assertEqual(lines[1:], ["  alias/payments", "  arn:3"])
+        self.assertEqual(observed.pending({"regions": []}), ["No key waits for its deletion now."])
+
+
+class Templates(unittest.TestCase):
+    def test_what_stays_is_read_out_of_the_templates(self):
+        self.assertEqual(stacks.retained(template("guard")), ["LedgerTable", "AuditBucket", "AuditBucketPolicy"])
+        self.assertIn("SealKey", stacks.retained(template("evidence")))
+        self.assertEqual(stacks.retained(template("drill")), [])
+
+    def test_what_holds_evidence_is_what_stays(self):
+        stays = {name for stage in aws.STAGES for name in stacks.retained(template(stage))}
+        self.assertLessEqual(set(stacks.EVIDENCE), stays)
+        # Roles, aliases and results stay too, and hold none.
+        self.assertEqual(stays - set(stacks.EVIDENCE), {"TrailLogRole", "SealKeyAlias", "ResultsBucket", "ResultsBucketPolicy"})
+
+    def test_what_is_derived_is_a_parameter_there_and_an_output_of_the_guard(self):
+        outputs = set(re.findall(r"^  ([A-Za-z]+): \{", template("guard").partition("\nOutputs:\n")[2], re.MULTILINE))
+        for stage, derived in aws.FROM_GUARD.items():
+            self.assertLessEqual(set(derived), set(stacks.parameters_of(template(stage))), stage)
+            self.assertLessEqual(set(derived.values()), outputs, stage)
+
+    def test_a_stage_has_a_mode_or_not_as_its_template_says(self):
+        for stage in aws.STAGES:
+            self.assertEqual("Mode" in stacks.parameters_of(template(stage)), stage in aws.WITH_A_MODE, stage)
+
+    def test_terraform_hands_over_the_same_outputs(self):
+        module = (ROOT / "infra" / "terraform" / "main.tf").read_text(encoding="utf-8")
+        for stage, derived in aws.FROM_GUARD.items():
+            body = module.partition(f'resource "aws_cloudformation_stack" "{stage}"')[2].partition("\nresource ")[0]
+            handed = dict(re.findall(r'^\s+([A-Za-z]+)\s+= local\.guard\["([A-Za-z]+)"\]$', body, re.MULTILINE))
+            self.assertEqual(handed, derived, stage)
+
+
+class Losses(unittest.TestCase):
+    def plan(self, name, action, replacement):
+        change = {"LogicalResourceId": name, "ResourceType": "AWS::X", "Action": action, "Replacement": replacement}
+        return stacks.Plan("reprieve", "arn", [change], False)
+
+    def test_replacing_or_removing_evidence_is_a_loss(self):
+        self.assertEqual(self.plan("LedgerTable", "Modify", "True").losses(), ["LedgerTable (AWS::X) would be replaced"])
+        self.assertEqual(self.plan("SealKey", "Remove", None).losses(), ["SealKey (AWS::X) would be removed"])
+
+    def test_changing_it_in_place_is_none(self):
+        self.assertEqual(self.plan("AuditBucket", "Modify", "False").losses(), [])
+        self.assertEqual(self.plan("EventFunction", "Modify", "True").losses(), [])
+
+    def test_a_plan_with_losses_is_not_carried_out(self):
+        asked = []
+        self.addCleanup(setattr, stacks, "aws", stacks.aws)
+        stacks.aws = lambda *words: asked.append(words[1])
+        with self.assertRaisesRegex(calls.Failed, "evidence would be lost"):
+            stacks.carry_out(self.plan("LedgerTable", "Remove", None))
+        self.assertEqual(asked, ["delete-change-set"])
+
+
+class Options(unittest.TestCase):
+    def values(self, *assignments, stages=("guard",)):
+        return aws.values_by_stage(argparse.Namespace(set=list(assignments), zips={}), stages)
+
+    def test_parameters_go_to_their_stack(self):
+        values = self.values("NoticeEmail=a=b", "drill.DrillAlias=alias/x", stages=("guard", "drill"))
+        self.assertEqual((values["guard"], values["drill"]), ({"NoticeEmail": "a=b"}, {"DrillAlias": "alias/x"}))
+
+    def test_what_follows_from_others_is_not_set_by_hand(self):
+        for assignment in ("CodeKey=x", "monitoring.QueueArn=x", "drill.LedgerTable=x", "Mode", "monitoring.Mode=enforce"):
+            with self.assertRaises(calls.Wrong):
+                self.values(assignment, stages=("guard", "drill"))
+
+    def test_what_is_wrong_ends_with_two_and_without_the_clouds_command_line_too(self):
+        for words in (
+            ("aws", "plan"),
+            ("aws", "fly"),
+            ("azure", "plan", "--parameters", "/nowhere", "--group", "g"),
+            ("organisation", "plan", "--config", "/nowhere"),
+            ("aws", "plan", "--bucket", "x"),
+        ):
+            done = run(*words)
+            self.assertEqual(done.returncode, 2, (words, done.stderr))
+            self.assertNotIn("Traceback", done.stderr)
+
+    def test_the_help_of_each_says_how_to_begin(self):
+        for cloud in ("aws", "organisation", "azure"):
+            done = run(cloud, "--help")
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("the first time, by copying", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

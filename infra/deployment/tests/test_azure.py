@@ -1,0 +1,170 @@
+"""The deployment to Azure: the whole script against a fake `az` that keeps state."""
+
+import json
+import unittest
+
+from fakes import ScriptCase
+
+HOME = "00000000-0000-0000-0000-000000000001"
+OTHER = "00000000-0000-0000-0000-000000000002"
+RECORD = {
+    "at": "2026-11-20T10:15:00Z",
+    "call": "vaults/delete",
+    "actor": "mallory",
+    "resolution": "only_observed",
+    "sentence": "vault `payments` was deleted: recover it",
+}
+
+
+class Azure(ScriptCase):
+    def setUp(self):
+        super().setUp()
+        self.provide("az", "fake_az")
+        self.zip = self.write("guard.zip", "the zip")
+        self.reprieve = str(self.provide("reprieve", "fake_reprieve"))
+        self.parameters = {"subscriptions": {"value": [HOME, OTHER]}}
+
+    def deploy(self, verb, *words, typed=""):
+        file = self.write("parameters.json", {"parameters": self.parameters})
+        extra = ["--zip", self.zip] if verb in ("plan", "apply", "upgrade") else []
+        return self.run_deploy("azure", verb, "--parameters", file, "--group", "reprieve", *extra, *words, typed=typed)
+
+    def first(self):
+        code, said, errors = self.deploy("apply", "--location", "westeurope", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        return said
+
+    def deployed(self, template, subscription=HOME):
+        for key, made in self.seen()["deployments"].items():
+            if key.startswith(subscription) and key.endswith(f"/reprieve-{template}"):
+                return made["properties"]["given"]
+        return None
+
+    def test_a_plan_changes_nothing(self):
+        code, said, errors = self.deploy("plan", "--location", "westeurope")
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIn("would be made in westeurope", said)
+        self.assertFalse([call for call in self.seen()["calls"] if "create" in call or "config-zip" in call])
+
+    def test_a_plan_of_what_stands_shows_every_template(self):
+        self.first()
+        before = self.seen()
+        code, said, _ = self.deploy("plan")
+        self.assertEqual(code, 0)
+        for template in ("evidence", "seals", "guard", "subscription", "events", "alerts"):
+            self.assertIn(f"what-if of reprieve-{template}", said)
+        after = self.seen()
+        self.assertEqual({**before, "calls": None}, {**after, "calls": None})
+
+    def test_a_first_deployment_observes_and_the_outputs_reach_the_others(self):
+        self.first()
+        self.assertEqual(self.deployed("guard")["mode"], "observe")
+        self.assertEqual(self.deployed("seals")["guardPrincipalId"], "guard-principal")
+        self.assertEqual(self.deployed("guard")["sealKey"], "/sealKeyUrl")
+        for subscription in (HOME, OTHER):
+            self.assertEqual(self.deployed("subscription", subscription)["guardPrincipalId"], "guard-principal")
+            self.assertEqual(self.deployed("events", subscription)["functionAppId"], "/functionAppId")
+
+    def test_each_deployment_is_asked_about_after_it_was_shown(self):
+        code, said, _ = self.deploy("apply", "--location", "westeurope", typed="y\ny\nn\n")
+        self.assertEqual(code, 4)
+        self.assertIn("what-if of reprieve-seals", said)
+        self.assertIsNotNone(self.deployed("evidence"))
+        self.assertIsNone(self.deployed("seals"))
+
+    def test_enforcing_where_nothing_stands_is_refused(self):
+        code, _, errors = self.deploy("apply", "--location", "westeurope", "--enforce", "--yes")
+        self.assertEqual(code, 2)
+        self.assertIn("a first deployment observes", errors)
+        self.assertFalse(self.seen().get("deployments"))
+
+    def test_enforcing_shows_first_what_it_would_have_done(self):
+        self.first()
+        self.change(records={"audit/decisions/1.json": json.dumps(RECORD)})
+        code, said, errors = self.deploy("apply", "--enforce", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertLess(said.index("vault `payments` was deleted: recover it"), said.index("what-if of reprieve-guard"))
+        self.assertIn("observe -> enforce", said)
+        self.assertEqual(self.deployed("guard")["mode"], "enforce")
+        self.assertEqual(self.deployed("subscription", OTHER)["mode"], "enforce")
+
+    def test_an_upgrade_keeps_the_mode(self):
+        self.first()
+        self.deploy("apply", "--enforce", "--yes")
+        self.parameters["mode"] = {"value": "observe"}
+        code, said, errors = self.deploy("upgrade", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertEqual(self.deployed("guard")["mode"], "enforce")
+
+    def test_stepping_back_is_said(self):
+        self.first()
+        self.deploy("apply", "--enforce", "--yes")
+        code, said, _ = self.deploy("apply", "--mode", "observe", "--yes")
+        self.assertEqual(code, 0)
+        self.assertIn("enforce -> observe", said)
+        self.assertEqual(self.deployed("guard")["mode"], "observe")
+
+    def test_what_azure_refuses_is_told_as_it_is(self):
+        self.change(refuses="subscription")
+        code, _, errors = self.deploy("apply", "--location", "westeurope", "--yes")
+        self.assertEqual(code, 1)
+        self.assertIn("the client may not write role assignments", errors)
+
+    def test_verify_says_what_is_proven_and_that_no_drill_is(self):
+        self.first()
+        code, said, errors = self.deploy("verify")
+        self.assertEqual((code, errors), (3, ""), said)
+        proven, not_proven = said.split("Not proven:")
+        self.assertIn("functions are there", proven)
+        self.assertIn(f"{OTHER}: the guard has its role", proven)
+        self.assertIn("there is no drill for Azure", not_proven)
+        self.assertIn("the guard observes", not_proven)
+
+    def test_verify_names_what_is_missing(self):
+        self.first()
+        self.change(
+            topics={HOME: [{"name": "key-vaults", "provisioningState": "Failed"}]},
+            roles=[],
+            apps={"fn-reprieve": {"state": "Stopped", "functions": ["Sweep"]}},
+        )
+        _, said, _ = self.deploy("verify")
+        not_proven = said.split("Not proven:")[1]
+        for missing in (
+            f"{HOME}: key-vaults not provisioned",
+            f"{OTHER}: no event subscription is there",
+            f"{HOME}: the guard has no role",
+            "is Stopped",
+            "functions are missing: ",
+        ):
+            self.assertIn(missing, not_proven)
+
+    def test_uninstalling_leaves_the_evidence_and_says_what_ends(self):
+        self.first()
+        code, said, _ = self.deploy("uninstall", typed="no\n")
+        self.assertEqual(code, 4)
+        self.assertIn("fn-reprieve", self.seen()["apps"])
+        code, said, errors = self.deploy("uninstall", typed="reprieve\n")
+        self.assertEqual((code, errors), (0, ""), said)
+        state = self.seen()
+        self.assertEqual((state["apps"], state["topics"], state["roles"]), ({}, {}, []))
+        self.assertIn("/storage/streprieve", state["storage"])
+        self.assertIn("streprieve: still there", said)
+        self.assertIn("Not protected any more", said)
+        forbidden = [call for call in state["calls"] if call.startswith(("lock", "group delete", "keyvault", "storage account delete"))]
+        self.assertEqual(forbidden, [])
+
+    def test_a_parameter_that_no_template_has_is_refused(self):
+        self.parameters["modus"] = {"value": "enforce"}
+        code, _, errors = self.deploy("plan", "--location", "westeurope")
+        self.assertEqual(code, 2)
+        self.assertIn("no template has a parameter `modus`", errors)
+
+    def test_log_storage_that_is_no_storage_account_is_refused(self):
+        self.parameters["logStorageId"] = {"value": "examplelogs"}
+        code, _, errors = self.deploy("plan", "--location", "westeurope")
+        self.assertEqual(code, 2)
+        self.assertIn("is not the resource id of a storage account", errors)
+
+
+if __name__ == "__main__":
+    unittest.main()

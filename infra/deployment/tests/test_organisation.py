@@ -1,0 +1,253 @@
+"""StackSets for an organisation: the whole script against a fake `aws` that keeps state."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+from fakes import ROOT, ScriptCase
+
+CONFIG = {
+    "units": ["ou-abcd-11111111"],
+    "regions": ["eu-central-1", "us-east-1"],
+    "homeRegion": "eu-central-1",
+    "codeBucketPrefix": "code",
+    "stages": ["guard", "monitoring", "drill"],
+    "mode": "observe",
+    "accounts": {},
+    "parameters": {"guard": {"NoticeEmail": "security@example.com"}},
+}
+
+
+class Organisation(ScriptCase):
+    def setUp(self):
+        super().setUp()
+        self.provide("aws", "fake_aws")
+        self.zips = []
+        for stage in ("guard", "monitoring", "drill"):
+            option = "--zip" if stage == "guard" else f"--{stage}-zip"
+            self.zips += [option, self.write(f"{stage}.zip", f"the zip of the {stage}")]
+
+    def deploy(self, verb, *words, typed="", **changes):
+        config = self.write("organisation.json", CONFIG | changes)
+        return self.run_deploy(
+            "organisation", verb, "--config", config, *words, *(self.zips if verb in ("plan", "apply") else []), typed=typed
+        )
+
+    def modes(self, stage):
+        """Returns the mode of each stack: that of all, unless it is overridden."""
+        one = self.seen()["sets"][f"reprieve-{stage}"]
+        return {
+            f"{account} {region}": one["overrides"].get(f"{account} {region}", {}).get("Mode", one["given"]["Mode"])
+            for account, regions in one["instances"].items()
+            for region in regions
+        }
+
+    def test_a_plan_changes_nothing(self):
+        code, said, errors = self.deploy("plan")
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIn("ou-abcd-11111111: eu-central-1, us-east-1", said)
+        self.assertNotIn("sets", [name for name, value in self.seen().items() if value])
+        self.assertNotIn("objects", [name for name, value in self.seen().items() if value])
+
+    def test_the_guard_stands_in_each_region_and_the_monitoring_at_home(self):
+        code, said, errors = self.deploy("apply", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        sets = self.seen()["sets"]
+        self.assertEqual(list(sets["reprieve-guard"]["instances"]), ["111122223333", "222233334444"])
+        for regions in sets["reprieve-guard"]["instances"].values():
+            self.assertEqual(sorted(regions), ["eu-central-1", "us-east-1"])
+        for stage in ("monitoring", "drill"):
+            for regions in sets[f"reprieve-{stage}"]["instances"].values():
+                self.assertEqual(list(regions), ["eu-central-1"])
+
+    def test_a_first_deployment_observes_everywhere(self):
+        self.deploy("apply", "--yes")
+        for stage in ("guard", "monitoring", "drill"):
+            self.assertEqual(set(self.modes(stage).values()), {"observe"})
+
+    def test_each_region_has_its_own_copy_of_the_code(self):
+        self.deploy("apply", "--yes")
+        guards = [name for name in self.seen()["objects"] if "aws-cancel-key-deletion" in name]
+        self.assertEqual(sorted(name.split("/")[2] for name in guards), ["code-eu-central-1", "code-us-east-1"])
+        self.assertEqual(self.seen()["sets"]["reprieve-guard"]["given"]["CodeKey"], guards[0].split("/", 3)[3])
+
+    def test_an_account_enforces_while_the_others_observe(self):
+        self.deploy("apply", "--yes")
+        code, said, errors = self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertEqual(
+            self.modes("guard"),
+            {
+                "111122223333 eu-central-1": "enforce",
+                "111122223333 us-east-1": "enforce",
+                "222233334444 eu-central-1": "observe",
+                "222233334444 us-east-1": "observe",
+            },
+        )
+
+    def test_taking_an_account_out_of_the_list_takes_its_mode_back(self):
+        self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
+        self.assertIn("enforce", self.modes("guard").values())
+        self.deploy("apply", "--yes")
+        self.assertEqual(set(self.modes("guard").values()), {"observe"})
+
+    def test_applying_twice_changes_nothing_the_second_time(self):
+        self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
+        before = self.seen()["sets"]
+        code, said, _ = self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
+        self.assertEqual(code, 0)
+        self.assertIn("Nothing changes.", said)
+        self.assertEqual(self.seen()["sets"], before)
+
+    def test_new_code_updates_every_stack_and_keeps_the_modes(self):
+        self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
+        self.write("guard.zip", "a newer zip of the guard")
+        code, said, errors = self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertIn("update every stack: CodeKey", said)
+        self.assertEqual(self.modes("guard")["111122223333 us-east-1"], "enforce")
+
+    def test_a_unit_that_is_added_gets_its_stacks(self):
+        self.deploy("apply", "--yes")
+        self.deploy("apply", "--yes", units=["ou-abcd-11111111", "ou-abcd-22222222"])
+        self.assertIn("333344445555", self.seen()["sets"]["reprieve-guard"]["instances"])
+
+    def test_a_unit_without_accounts_is_a_target_once(self):
+        units = ["ou-abcd-11111111", "ou-abcd-33333333"]
+        self.deploy("apply", "--yes", units=units)
+        code, said, _ = self.deploy("plan", units=units)
+        self.assertEqual(code, 0)
+        self.assertIn("Nothing changes.", said)
+
+    def test_a_region_that_is_left_out_stays_and_is_told(self):
+        self.deploy("apply", "--yes")
+        code, said, _ = self.deploy("plan", regions=["eu-central-1"])
+        self.assertEqual(code, 0)
+        self.assertIn("Left as it is: reprieve-guard stands in ou-abcd-11111111, us-east-1", said)
+        self.deploy("apply", "--yes", regions=["eu-central-1"])
+        self.assertIn("us-east-1", self.seen()["sets"]["reprieve-guard"]["instances"]["111122223333"])
+
+    def test_new_accounts_get_the_guard_before_what_imports_from_it(self):
+        self.deploy("apply", "--yes")
+        sets = self.seen()["sets"]
+        self.assertEqual(sets["reprieve-guard"]["auto"], {"Enabled": True, "RetainStacksOnAccountRemoval": True})
+        self.assertEqual(
+            sets["reprieve-monitoring"]["auto"]["DependsOn"], ["arn:aws:cloudformation:eu-central-1:999988887777:stackset/reprieve-guard:1"]
+        )
+
+    def test_an_account_that_fails_is_named_and_the_same_command_goes_on(self):
+        self.change(failing="222233334444")
+        code, _, errors = self.deploy("apply", "--yes")
+        self.assertEqual(code, 1)
+        self.assertIn("222233334444 eu-central-1: FAILED: no more roles", errors)
+        code, said, _ = self.deploy("status")
+        self.assertEqual(code, 1)
+        self.assertIn("OUTDATED", said)
+        self.change(failing=None)
+        self.write("guard.zip", "a mended zip")
+        code, said, errors = self.deploy("apply", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertEqual(self.deploy("status")[0], 0)
+
+    def test_the_status_names_each_account_region_and_mode(self):
+        self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
+        code, said, _ = self.deploy("status")
+        self.assertEqual(code, 0)
+        rows = [line.split() for line in said.splitlines() if "reprieve-guard" in line]
+        self.assertIn(["reprieve-guard", "111122223333", "us-east-1", "CURRENT", "enforce"], rows)
+        self.assertIn(["reprieve-guard", "222233334444", "us-east-1", "CURRENT", "observe"], rows)
+
+    def test_saying_no_changes_nothing(self):
+        code, _, errors = self.deploy("apply", typed="n\n")
+        self.assertEqual(code, 4)
+        self.assertIn("nothing more was changed", errors)
+        self.assertFalse(self.seen().get("sets"))
+
+    def test_uninstalling_asks_for_the_name_and_says_what_stays(self):
+        self.deploy("apply", "--yes")
+        code, said, _ = self.deploy("uninstall", typed="y\n")
+        self.assertEqual(code, 4)
+        self.assertTrue(self.seen()["sets"])
+        code, said, errors = self.deploy("uninstall", typed="reprieve\n")
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertIn("Not protected any more: 2 accounts", said)
+        self.assertIn("ledger table", said)
+        self.assertEqual(self.seen()["sets"], {})
+
+    def test_what_is_wrong_in_the_configuration_is_named_before_aws_is_asked(self):
+        for changes, named in (
+            ({"units": ["company"]}, "`company` is no organisational unit"),
+            ({"homeRegion": "eu-west-1"}, "`eu-west-1` is not among `regions`"),
+            ({"accounts": {"1": {"mode": "enforce"}}}, "`1` is no account id"),
+            ({"accounts": {"111122223333": {"mode": "on"}}}, "the mode `on` is not known"),
+            ({"accounts": {"111122223333": {"regions": []}}}, "takes `mode` alone"),
+            ({"stages": ["monitoring"]}, "leaves out the guard"),
+            ({"parameters": {"guard": {"Mode": "enforce"}}}, "`Mode` follows from other settings"),
+            ({"operation": {"failureTolerancePercentage": 101}}, "is no percentage"),
+            ({"region": []}, "`region` is not known"),
+        ):
+            code, _, errors = self.deploy("plan", **changes)
+            self.assertEqual(code, 2, errors)
+            self.assertIn(named, errors)
+            self.assertFalse(self.state.exists() and self.seen().get("sets"))
+
+    def test_a_parameter_that_no_template_has_is_refused(self):
+        code, _, errors = self.deploy("plan", parameters={"guard": {"NoticeMail": "a@example.com"}})
+        self.assertEqual(code, 2)
+        self.assertIn("the template has no `NoticeMail`", errors)
+
+
+class Templates(unittest.TestCase):
+    def test_the_templates_say_what_those_they_are_made_of_say(self):
+        try:
+            import samtranslator  # noqa: F401 - only whether it is there
+        except ImportError:
+            self.skipTest("aws-sam-translator is not installed here: NOBODY LOOKED whether infra/aws/stackset-*.json are current")
+        sys.path.insert(0, str(ROOT / "infra" / "aws"))
+        import stackset
+
+        self.assertEqual(stackset.main(["--check"]), 0)
+
+    def test_no_template_has_a_transform_or_exceeds_a_call(self):
+        for stage in ("guard", "monitoring", "drill"):
+            template = json.loads((ROOT / "infra" / "aws" / f"stackset-{stage}.json").read_text(encoding="utf-8"))
+            self.assertNotIn("Transform", template)
+            self.assertNotIn("AWS::Serverless", json.dumps(template))
+            self.assertLess(len(json.dumps(template, separators=(",", ":"))), 51_200, stage)
+
+    def test_the_templates_pass_cfn_lint(self):
+        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+        linter = cache / "reprieve" / "lint-venv" / "bin" / "cfn-lint"
+        if not linter.is_file():
+            self.skipTest("scripts/lint-templates has not run here: NOBODY LOOKED whether infra/aws/stackset-*.json pass cfn-lint")
+        files = sorted((ROOT / "infra" / "aws").glob("stackset-*.json"))
+        self.assertEqual(len(files), 3)
+        done = subprocess.run([linter, "--non-zero-exit-code", "warning", "--", *files], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_what_is_imported_is_exported_by_the_guard(self):
+        guard = json.loads((ROOT / "infra/aws/stackset-guard.json").read_text(encoding="utf-8"))
+        exported = {output["Export"]["Name"] for output in guard["Outputs"].values()}
+        imported = set()
+        for stage in ("monitoring", "drill"):
+            text = (ROOT / "infra" / "aws" / f"stackset-{stage}.json").read_text(encoding="utf-8")
+            imported |= set(re.findall(r'"Fn::ImportValue": "([^"]+)"', text))
+        self.assertGreater(len(imported), 10)
+        self.assertLessEqual(imported, exported)
+
+    def test_roles_are_named_as_the_service_control_policies_exempt_them(self):
+        for stage, role in (
+            ("guard", "StackSet-reprieve-RemediatorRole-"),
+            ("monitoring", "StackSet-reprieve-monitoring-ProvisionRole-"),
+            ("drill", "StackSet-reprieve-drill-RehearseRole-"),
+        ):
+            text = (ROOT / "infra" / "aws" / f"stackset-{stage}.json").read_text(encoding="utf-8")
+            self.assertIn(f'"Fn::Sub": "{role}${{AWS::Region}}"', text)
+
+
+if __name__ == "__main__":
+    unittest.main()
