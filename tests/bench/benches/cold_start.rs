@@ -11,12 +11,15 @@
     clippy::panic,
     clippy::expect_used,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a bench prints, and stops on the first surprise"
 )]
 
+mod built;
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -32,8 +35,11 @@ struct Start {
 }
 
 fn main() {
-    let folder = build();
-    let functions = [("guard", folder.join("aws-cancel-key-deletion")), ("hello", folder.join("examples/hello_function"))];
+    let package = "aws-cancel-key-deletion";
+    let functions = [
+        ("guard", built::executable(package, &["--bins"], package)),
+        ("hello", built::executable(package, &["--examples"], "hello_function")),
+    ];
     let (address, polls) = runtime_api();
     let mut starts: [Vec<Start>; 2] = [Vec::new(), Vec::new()];
     for round in 0..=STARTS {
@@ -66,22 +72,6 @@ fn main() {
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^53")]
 fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
-}
-
-/// Builds both functions with the release profile; returns the folder that holds them.
-fn build() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").expect("cargo runs benches");
-    let args = ["build", "--release", "-p", "aws-cancel-key-deletion", "--bins", "--examples", "--message-format=json-render-diagnostics"];
-    let output = Command::new(cargo).args(args).stderr(Stdio::inherit()).output().expect("cargo runs");
-    assert!(output.status.success(), "the functions do not build");
-    let text = String::from_utf8(output.stdout).expect("cargo prints UTF-8");
-    let artifact = text.lines().filter(|line| line.contains("\"name\":\"aws-cancel-key-deletion\"")).filter_map(executable).next_back();
-    artifact.and_then(|path| path.parent().map(Path::to_owned)).expect("cargo names the binary")
-}
-
-fn executable(line: &str) -> Option<PathBuf> {
-    let message: serde_json::Value = serde_json::from_str(line).ok()?;
-    message.get("executable")?.as_str().map(PathBuf::from)
 }
 
 fn measure(path: &Path, address: &str, polls: &Receiver<Instant>) -> Start {
