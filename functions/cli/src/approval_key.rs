@@ -31,10 +31,13 @@ struct Json {
 /// When the key cannot be read, is of the wrong kind, or the two times are in the wrong order.
 pub(crate) async fn run(arguments: &ApprovalKeyArguments) -> anyhow::Result<()> {
     let (from, until) = (arguments.from, arguments.until);
-    anyhow::ensure!(
-        from.zip(until).is_none_or(|(from, until)| from < until),
-        "--from is not before --until: such a key would seal nothing"
-    );
+    if let (Some(from), Some(until)) = (from, until)
+        && from >= until
+    {
+        anyhow::bail!(
+            "--from is not before --until, `{from}` not before `{until}`: such a key would seal nothing; give them in their order"
+        );
+    }
     let id = arguments.key_id.as_deref();
     let json = match &arguments.key {
         SealingName::Kms(name) => {

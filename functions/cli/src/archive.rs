@@ -29,9 +29,7 @@ impl Archive {
     /// # Errors
     /// When there is no such folder, or the place is of a kind that cannot be read.
     pub(crate) fn open(place: &str) -> anyhow::Result<Self> {
-        if place.starts_with("s3://") {
-            bail!("`{place}` is in a bucket: copy it with `aws s3 sync {place} FOLDER`, and name the folder");
-        }
+        crate::place::check(place, false)?;
         let folder = PathBuf::from(place);
         let what = std::fs::metadata(&folder).with_context(|| format!("there is no archive at `{place}`"))?;
         if !what.is_dir() {

@@ -6,10 +6,13 @@ pub(crate) mod desk;
 pub(crate) mod explain;
 pub(crate) mod itself;
 pub(crate) mod monitoring;
+mod overview;
 pub(crate) mod record;
+mod refused;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod rules;
+mod values;
 pub(crate) mod verify;
 
 use clap::builder::Resettable;
@@ -30,7 +33,7 @@ use crate::policy::PolicyArguments;
 
 /// Brings cryptographic keys back before data is lost.
 #[derive(Debug, Parser)]
-#[command(name = "reprieve", version, max_term_width = 100)]
+#[command(name = "reprieve", version, max_term_width = 100, help_template = overview::OVERVIEW)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -40,7 +43,7 @@ impl Arguments {
     /// Reads the command line, or ends the process with help or with what is wrong. An empty variable counts as unset, as templates and
     /// scripts leave it.
     pub(crate) fn read() -> Self {
-        let matches = without_empty_variables(Self::command()).get_matches();
+        let matches = refused::matches(without_empty_variables(Self::command()));
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 }

@@ -69,7 +69,11 @@ pub(crate) fn run(arguments: &ExplainArguments, present: Timestamp) -> anyhow::R
         },
         now,
     };
-    anyhow::ensure!(!text.trim().is_empty(), "{} holds no event", shown_name(&arguments.file));
+    anyhow::ensure!(
+        !text.trim().is_empty(),
+        "{} holds no event: give some, in a form that `reprieve explain --help` names",
+        shown_name(&arguments.file)
+    );
     let items = match azure::values(&text) {
         Some(values) => azure::explain(values, &AzureFacts::load(arguments.facts.as_deref())?, &judge),
         None => of_aws(&text, &FactsSource::load(arguments.facts.as_deref(), now)?, &judge),
@@ -124,6 +128,11 @@ fn read(file: &str) -> anyhow::Result<String> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
         anyhow::bail!("{} is compressed: unpack it first, for example with `gunzip -c FILE | reprieve explain -`", shown_name(file));
     }
+    anyhow::ensure!(
+        !bytes.contains(&0),
+        "{} is no text: give events as JSON, such as `aws cloudtrail lookup-events` prints them",
+        shown_name(file)
+    );
     // A byte that is no UTF-8 spoils the event that it stands in, not the file.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

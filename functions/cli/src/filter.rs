@@ -53,7 +53,7 @@ struct TestArguments {
     ///
     /// CloudTrail records: one, a JSON array, one a line (JSONL), a CloudTrail file (`{"Records":[...]}`), or the answer of
     /// `aws cloudtrail lookup-events`.
-    #[arg(long, value_name = "FILE|-")]
+    #[arg(long, value_name = "FILE|-", value_hint = clap::ValueHint::FilePath)]
     event: String,
 
     /// Prints one JSON object

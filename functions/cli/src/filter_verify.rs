@@ -36,13 +36,15 @@ const LONGEST_CELL: usize = 20;
 const DISAGREES: u8 = 1;
 
 pub(crate) const VERIFY_HELP: &str = r#"WHAT IS ASKED
-  Patterns and events are sent to CloudWatch Logs (logs:TestMetricFilter), and its answers are
-  held against ours: every pattern of the baseline, in every version and mode, about every event
-  that `reprieve filter audit` knows. Nothing is changed or stored.
+  Patterns and events are sent to CloudWatch Logs (logs:TestMetricFilter), and
+  its answers are held against ours: every pattern of the baseline, in every
+  version and mode, about every event that `reprieve filter audit` knows.
+  Nothing is changed or stored.
 
   With --rows also those of a file; an event may be a text, too:
     {"rows": [{"pattern": "{ $.size > 5 }", "event": {"size": 6}, "expect": true}]}
-  `expect` is what somebody else says, such as the documentation; the answers are held against it.
+  `expect` is what somebody else says, such as the documentation; the answers
+  are held against it.
 
 NEEDS
   logs:TestMetricFilter and sts:GetCallerIdentity, and nothing else.
@@ -172,8 +174,8 @@ struct GivenRow {
 
 fn add_rows(questions: &mut Questions, file: &Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| format!("`{}` cannot be read", file.display()))?;
-    let rows: Rows =
-        serde_json::from_str(&text).with_context(|| format!("`{}` holds no rows; see --help for their form", file.display()))?;
+    let rows: Rows = serde_json::from_str(&text)
+        .with_context(|| format!("`{}` holds no rows; see `reprieve filter verify --help` for their form", file.display()))?;
     for (number, row) in (1..).zip(rows.rows) {
         let text = row.event.as_str().map_or_else(|| row.event.to_string(), str::to_owned);
         // CloudWatch Logs takes no empty message, and none twice in one call says anything new.

@@ -14,6 +14,7 @@ mod filter;
 mod filter_verify;
 mod itself;
 mod monitoring;
+mod place;
 mod plain;
 mod policies;
 mod policy;
@@ -22,6 +23,7 @@ mod record;
 mod replay;
 mod report;
 mod revoke;
+mod said;
 mod style;
 mod table;
 mod verify;
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
         // Whoever read our output has seen enough of it.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("reprieve: {error:#}");
+            anstream::eprintln!("reprieve: {}", said::said(&error));
             ExitCode::from(code_of(&error))
         }
     }

@@ -38,7 +38,7 @@ fn cedar_files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
         return Ok(vec![path.to_owned()]);
     }
     let files = files_in(path, POLICIES)?;
-    anyhow::ensure!(!files.is_empty(), "`{}` holds no `*.cedar` file", path.display());
+    anyhow::ensure!(!files.is_empty(), "`{}` holds no `*.cedar` file: name the folder that holds yours, or the files", path.display());
     Ok(files)
 }
 

@@ -28,7 +28,7 @@ struct Place {
 /// When it is not there, was not sealed, or is not what was sealed.
 pub(crate) async fn run(arguments: &ProveArguments) -> anyhow::Result<ExitCode> {
     // The error of a cloud would otherwise end with another exit code than the help says.
-    prove(arguments).await.map_err(|error| anyhow!("{error:#}"))
+    prove(arguments).await.map_err(|error| anyhow!("{}", crate::said::said(&error)))
 }
 
 async fn prove(arguments: &ProveArguments) -> anyhow::Result<ExitCode> {

@@ -73,6 +73,7 @@ struct Input {
 fn files_of(arguments: &RecordArguments, tally: &mut Tally) -> anyhow::Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for place in &arguments.places {
+        crate::place::check(&place.to_string_lossy(), false)?;
         let found = find(place).with_context(|| format!("`{}` cannot be read", place.display()))?;
         if found.files.is_empty() {
             bail!("`{}` holds no log files: name a folder with files such as `*.json.gz`, or the files", place.display());

@@ -28,7 +28,7 @@ use reprieve_scan::LeftOut;
 use serde::Serialize;
 
 use self::places::{Places, SavedPart};
-use self::read::{How, Partial, STOPPED, read};
+use self::read::{How, Partial, read};
 use self::stop::Stop;
 use crate::args::desk::CloudArguments;
 use crate::args::replay::ReplayArguments;
@@ -163,12 +163,8 @@ fn save(part: &Part, file: &Path) -> anyhow::Result<()> {
 
 /// Takes out of the problems what only seems to be wrong with files that were being read when Ctrl-C came.
 fn forgive(problems: &mut Vec<Problem>, errors: &mut u64, partial: &Partial) {
-    let is_of_the_stop = |problem: &Problem| {
-        let is_cut = problem.record.is_some() && problem.why.contains("the file ends in the middle of the record");
-        partial.interrupted.contains(&problem.file) && (is_cut || problem.why.contains(STOPPED))
-    };
     let before = problems.len();
-    problems.retain(|problem| !is_of_the_stop(problem));
+    problems.retain(|problem| !partial.is_reason_of(problem));
     *errors = errors.saturating_sub(u64::try_from(before - problems.len()).unwrap_or(u64::MAX));
 }
 

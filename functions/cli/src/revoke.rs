@@ -168,9 +168,9 @@ impl Request<'_> {
 
 fn checked<'a>(option: &str, text: &'a str) -> anyhow::Result<&'a str> {
     let text = text.trim();
-    anyhow::ensure!(!text.is_empty(), "{option} is empty");
-    anyhow::ensure!(text.chars().count() <= TEXT_LIMIT, "{option} is longer than {TEXT_LIMIT} characters");
-    anyhow::ensure!(!text.chars().any(char::is_control), "{option} holds a control character");
+    anyhow::ensure!(!text.is_empty(), "{option} is empty: write some text");
+    anyhow::ensure!(text.chars().count() <= TEXT_LIMIT, "{option} is longer than {TEXT_LIMIT} characters: shorten it");
+    anyhow::ensure!(!text.chars().any(char::is_control), "{option} holds a control character: write it in one line of text");
     Ok(text)
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn run(arguments: &VerifyArguments, now: Timestamp) -> anyhow::
         if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
             return error;
         }
-        anyhow!("{error:#}")
+        anyhow!("{}", crate::said::said(&error))
     })
 }
 
@@ -153,7 +153,10 @@ fn verify_proof(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
         || arguments.sealed_until.is_some()
         || arguments.last_seal.is_some();
     anyhow::ensure!(!is_about_archives, "`{file}` is a file: of a proof, --public-key and --json alone mean something");
-    anyhow::ensure!(!arguments.public_keys.is_empty(), "a proof brings no key: give the public key of the seals with --public-key");
+    anyhow::ensure!(
+        !arguments.public_keys.is_empty(),
+        "`{file}` is a file, and a proof brings no key: give the public key of the seals with --public-key"
+    );
     let keys = keys_of(&arguments.public_keys)?;
     let bytes = std::fs::read(file).with_context(|| format!("`{file}` cannot be read"))?;
     let proof = Proof::parse(&bytes).with_context(|| format!("`{file}`"))?;

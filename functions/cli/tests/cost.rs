@@ -49,8 +49,8 @@ fn what_cannot_be_used_is_refused_with_what_to_do() {
         (&["--price-table", "/nowhere/prices.json"][..], "`/nowhere/prices.json` cannot be read"),
         (&["--events-per-key", "-1"], "--events-per-key"),
         (&["--events-per-key", "0.0001"], "at most three digits"),
-        (&["--cis-version", "2.0"], "write 1.4, 3.0, 5.0"),
-        (&["--own-trail", "--second-trail"], "cannot be used with"),
+        (&["--cis-version", "2.0"], "it takes 1.4, 3.0, 5.0, 6.0, 7.0"),
+        (&["--own-trail", "--second-trail"], "`--own-trail` cannot be used with `--second-trail`"),
     ] {
         let output = cost(&[&SMALL[..], arguments].concat());
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

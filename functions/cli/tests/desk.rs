@@ -43,7 +43,7 @@ fn what_cannot_be_approved_is_refused_before_any_call() {
         (vec!["approve", "a key", "--action", "delete", "--change", "C", "--window", "2h from 2126-01-01T22:00Z"], "`a key` is no key"),
         (
             vec!["approve", "alias/x", "--action", "destroy", "--change", "C", "--window", "2h from 2126-01-01T22:00Z"],
-            "[possible values: delete, disable, disable-rotation",
+            "it takes delete, disable, disable-rotation",
         ),
         (
             vec!["approve", "alias/x", "--action", "delete", "--change", "C", "--window", "2h from 2126-01-01T22:00Z"],

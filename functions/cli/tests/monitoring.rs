@@ -101,7 +101,7 @@ fn what_cannot_be_used_is_refused_before_any_call() {
         ([topic.as_slice(), &["--subscribers", "security@example.com"]].concat(), "give `PROTOCOL=ENDPOINT`"),
         ([topic.as_slice(), &["--trail-bucket", ""]].concat(), "--trail-bucket"),
         ([topic.as_slice(), &["--guard-rules", "key-api-calls=calls"]].concat(), "--guard-queue"),
-        ([topic.as_slice(), &["--cis-version", "2.0"]].concat(), "write 1.4, 3.0, 5.0"),
+        ([topic.as_slice(), &["--cis-version", "2.0"]].concat(), "it takes 1.4, 3.0, 5.0"),
     ] {
         let output = command().args(&arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -138,7 +138,7 @@ fn what_cannot_be_used_is_refused_with_what_to_do() {
         (vec!["/nowhere/logs", "--to", path(&nothing)], "`/nowhere/logs` cannot be read"),
         (vec![path(&nothing), "--format", "csv"], "holds no log files"),
         (vec![logs, "--to", path(&taken)], "cannot be made"),
-        (vec![logs, "--format", "xml"], "possible values: archive, parquet, ocsf, ecs, csv"),
+        (vec![logs, "--format", "xml"], "`xml` is no value of `--format <FORMAT>`: it takes archive, parquet, ocsf, ecs, csv"),
         (vec![], "<FILE|FOLDER>"),
     ] {
         let output = record(&arguments);

@@ -372,23 +372,8 @@ fn the_page_needs_nothing_else_and_escapes_everything() {
 
 #[test]
 fn the_page_draws_in_a_browser_light_dark_narrow_and_calls_nobody() {
-    let Some(browser) = browser::Browser::find() else { return };
     let folder = logs();
-    let page = page(folder.path());
-    let seen = |width: u32, is_dark: bool| browser.look(&page, width, is_dark, folder.path());
-    let (wide, dark, narrow) = (seen(1_280, false), seen(1_280, true), seen(390, false));
-    for (name, look) in [("wide", &wide), ("dark", &dark), ("narrow", &narrow)] {
-        assert_eq!(look.complaints, Vec::<String>::new(), "{name}");
-        assert_eq!(look.requests, 0, "{name}");
-        assert!(look.scroll_width <= look.width, "{name}: it is {} wide, and {} are seen", look.scroll_width, look.width);
-        assert_eq!(look.too_wide, Vec::<String>::new(), "{name}");
-        assert_eq!(look.charts.len(), 2, "{name}: {:?}", look.charts);
-        for chart in &look.charts {
-            assert!(chart.colours >= 3, "{name}: the chart `{}` is blank", chart.title);
-        }
-    }
-    assert!(wide.paper > 220 && dark.paper < 60, "the paper is {} in light and {} in dark", wide.paper, dark.paper);
-    assert_eq!(wide.alerts, 0, "a script of the logs ran");
+    browser::assert_drawn_everywhere(&page(folder.path()), folder.path(), 2);
 }
 
 #[test]

@@ -45,7 +45,10 @@ impl Open {
         match &arguments.resource {
             ResourceName::Key(name) => {
                 let action = arguments.action.as_str();
-                anyhow::ensure!(!AZURE_ACTIONS.contains(&action), "`{action}` is nothing that is done to a KMS key");
+                anyhow::ensure!(
+                    !AZURE_ACTIONS.contains(&action),
+                    "`{action}` is nothing that is done to a KMS key: name a resource in Azure, or another action"
+                );
                 let (name, sealing) = (name.clone(), sealing.of_kms()?.clone());
                 Ok(Self::Aws { desk: Box::new(crate::desk::open(&arguments.cloud).await?.or_at(&name)), name, sealing })
             }

@@ -24,7 +24,7 @@ pub(super) fn judge(window: Window, act: Act, now: Timestamp) -> anyhow::Result<
     let ended = || {
         let ago = distance(now, window.end);
         format!(
-            "the window is over: it closed at {}, {ago} ago, so the approval would cover nothing that is still to come",
+            "the window is over: it closed at {}, {ago} ago, so the approval would cover nothing that is still to come; give a window that has not ended",
             moment(window.end)
         )
     };

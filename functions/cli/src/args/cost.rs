@@ -40,7 +40,7 @@ pub(crate) struct CostArguments {
     pub(crate) dashboards: Option<u64>,
 
     /// The version of the CIS AWS Foundations Benchmark whose controls are provisioned
-    #[arg(long, value_name = "VERSION", value_parser = CisVersion::parse, default_value = "5.0")]
+    #[arg(long, value_name = "VERSION", value_parser = super::values::cis_version(), default_value = "5.0")]
     pub(crate) cis_version: CisVersion,
 
     /// Your own prices, as JSON, in place of the listed ones; the form is below
@@ -64,18 +64,19 @@ fn thousandths(text: &str) -> Result<u64, String> {
 }
 
 pub(crate) const COST_HELP: &str = r#"WHAT IS ESTIMATED
-  A month at list prices, line by line. Nothing is called; free tiers, taxes and discounts are left
-  out.
+  A month at list prices, line by line. Nothing is called; free tiers, taxes and
+  discounts are left out.
 
 OWN PRICES
   They name what they replace, the rest stays as listed:
     {"date": "2027-01-31", "region": "eu-central-1",
      "prices": {"alarm": {"dollars": "0.10", "per": 1}}}
 
-  Items: alarm, cloudtrail-event, dashboard, dynamodb-read, dynamodb-write, eventbridge-event,
-  kms-key, kms-request, lambda-duration (of GB-milliseconds), lambda-request, log-ingestion,
-  log-storage (of kilobytes), metric, s3-put, s3-storage (of kilobytes), scheduler-invocation,
-  sns-email, sns-publish, sqs-request.
+  Items: alarm, cloudtrail-event, dashboard, dynamodb-read, dynamodb-write,
+  eventbridge-event, kms-key, kms-request, lambda-duration (of GB-milliseconds),
+  lambda-request, log-ingestion, log-storage (of kilobytes), metric, s3-put,
+  s3-storage (of kilobytes), scheduler-invocation, sns-email, sns-publish,
+  sqs-request.
 
 EXIT CODES
   0  estimated

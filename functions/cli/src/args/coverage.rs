@@ -37,22 +37,28 @@ pub(crate) struct CoverageArguments {
     pub(crate) cloud: CloudArguments,
 }
 
-pub(crate) const COVERAGE_HELP: &str = "WHAT COUNTS AS MONITORED
+pub(crate) const COVERAGE_HELP: &str = r#"WHAT COUNTS AS MONITORED
   A customer-managed key is monitored only if all of this holds:
-    an enabled event rule routes every event that threatens it to a guard that runs and enforces
+    an enabled event rule routes every event that threatens it to a guard that
+    runs and enforces
     the guard's role is let in by the key's policy, and by IAM (simulated)
     a trail records it, and an alarm on that ends at a confirmed human
-  What cannot be read never counts as monitored. Keys that AWS manages are not counted.
+  What cannot be read never counts as monitored. Keys that AWS manages are not
+  counted.
 
 PERMISSIONS
-  Everything is read, nothing changed: kms:List*, DescribeKey, GetKeyPolicy; events:List*, TestEventPattern; lambda:List*,
-  GetFunctionConfiguration; iam:SimulatePrincipalPolicy; cloudtrail, logs, cloudwatch and sns to list and describe.
+  Everything is read, nothing changed: kms:List*, DescribeKey, GetKeyPolicy;
+  events:List*, TestEventPattern; lambda:List*, GetFunctionConfiguration;
+  iam:SimulatePrincipalPolicy; cloudtrail, logs, cloudwatch and sns to list and
+  describe.
 
 OUTPUT WITH --json
-  {\"percentage\", \"count\": {\"customer_managed\", \"monitored\", \"pending_deletion\", \"aws_managed\"},
-   \"regions\": [{\"place\", \"percentage\", \"count\", \"gaps\", \"keys\": [{\"arn\", \"aliases\", \"state\", \"monitored\",
-     \"gaps\": [{\"kind\", \"about\", \"reason\", \"fix\"}]}], \"findings\"}],
-   \"lockouts\": [{\"key\", \"role_arn\", \"is_certain\", \"reason\"}]}
+  {"percentage",
+   "count": {"customer_managed", "monitored", "pending_deletion", "aws_managed"},
+   "regions": [{"place", "percentage", "count", "gaps",
+     "keys": [{"arn", "aliases", "state", "monitored",
+       "gaps": [{"kind", "about", "reason", "fix"}]}], "findings"}],
+   "lockouts": [{"key", "role_arn", "is_certain", "reason"}]}
 
 EXIT CODES
   0  every key is monitored
@@ -64,4 +70,4 @@ EXAMPLES
   reprieve coverage
   reprieve coverage --regions eu-central-1,us-east-1 --html coverage.html
   reprieve coverage --json | jq -r '.regions[].keys[] | select(.monitored | not) | .arn'
-";
+"#;

@@ -209,11 +209,11 @@ pub(crate) struct ApprovalKeyArguments {
     pub(crate) key_id: Option<String>,
 
     /// From when on it seals, such as `2027-01-01T00:00:00Z` [default: ever]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = super::values::moment)]
     pub(crate) from: Option<Timestamp>,
 
     /// Until when it seals: to retire it, without breaking what it sealed before [default: for ever]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = super::values::moment)]
     pub(crate) until: Option<Timestamp>,
 
     /// Prints one JSON object
@@ -228,32 +228,38 @@ pub(crate) struct ApprovalKeyArguments {
 }
 
 pub(super) const APPROVE_HELP: &str = r"WHAT IT DOES
-  It asks the policies whether such an approval can pass, signs its text with the approval key
-  (kms:Sign, or sign in Key Vault), verifies the signature with the public key, and writes it: as tags
-  on the resource, or with --late into the ledger. Where somebody else approved the same change
-  before, under another approval key, it becomes the second approval.
-  Whoever approves must not be the one who does it, under any name: the sessions of one role count
-  as one person.
+  It asks the policies whether such an approval can pass, signs its text with
+  the approval key (kms:Sign, or sign in Key Vault), verifies the signature with
+  the public key, and writes it: as tags on the resource, or with --late into
+  the ledger. Where somebody else approved the same change before, under another
+  approval key, it becomes the second approval. Whoever approves must not be the
+  one who does it, under any name: the sessions of one role count as one person.
 
 NEEDS ON AWS
-  on the key           kms:DescribeKey, kms:ListResourceTags, kms:TagResource, kms:UntagResource
+  on the key           kms:DescribeKey, kms:ListResourceTags, kms:TagResource,
+                       kms:UntagResource
   on every key         kms:ListAliases, to name keys as people do
   on the approval key  kms:GetPublicKey, kms:Sign
-  on the ledger        dynamodb:Query where it is named, dynamodb:PutItem with --late,
-                       in the partitions `approval#*` alone (dynamodb:LeadingKeys)
+  on the ledger        dynamodb:Query where it is named, dynamodb:PutItem with
+                       --late, in the partitions `approval#*` alone
+                       (dynamodb:LeadingKeys)
 
 NEEDS ON AZURE
-  on the resource      Tag Contributor and Reader; of a key, secret or certificate the data actions
-                       get, list and update of it
-  on the subscription  Microsoft.KeyVault/deletedVaults/read, to find deleted vaults
-  on the approval key  the data actions keys/read and keys/sign/action (Key Vault Crypto User)
-  on the ledger        Storage Blob Data Reader where it is named; with --late, to write
-                       blobs `approvals/*` of the container `reprieve-ledger`
+  on the resource      Tag Contributor and Reader; of a key, secret or
+                       certificate the data actions get, list and update of it
+  on the subscription  Microsoft.KeyVault/deletedVaults/read, to find deleted
+                       vaults
+  on the approval key  the data actions keys/read and keys/sign/action (Key
+                       Vault Crypto User)
+  on the ledger        Storage Blob Data Reader where it is named; with --late,
+                       to write blobs `approvals/*` of the container
+                       `reprieve-ledger`
 
 EXIT CODES
   0  approved
   1  the cloud failed, or did not allow it
-  2  bad input, or refused: the window is over, policy would not let it pass, ...
+  2  bad input, or refused: the window is over, policy would not let it pass,
+     ...
 
 EXAMPLES
   reprieve approve alias/payments --action delete --change CHG-2048 \
@@ -270,9 +276,10 @@ EXAMPLES
 ";
 
 pub(super) const REVOKE_HELP: &str = r"WHAT IT DOES
-  It writes into the ledger that the change is revoked on this resource, for every action of it, which
-  also works on what is deleted or waits for it; and removes the approval's tags where they can be. It takes
-  no seal: whoever may write the ledger may revoke. A revoked change stays revoked: approve anew
+  It writes into the ledger that the change is revoked on this resource, for
+  every action of it, which also works on what is deleted or waits for it; and
+  removes the approval's tags where they can be. It takes no seal: whoever may
+  write the ledger may revoke. A revoked change stays revoked: approve anew
   under another change id.
 
 NEEDS ON AWS
@@ -282,7 +289,8 @@ NEEDS ON AWS
 
 NEEDS ON AZURE
   on the resource      as for `reprieve approve`
-  on the ledger        to read, and to write blobs `revocations/*` of the container `reprieve-ledger`
+  on the ledger        to read, and to write blobs `revocations/*` of the
+                       container `reprieve-ledger`
 
 EXIT CODES
   0  revoked
@@ -291,7 +299,8 @@ EXIT CODES
 
 EXAMPLES
   reprieve revoke alias/payments --change CHG-2048 --reason 'still in use by invoicing'
-  reprieve revoke https://kv-prod.vault.azure.net/keys/invoices --change CHG-9 --ledger-account streprieve
+  reprieve revoke https://kv-prod.vault.azure.net/keys/invoices --change CHG-9 \
+      --ledger-account streprieve
 ";
 
 pub(super) const APPROVALS_HELP: &str = r#"STATES
@@ -300,11 +309,13 @@ pub(super) const APPROVALS_HELP: &str = r#"STATES
   expired      its seal holds, and the window is over
   revoked      somebody revoked the change
   invalid      it is no approval, and why
-  unsealed     plain tags: they count only where CloudTrail shows that an approver role set them (in
-               Azure they never count, and are invalid)
+  unsealed     plain tags: they count only where CloudTrail shows that an
+               approver role set them (in Azure they never count, and are
+               invalid)
   unverified   the public key to judge it with is not at hand
 
-  A seal that holds is not yet a pass: the policies decide, at the time of the act.
+  A seal that holds is not yet a pass: the policies decide, at the time of the
+  act.
 
 EXIT CODES
   0  listed
@@ -313,19 +324,24 @@ EXIT CODES
 
 EXAMPLES
   reprieve approvals alias/payments --approval-key alias/reprieve-approval
-  reprieve approvals https://kv-prod.vault.azure.net/keys/invoices --ledger-account streprieve
-  reprieve approvals --json | jq -r 'select(.state == "invalid") | [.key, .change, .why] | @tsv'
+  reprieve approvals https://kv-prod.vault.azure.net/keys/invoices \
+      --ledger-account streprieve
+  reprieve approvals --json |
+      jq -r 'select(.state == "invalid") | [.key, .change, .why] | @tsv'
 "#;
 
 pub(super) const APPROVAL_KEY_HELP: &str = r"EXIT CODES
   0  printed
   1  the cloud failed, or did not allow it
-  2  bad input: no such key, or not an ECC_NIST_P256 key for SIGN_VERIFY (in Key Vault: EC, P-256)
+  2  bad input: no such key, or not an ECC_NIST_P256 key for SIGN_VERIFY (in Key
+     Vault: EC, P-256)
 
 EXAMPLES
   reprieve approval-key alias/reprieve-approval
   reprieve approval-key alias/reprieve-approval-2025 --until 2027-01-01T00:00:00Z
-  REPRIEVE_APPROVAL_KEYS=$(reprieve approval-key alias/risk),$(reprieve approval-key alias/security)
+  risk=$(reprieve approval-key alias/risk)
+  security=$(reprieve approval-key alias/security)
+  REPRIEVE_APPROVAL_KEYS=$risk,$security
   reprieve approval-key https://kv-approvals.vault.azure.net/keys/approvers
 ";
 

@@ -19,13 +19,13 @@ pub(crate) struct ManArguments {
     pub(crate) dir: Option<PathBuf>,
 }
 
-pub(super) const COMPLETIONS_HELP: &str = "EXAMPLES
+pub(super) const COMPLETIONS_HELP: &str = r#"EXAMPLES
   reprieve completions bash > ~/.local/share/bash-completion/completions/reprieve
-  reprieve completions zsh > \"${fpath[1]}/_reprieve\"
+  reprieve completions zsh > "${fpath[1]}/_reprieve"
   reprieve completions fish > ~/.config/fish/completions/reprieve.fish
-";
+"#;
 
-pub(super) const MAN_HELP: &str = "EXAMPLES
+pub(super) const MAN_HELP: &str = r"EXAMPLES
   reprieve man > reprieve.1 && man ./reprieve.1
   reprieve man --dir /usr/local/share/man/man1
 ";

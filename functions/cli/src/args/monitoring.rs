@@ -46,12 +46,12 @@ pub(crate) struct WishArguments {
     #[arg(long, value_name = "PROTOCOL=ENDPOINT", env = "REPRIEVE_SUBSCRIBERS", hide_env_values = true, value_delimiter = ',', value_parser = subscriber)]
     pub(crate) subscribers: Vec<Subscriber>,
 
-    /// The version of the CIS AWS Foundations Benchmark: 1.4, 3.0, 5.0 or 6.0
-    #[arg(long, value_name = "VERSION", env = "REPRIEVE_CIS_VERSION", hide_env_values = true, default_value = "5.0", value_parser = CisVersion::parse)]
+    /// The version of the CIS AWS Foundations Benchmark; 7.0 numbers its controls as 6.0 does
+    #[arg(long, value_name = "VERSION", env = "REPRIEVE_CIS_VERSION", hide_env_values = true, default_value = "5.0", value_parser = super::values::cis_version())]
     pub(crate) cis_version: CisVersion,
 
-    /// When a filter of others serves a control: `by-matching`, or `exact` as Security Hub asks
-    #[arg(long, value_name = "MODE", env = "REPRIEVE_PATTERN_MODE", hide_env_values = true, default_value = "by-matching", value_parser = PatternMode::parse)]
+    /// When a filter of others serves a control: `exact` as Security Hub asks, or by what it matches
+    #[arg(long, value_name = "MODE", env = "REPRIEVE_PATTERN_MODE", hide_env_values = true, default_value = "by-matching", value_parser = super::values::pattern_mode())]
     pub(crate) pattern_mode: PatternMode,
 
     /// Whether Reprieve's own filters are asked for beside those of the benchmark
@@ -121,26 +121,25 @@ fn pair(text: &str, shape: &str) -> Result<(String, String), String> {
     }
 }
 
-pub(crate) const PLAN_HELP: &str = "HOW TO READ IT
-  + is made; ~ is changed, with the old and the new value of each field; ! needs a human, with what
-  to do. Below stand the controls: one holds where trail, log group, filter, alarm and topic reach a
-  confirmed subscriber. Those with the same gap stand together.
-  What others made and satisfies is adopted; what others made is never overwritten; what cannot be
-  read is never taken for missing. A variable that is empty counts as not set.
+pub(crate) const PLAN_HELP: &str = r#"HOW TO READ IT
+  + is made; ~ is changed, with the old and the new value of each field; ! needs
+  a human, with what to do. Below stand the controls: one holds where trail, log
+  group, filter, alarm and topic reach a confirmed subscriber. Those with the
+  same gap stand together. What others made and satisfies is adopted; what
+  others made is never overwritten; what cannot be read is never taken for
+  missing. A variable that is empty counts as not set.
 
 NEEDS
   cloudtrail:DescribeTrails, GetTrailStatus, GetEventSelectors, ListTags
   logs:DescribeLogGroups, DescribeMetricFilters, ListTagsForResource
-  cloudwatch:DescribeAlarms, ListTagsForResource
-  sns:GetTopicAttributes, ListSubscriptionsByTopic, GetSubscriptionAttributes, ListTagsForResource
-  events:DescribeRule, ListTargetsByRule
-  kms:DescribeKey, GetKeyPolicy
-  sts:GetCallerIdentity
-  Everything is read, nothing changed.
+  cloudwatch:DescribeAlarms, ListTagsForResource sns:GetTopicAttributes,
+  ListSubscriptionsByTopic, GetSubscriptionAttributes, ListTagsForResource
+  events:DescribeRule, ListTargetsByRule kms:DescribeKey, GetKeyPolicy
+  sts:GetCallerIdentity Everything is read, nothing changed.
 
 OUTPUT WITH --json
-  {\"changes\": [{\"change\", ...}], \"findings\": [{\"subject\", \"severity\", \"sentence\", \"fix\"}],
-   \"controls\": [{\"id\", \"title\", \"filter\", \"alarm\", \"is_adopted\", \"gaps\"}], \"relied_on\": []}
+  {"changes": [{"change", ...}], "findings": [{"subject", "severity", "sentence", "fix"}],
+   "controls": [{"id", "title", "filter", "alarm", "is_adopted", "gaps"}], "relied_on": []}
 
 EXIT CODES
   0  nothing is to be changed
@@ -150,7 +149,7 @@ EXIT CODES
 
 EXAMPLES
   reprieve monitoring plan --topic arn:aws:sns:eu-central-1:111122223333:reprieve-notices
-  reprieve monitoring plan --topic ARN --trail-bucket BUCKET --trail-log-role ARN \\
+  reprieve monitoring plan --topic ARN --trail-bucket BUCKET --trail-log-role ARN \
       --subscribers email=security@example.com
   reprieve monitoring plan --topic ARN --json | jq -r '.controls[] | select(.gaps) | .id'
-";
+"#;

@@ -43,15 +43,17 @@ pub(crate) enum Format {
 }
 
 pub(crate) const RECORD_HELP: &str = r"WHAT IS READ
-  Files of CloudTrail, Azure's diagnostic logs and Activity Log (`PT1H.json`, lists), sinks of Google
-  Cloud Audit Logs, archives of EventBridge, the answer of `aws cloudtrail lookup-events`; gz or not,
-  as JSON lines, lists or containers, told by what they hold. Of a folder: files that end with .json,
-  .jsonl, .ndjson or .log, each also with .gz; digests and Insights of CloudTrail are left out.
+  Files of CloudTrail, Azure's diagnostic logs and Activity Log (`PT1H.json`,
+  lists), sinks of Google Cloud Audit Logs, archives of EventBridge, the answer
+  of `aws cloudtrail lookup-events`; gz or not, as JSON lines, lists or
+  containers, told by what they hold. Of a folder: files that end with .json,
+  .jsonl, .ndjson or .log, each also with .gz; digests and Insights of
+  CloudTrail are left out.
 
 WHAT IS WRITTEN
-  Entries about keys, secrets, certificates, and the logging of them. Each log file always comes to
-  the same objects, so recording it again writes nothing; of a file that has grown, what is new.
-  Nothing in the archive is replaced.
+  Entries about keys, secrets, certificates, and the logging of them. Each log
+  file always comes to the same objects, so recording it again writes nothing;
+  of a file that has grown, what is new. Nothing in the archive is replaced.
 
 EXIT CODES
   0  everything was read

@@ -82,43 +82,54 @@ pub(crate) struct ReplayArguments {
 }
 
 pub(crate) const REPLAY_HELP: &str = r#"WHAT IT SAYS
-  What Reprieve would have done, had it been there when these logs were written: it decides on every
-  act that endangers a key with the code of the functions, and tells what became of the key. It calls
-  nothing but S3 where a PATH is there, and changes nothing. An event that several files hold counts
-  once; the order of files and records does not matter. What lies outside of the period, accounts and
-  Regions is not decided on, but is history all the same: a deletion of before may be undone within.
+  What Reprieve would have done, had it been there when these logs were written:
+  it decides on every act that endangers a key with the code of the functions,
+  and tells what became of the key. It calls nothing but S3 where a PATH is
+  there, and changes nothing. An event that several files hold counts once; the
+  order of files and records does not matter. What lies outside of the period,
+  accounts and Regions is not decided on, but is history all the same: a
+  deletion of before may be undone within.
 
 WHAT IS READ
-  Files of CloudTrail, Azure's diagnostic logs and Activity Log, sinks of Google Cloud Audit Logs; gz
-  or not, told by what they hold. Of a folder: files that end with .json, .jsonl, .ndjson or .log,
-  each also with .gz; digests and Insights are left out, and so are parts of earlier replays, unless
-  the folder holds nothing else. A file that is named twice is read once. Parts must be of different
-  files: what is in two of them counts twice as records, and once as an event.
+  Files of CloudTrail, Azure's diagnostic logs and Activity Log, sinks of Google
+  Cloud Audit Logs; gz or not, told by what they hold. Of a folder: files that
+  end with .json, .jsonl, .ndjson or .log, each also with .gz; digests and
+  Insights are left out, and so are parts of earlier replays, unless the folder
+  holds nothing else. A file that is named twice is read once. Parts must be of
+  different files: what is in two of them counts twice as records, and once as
+  an event.
 
 VERDICTS
-  would restore    no approval and no policy covered it: the key would have been given back
+  would restore    no approval and no policy covered it: the key would have been
+                   given back
   approved         an approval, or a policy that needs none, covered it
   refused          the provider had refused the call
-  would escalate   it cannot be undone, or not by Reprieve: a human would have been woken
+  would escalate   it cannot be undone, or not by Reprieve: a human would have
+                   been woken
   recorded         it endangers no key, or was done by Reprieve itself
 
 FALSE POSITIVES
-  Of what would have been undone: what people undid themselves is a true positive. What nobody undid
-  until the provider deleted the key is a false one: it was meant, and lacked an approval. The rest is
-  not judged, for the logs do not tell its end.
+  Of what would have been undone: what people undid themselves is a true
+  positive. What nobody undid until the provider deleted the key is a false one:
+  it was meant, and lacked an approval. The rest is not judged, for the logs do
+  not tell its end.
 
 APPROVALS
-  By the ARN of the key; sealed approvals as `reprieve approve` writes them into the ledger:
+  By the ARN of the key; sealed approvals as `reprieve approve` writes them into
+  the ledger:
 
     {"arn:aws:kms:eu-central-1:111122223333:key/1234abcd": {
        "approvals": [{"change", "action", "window", "approver", "seal"}],
        "revocations": [{"change", "by", "at"}]}}
 
 OUTPUT WITH --json
-  {"files", "records", "unique_events", "errors", "bytes", "bytes_read", "first", "last", "acts",
+  {"files", "records", "unique_events", "errors", "bytes", "bytes_read",
+   "first", "last", "acts",
    "keys": [{"key", "acts", "verdicts", "state", "seconds_in_danger"}],
-   "decisions": [{"event", "time", "key", "call", "by", "verdict", "why", "plan", "aftermath", ...}],
-   "kpis", "problems"}; with --anomalies also "anomalies"; with --explain the story, "chapters"
+   "decisions": [{"event", "time", "key", "call", "by", "verdict", "why",
+                  "plan", "aftermath", ...}],
+   "kpis", "problems"}; with --anomalies also "anomalies";
+  with --explain the story, "chapters"
   The same logs and rules give the same bytes, on one machine and on many.
 
 EXIT CODES

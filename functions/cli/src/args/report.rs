@@ -12,7 +12,7 @@ use super::desk::CloudArguments;
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
     /// The archive: a folder that holds `audit/`, or `s3://BUCKET[/PREFIX]`
-    #[arg(value_name = "ARCHIVE")]
+    #[arg(value_name = "ARCHIVE", value_hint = clap::ValueHint::DirPath)]
     pub(crate) archive: String,
 
     /// The first day or moment, in UTC [default: the archive's first]
@@ -59,18 +59,22 @@ fn moment(text: &str, days_later: i64) -> Result<Timestamp, String> {
     begins.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).map_err(|_| wrong())
 }
 
-pub(crate) const REPORT_HELP: &str = "WHAT IS REPORTED
-  What an archive of evidence holds, between two moments by the time of the events: times to detect and to
-  remediate with what failed, keys monitored, alerts for planned changes, approvals, drills, rotations,
-  refused uses, anomalies, keys at risk, and every incident with what was done and why. Each number is
-  defined in shared/docs/kpis.md. An event that the archive holds twice counts once.
+pub(crate) const REPORT_HELP: &str = r#"WHAT IS REPORTED
+  What an archive of evidence holds, between two moments by the time of the
+  events: times to detect and to remediate with what failed, keys monitored,
+  alerts for planned changes, approvals, drills, rotations, refused uses,
+  anomalies, keys at risk, and every incident with what was done and why. Each
+  number is defined in shared/docs/kpis.md. An event that the archive holds
+  twice counts once.
 
-  It reads, and changes nothing. Whether the archive is unaltered is for `reprieve verify` to say.
+  It reads, and changes nothing. Whether the archive is unaltered is for
+  `reprieve verify` to say.
 
 OUTPUT WITH --json
-  {\"archive\", \"read\": {\"objects\", \"entries\", \"problems\": [{\"object\", \"why\"}]},
-   \"summary\": {\"period\", \"decisions\", \"detect\", \"remediate\", \"alerts\", \"coverage\", \"log_storage\", \"approvals\",
-     \"rotations\", \"uses\", \"refused\", \"drills\", \"at_risk\", \"places\", \"incidents\", \"anomalies\", ...}}
+  {"archive", "read": {"objects", "entries", "problems": [{"object", "why"}]},
+   "summary": {"period", "decisions", "detect", "remediate", "alerts",
+     "coverage", "log_storage", "approvals", "rotations", "uses", "refused",
+     "drills", "at_risk", "places", "incidents", "anomalies", ...}}
 
 EXIT CODES
   0  reported
@@ -80,10 +84,11 @@ EXIT CODES
 
 EXAMPLES
   reprieve report evidence --from 2026-11-01 --to 2026-11-30 --html november.html
-  reprieve coverage --json > coverage.json; reprieve report evidence --coverage coverage.json
+  reprieve coverage --json > coverage.json
+  reprieve report evidence --coverage coverage.json
   reprieve report s3://my-evidence --from 2026-11-20T05:00:00Z
   reprieve report evidence --json | jq '.summary.remediate.times.p95_ms'
-";
+"#;
 
 #[cfg(test)]
 mod tests {

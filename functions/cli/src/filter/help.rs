@@ -1,12 +1,14 @@
 //! The long help of `reprieve filter`.
 
 pub(super) const TEST_HELP: &str = r#"WHAT IS SAID
-  For each event whether the pattern matches, and below it the pattern as a tree: each comparison,
-  whether it holds, and the value that the event has there. Case counts; a property that is absent
-  meets neither `=` nor `!=`; an array or object is never compared.
+  For each event whether the pattern matches, and below it the pattern as a
+  tree: each comparison, whether it holds, and the value that the event has
+  there. Case counts; a property that is absent meets neither `=` nor `!=`; an
+  array or object is never compared.
 
-  The language is that of CloudWatch Logs for JSON log events, and for terms (`ERROR -WARN`),
-  which search the text of the record. Patterns for space-delimited log events are refused.
+  The language is that of CloudWatch Logs for JSON log events, and for terms
+  (`ERROR -WARN`), which search the text of the record. Patterns for
+  space-delimited log events are refused.
 
 EXIT CODES
   0  at least one event matches
@@ -21,13 +23,15 @@ EXAMPLES
 "#;
 
 pub(super) const AUDIT_HELP: &str = r#"WHAT IS TRIED
-  Every event that makes a key unusable (DisableKey, ScheduleKeyDeletion, PutKeyPolicy, ...) or
-  blinds the monitoring (StopLogging, DeleteMetricFilter, Unsubscribe, ...): succeeded and refused,
-  called by root, an IAM user, an assumed role, a user of Identity Center and a service. The filter
-  catches an event if it matches all of these. Harmless events are tried, too, and records of other
-  accounts.
+  Every event that makes a key unusable (DisableKey, ScheduleKeyDeletion,
+  PutKeyPolicy, ...) or blinds the monitoring (StopLogging, DeleteMetricFilter,
+  Unsubscribe, ...): succeeded and refused, called by root, an IAM user, an
+  assumed role, a user of Identity Center and a service. The filter catches an
+  event if it matches all of these. Harmless events are tried, too, and records
+  of other accounts.
 
-  The text of the pattern is never compared with another: a filter is what it matches.
+  The text of the pattern is never compared with another: a filter is what it
+  matches.
 
 OUTPUT WITH --json
   {"catches": {"DisableKey": true, ...}, "misses": [{"event", "why"}], "also_catches": [...],
@@ -35,11 +39,12 @@ OUTPUT WITH --json
     catches         one entry for each event
     misses          what is not caught, and why
     also_catches    harmless events that the filter fires on
-    other_accounts  whether what it catches it also catches in an organisation's other accounts
+    other_accounts  whether what it catches it also catches in an organisation's
+                    other accounts
     why             the whole in a sentence or two
 
-  The account of the events is --account. A filter that names an account catches nothing elsewhere:
-  give the account that the trail is in.
+  The account of the events is --account. A filter that names an account catches
+  nothing elsewhere: give the account that the trail is in.
 
 EXIT CODES
   0  the filter catches DisableKey and ScheduleKeyDeletion

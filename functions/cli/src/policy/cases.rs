@@ -72,7 +72,7 @@ impl ActedOn {
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `usual` and `cases`")]
 struct CaseFile {
     #[serde(default)]
     usual: WrittenCase,
@@ -219,7 +219,8 @@ struct WrittenConfiguration {
 
 /// Reads a file of cases.
 pub(super) fn parse(file: &str, text: &str) -> anyhow::Result<Vec<Case>> {
-    let CaseFile { usual, cases } = serde_json::from_str(text).with_context(|| format!("the cases in `{file}` cannot be read"))?;
+    let CaseFile { usual, cases } = serde_json::from_str(text)
+        .with_context(|| format!("the cases in `{file}` cannot be read (see `reprieve policy test --help` for their form)"))?;
     anyhow::ensure!(
         usual.name.is_none() && usual.expect.is_none() && usual.policies.is_none(),
         "`usual` of `{file}` has a `name`, `expect` or `policies`: these belong to a case"

@@ -56,7 +56,7 @@ pub(super) fn find(inputs: &Arc<Vec<Input>>, rules: &Rules, how: &How) -> anyhow
     let folder = tempfile::Builder::new().prefix("reprieve-replay-").tempdir().context("no temporary folder can be made")?;
     how.stop.remove_at_end(folder.path().to_owned());
     let days = Arc::new(Days { folder: folder.path().to_owned(), scanner: Scanner::default(), waiting: Mutex::default() });
-    let partial = read(inputs, &days, how, "Looking for anomalies");
+    let partial = read(inputs, &days, how, "Anomalies");
     let anomalies = if partial.is_some() { Vec::new() } else { days.consider(rules)? };
     Ok(Unusual { anomalies, partial })
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
+use reprieve_aws_desk::DeskError;
 use reprieve_aws_evidence::{ListedLogFile, LogArchive, LogFileReader, evidence_s3_client};
 use reprieve_scan::{LeftOut, why_left_out};
 
@@ -73,7 +74,12 @@ impl Buckets {
     pub(super) fn open(cloud: &CloudArguments) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let archive = runtime.block_on(async {
-            let config = crate::desk::open(cloud).await?.config_in(None)?;
+            let config = crate::desk::open(cloud).await?.config_in(None);
+            // The option is called otherwise here: regions are what is decided on.
+            if let Err(DeskError::NoRegion) = config {
+                anyhow::bail!("no Region is known to read buckets in: give --bucket-region, or set AWS_REGION");
+            }
+            let config = config?;
             anyhow::Ok(LogArchive::new(evidence_s3_client(&config)))
         })?;
         Ok(Self { runtime, archive })

@@ -142,6 +142,7 @@ impl Places {
     }
 
     fn add(&mut self, place: &Path, known: &mut BTreeSet<PathBuf>) -> anyhow::Result<()> {
+        crate::place::check(&place.to_string_lossy(), true)?;
         let found = find(place).with_context(|| format!("`{}` cannot be read", place.display()))?;
         let is_one_file = place.is_file();
         let holds_no_log = found.files.is_empty();

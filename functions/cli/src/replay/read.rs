@@ -1,23 +1,21 @@
 //! Reads log files on several threads, the largest first, until all are read or Ctrl-C comes. What is made of them is the sink's.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
-use reprieve_replay::Collector;
 use reprieve_replay::story::StoryCollector;
-use reprieve_scan::{Fault, Scan, each};
+use reprieve_replay::{Collector, Problem};
+use reprieve_scan::{Scan, each};
 
 use super::places::Input;
 use super::progress::{Watched, bar};
 use super::stop::Stop;
 use crate::plain::{counted, grouped};
 
-/// What is said of a file that Ctrl-C cut off.
-pub(super) const STOPPED: &str = "stopped by Ctrl-C";
 /// How long a file may take to end when Ctrl-C comes: one that waits for somebody else, such as a pipe, is not waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How many files of buckets are asked for ahead.
@@ -41,19 +39,24 @@ pub(super) struct Partial {
     pub(super) whole: u64,
     /// Files that there are.
     pub(super) files: u64,
-    /// Files that were cut off.
-    pub(super) interrupted: BTreeSet<String>,
+    /// Files that were cut off, each with the number of the record that was the last.
+    cut_off: BTreeMap<String, u64>,
 }
 
 impl Partial {
     /// Says what the answer is of.
     pub(super) fn sentence(&self) -> String {
-        let Self { whole, files, interrupted } = self;
-        let begun = match interrupted.len() {
+        let Self { whole, files, cut_off } = self;
+        let begun = match cut_off.len() {
             0 => String::new(),
             count => format!(", and of {} the beginning", grouped(u64::try_from(count).unwrap_or(u64::MAX))),
         };
         format!("stopped by Ctrl-C: {} of {} were read{begun}. What is told is of these alone", grouped(*whole), counted(*files, "file"))
+    }
+
+    /// Says whether something is only wrong because a file was cut off: with the file, or with the record in which it was.
+    pub(super) fn is_reason_of(&self, problem: &Problem) -> bool {
+        self.cut_off.get(&problem.file).is_some_and(|last| problem.record.is_none_or(|record| record >= *last))
     }
 }
 
@@ -92,7 +95,7 @@ struct Run<S> {
     bar: ProgressBar,
     stop: Stop,
     whole: AtomicU64,
-    interrupted: Mutex<BTreeSet<String>>,
+    cut_off: Mutex<BTreeMap<String, u64>>,
 }
 
 /// Reads all files; returns what is missing where Ctrl-C came.
@@ -104,7 +107,7 @@ pub(super) fn read<S: Sink>(inputs: &Arc<Vec<Input>>, sink: &Arc<S>, how: &How, 
         bar: bar.clone(),
         stop: how.stop.clone(),
         whole: AtomicU64::new(0),
-        interrupted: Mutex::default(),
+        cut_off: Mutex::default(),
     });
     let (done, is_done) = mpsc::channel();
     let (working, threads) = (Arc::clone(&run), how.threads);
@@ -119,8 +122,8 @@ pub(super) fn read<S: Sink>(inputs: &Arc<Vec<Input>>, sink: &Arc<S>, how: &How, 
     bar.finish_and_clear();
     let files = u64::try_from(inputs.len()).unwrap_or(u64::MAX);
     let whole = run.whole.load(Ordering::Relaxed);
-    let interrupted = run.interrupted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    (whole < files).then_some(Partial { whole, files, interrupted })
+    let cut_off = run.cut_off.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    (whole < files).then_some(Partial { whole, files, cut_off })
 }
 
 /// Waits until all is read; once Ctrl-C came, not for long.
@@ -140,10 +143,10 @@ impl<S: Sink> Run<S> {
         self.ask_ahead(number);
         match input.open() {
             Ok(inner) => {
-                let mut watched = Watched { inner, bar: self.bar.clone(), stop: self.stop.clone() };
+                let mut watched = Watched::new(inner, self.bar.clone(), self.stop.clone());
                 let scan = self.sink.take(&input.name, &mut watched);
-                if is_stop(&scan) {
-                    self.interrupted.lock().unwrap_or_else(PoisonError::into_inner).insert(input.name.clone());
+                if watched.was_stopped() {
+                    self.cut_off.lock().unwrap_or_else(PoisonError::into_inner).insert(input.name.clone(), scan.counts.records);
                     return;
                 }
             }
@@ -164,8 +167,4 @@ impl<S> Run<S> {
             }
         }
     }
-}
-
-fn is_stop(scan: &Scan) -> bool {
-    matches!(&scan.fault, Some(Fault::Unreadable(why)) if why == STOPPED)
 }

@@ -89,14 +89,14 @@ pub(super) fn lead(replay: &Replay) -> String {
     let when = if replay.partial.is_some() { "As far as was read, in" } else { "In" };
     let when = format!("{when} {}", counted(days(answer, replay.period), "day"));
     if acts == 0 {
-        return format!("{} tell of no act on a key in this period.", counted(answer.read.records, "record"));
+        let tell = if answer.read.records == 1 { "tells" } else { "tell" };
+        return format!("{} {tell} of no act on a key in this period.", counted(answer.read.records, "record"));
     }
     let [restored, escalated, approved, refused] =
         [Verdict::WouldRestore, Verdict::WouldEscalate, Verdict::Approved, Verdict::Refused].map(|verdict| count(answer, verdict));
     let mut parts = Vec::new();
-    for (number, before, after) in
-        [(restored, "undone ", ""), (escalated, "woken a human for ", ""), (approved, "let ", " stand that were covered")]
-    {
+    let stand = if approved == 1 { " stand that was covered" } else { " stand that were covered" };
+    for (number, before, after) in [(restored, "undone ", ""), (escalated, "woken a human for ", ""), (approved, "let ", stand)] {
         if number > 0 {
             parts.push(format!("{before}{}{after}", grouped(number)));
         }

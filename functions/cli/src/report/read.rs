@@ -183,6 +183,16 @@ mod tests {
     }
 
     #[test]
+    fn a_line_beyond_the_limit_is_named_and_the_lines_before_it_count() {
+        let text = format!("no JSON\n{}\nno JSON\n", "x".repeat(17 << 20));
+        let (mut kpis, mut tally) = (Kpis::default(), Tally::default());
+        read_lines("a.json.gz", text.as_bytes(), period(None, None), &mut kpis, &mut tally);
+        let noted = format!("{tally:?}");
+        assert!(noted.contains("a.json.gz, line 1") && noted.contains("a.json.gz, line 2") && !noted.contains("line 3"), "{noted}");
+        assert!(noted.contains("it is longer than 16777216 bytes; the rest was not read"), "{noted}");
+    }
+
+    #[test]
     fn only_hours_that_overlap_the_period_are_read() {
         let period = period(Some("2026-11-21T05:30:00Z"), Some("2026-11-21T07:00:00Z"));
         let named = |hour: &str| format!("audit/events/year=2026/month=11/day=21/hour={hour}/account=1/region=r/f.json.gz");

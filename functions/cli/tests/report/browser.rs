@@ -233,3 +233,23 @@ impl Picture {
         counts.values().filter(|count| **count >= 40).count()
     }
 }
+
+/// Looks at a page on a wide screen, in the dark and on a phone: it fits, all of its charts are drawn, nothing is fetched, no script of
+/// what it shows runs, and the console has nothing to say.
+pub(crate) fn assert_drawn_everywhere(page: &str, folder: &Path, charts: usize) {
+    let Some(browser) = Browser::find() else { return };
+    let seen = |width: u32, is_dark: bool| browser.look(page, width, is_dark, folder);
+    let (wide, dark, narrow) = (seen(1_280, false), seen(1_280, true), seen(390, false));
+    for (name, look) in [("wide", &wide), ("dark", &dark), ("narrow", &narrow)] {
+        assert_eq!(look.complaints, Vec::<String>::new(), "{name}");
+        assert_eq!(look.requests, 0, "{name}");
+        assert!(look.scroll_width <= look.width, "{name}: it is {} wide, and {} are seen", look.scroll_width, look.width);
+        assert_eq!(look.too_wide, Vec::<String>::new(), "{name}");
+        assert_eq!(look.charts.len(), charts, "{name}: {:?}", look.charts);
+        for chart in &look.charts {
+            assert!(chart.colours >= 3, "{name}: the chart `{}` is blank", chart.title);
+        }
+    }
+    assert!(wide.paper > 220 && dark.paper < 60, "the paper is {} in light and {} in dark", wide.paper, dark.paper);
+    assert_eq!(wide.alerts, 0, "a script of what the page shows ran");
+}
