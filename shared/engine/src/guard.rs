@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use futures_util::{StreamExt as _, join, stream};
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::notice::Notice;
@@ -422,10 +423,12 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let lesson = work.seen.or_else(of_event).or_else(|| lesson::from_rescue(&record, now));
         let (kept, told, learned) = join!(
             async {
-                if let Some(intent) = &work.unkept_intent {
-                    audit.append(intent).await?;
+                audit.append(&record).await?;
+                // The outcome counts more: without it nobody knows what was done.
+                if let Some(Err(error)) = OptionFuture::from(work.unkept_intent.as_ref().map(|intent| audit.append(intent))).await {
+                    tracing::warn!(%error, event_id = %work.event.id, "the intent stays in the ledger alone");
                 }
-                audit.append(&record).await
+                Ok(())
             },
             async {
                 match &notice {

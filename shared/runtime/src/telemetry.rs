@@ -17,7 +17,7 @@ pub fn parse_filter(text: &str) -> Result<Targets, String> {
 /// the tokens in their headers: `lambda_runtime` the payload, the AWS SDK what it signs.
 const MOST: LevelFilter = LevelFilter::DEBUG;
 
-/// Starts logging to standard output, no more than [`MOST`]. Does nothing where logging has started already.
+/// Starts logging to standard output, no more than `debug`. Does nothing where logging has started already.
 pub fn start(filter: Targets) {
     let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).with_target(false);
     if tracing_subscriber::registry().with(lines.with_filter(filter.and(MOST))).try_init().is_err() {

@@ -256,7 +256,9 @@ fn event_ids(stage: &Stage, keys: &[String]) -> BTreeSet<String> {
     let records = stage.cloud.records();
     let text = |record: &Value, pointer: &str| record.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let scheduled = records.iter().filter(|record| text(record, "/eventName").as_deref() == Some("ScheduleKeyDeletion"));
-    let of_keys = scheduled.filter(|record| text(record, "/resources/0/ARN").is_some_and(|key| keys.contains(&key)));
+    // A call that was throttled is another event, which changed nothing and is recorded only.
+    let succeeded = scheduled.filter(|record| record.get("errorCode").is_none());
+    let of_keys = succeeded.filter(|record| text(record, "/resources/0/ARN").is_some_and(|key| keys.contains(&key)));
     of_keys.filter_map(|record| text(record, "/eventID")).collect()
 }
 
@@ -283,7 +285,7 @@ async fn judge<'a>(stage: &Stage, seen: &mut Observation, key: &str, invocations
     }
     let stored = stage.audit.about(key).await?;
     seen.problems.extend(stored.iter().flat_map(crate::evidence::StoredRecord::flaws));
-    let of_event = stored.iter().map(|stored| &stored.record).filter(|record| record.event.name == "ScheduleKeyDeletion");
+    let of_event = stored.iter().map(|stored| &stored.record).filter(|record| ids.contains(record.event.id.as_str()));
     let (intents, outcomes): (Vec<&Record>, Vec<&Record>) = of_event.partition(|record| record.phase == Phase::Intent);
     for outcome in &outcomes {
         // The intent is one for all attempts: a later one meets it in the archive.

@@ -67,7 +67,7 @@ fn nothing_is_done_without_a_durable_intent() {
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
 }
 
-/// P20: what the ledger alone could take is in the archive before the outcome, so that whoever reads the archive misses nothing.
+/// P20: what the ledger alone could take follows into the archive, so that whoever reads it misses nothing.
 #[test]
 fn an_intent_that_the_ledger_alone_took_follows_with_the_outcome() {
     let (world, key) = world_with_key();
@@ -75,7 +75,7 @@ fn an_intent_that_the_ledger_alone_took_follows_with_the_outcome() {
     world.faults.fail_next("append", 1, Effect::Before, no_answer());
     world.settle(&schedule(&key).build());
     let phases: Vec<Phase> = world.audit.records().iter().map(|record| record.phase).collect();
-    assert_eq!(phases, [Phase::Intent, Phase::Outcome]);
+    assert_eq!(phases, [Phase::Outcome, Phase::Intent]);
 }
 
 /// P20: where only one of them can be written, the key is rescued all the same.
