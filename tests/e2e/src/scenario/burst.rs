@@ -107,7 +107,7 @@ async fn attack(stage: &Stage, count: usize) -> Result<Vec<Attacked>> {
         pace.tick().await;
         // 7 and 24 have no common divisor: each 24 keys have the waiting periods from 7 to 30 days, one of each, shuffled.
         let window_days = 7 + number * 7 % 24;
-        let deadline = stage.people.mallory.schedule_deletion_in(&key, window_days).await?;
+        let deadline = stage.people.mallory.schedule_deletion_in(&key, window_days).await?.context("KMS names no date of deletion")?;
         attacked.push(Attacked { key, deadline });
     }
     Ok(attacked)

@@ -127,16 +127,16 @@ impl Person {
         self.schedule_deletion_in(key, 7).await.map(drop)
     }
 
-    /// Schedules the deletion of a key with this waiting period, and returns when KMS would delete it.
+    /// Schedules the deletion of a key with this waiting period, and returns when KMS would delete it: of a primary that waits for its replicas, nobody
+    /// knows.
     ///
     /// # Errors
     ///
     /// Fails when KMS does.
-    pub async fn schedule_deletion_in(&self, key: &str, window_days: i32) -> Result<Timestamp> {
+    pub async fn schedule_deletion_in(&self, key: &str, window_days: i32) -> Result<Option<Timestamp>> {
         let call = self.kms.schedule_key_deletion().key_id(key).pending_window_in_days(window_days);
         let scheduled = call.send().await.with_context(|| format!("{} cannot schedule the deletion of `{key}`", self.name))?;
-        let deadline = scheduled.deletion_date().context("KMS names no date of deletion")?;
-        Ok(Timestamp::from_second(deadline.secs())?)
+        Ok(scheduled.deletion_date().map(|deadline| Timestamp::from_second(deadline.secs())).transpose()?)
     }
 
     /// Disables a key.
