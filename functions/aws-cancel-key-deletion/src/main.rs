@@ -31,16 +31,12 @@ const CONCURRENCY: usize = 10;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let lookup = |name: &str| std::env::var(name).ok();
-    let guard = match start(lookup).await {
-        Ok(guard) => guard,
-        Err(error) => {
-            telemetry::start(telemetry::default_filter());
-            tracing::error!(error, "the function cannot start");
-            return ExitCode::FAILURE;
-        }
-    };
-    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+    telemetry::exit_code(run(|name| std::env::var(name).ok()).await)
+}
+
+async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), lambda_runtime::Error> {
+    let guard = start(lookup).await?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let guard = &guard;
         async move {
             let LambdaEvent { payload, context, .. } = event;
@@ -48,14 +44,7 @@ async fn main() -> ExitCode {
             Box::pin(guard.answer(&payload, &invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
         }
     }))
-    .await;
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error, "the function cannot go on");
-            ExitCode::FAILURE
-        }
-    }
+    .await
 }
 
 /// Reads the configuration, makes the clients and opens their connections, before the first event is asked for.

@@ -25,16 +25,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let lookup = |name: &str| std::env::var(name).ok();
-    let rehearsal = match start(lookup) {
-        Ok(rehearsal) => rehearsal,
-        Err(error) => {
-            telemetry::start(telemetry::default_filter());
-            tracing::error!(error, "the function cannot start");
-            return ExitCode::FAILURE;
-        }
-    };
-    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+    telemetry::exit_code(run(|name| std::env::var(name).ok()).await)
+}
+
+async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), lambda_runtime::Error> {
+    let rehearsal = start(lookup)?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let rehearsal = &rehearsal;
         async move {
             let LambdaEvent { context, .. } = event;
@@ -42,14 +38,7 @@ async fn main() -> ExitCode {
             Box::pin(rehearsal.answer(&invoked)).await.inspect_err(|error| tracing::error!(error, "the invocation failed"))
         }
     }))
-    .await;
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error, "the function cannot go on");
-            ExitCode::FAILURE
-        }
-    }
+    .await
 }
 
 /// Reads the configuration and makes the clients.

@@ -31,16 +31,12 @@ type AwsService = Service<LogArchive, S3ReplayResults, SystemClock>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let lookup = |name: &str| std::env::var(name).ok();
-    let service = match start(lookup) {
-        Ok(service) => service,
-        Err(error) => {
-            telemetry::start(telemetry::default_filter());
-            tracing::error!(error, "the function cannot start");
-            return ExitCode::FAILURE;
-        }
-    };
-    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+    telemetry::exit_code(run(|name| std::env::var(name).ok()).await)
+}
+
+async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), lambda_runtime::Error> {
+    let service = start(lookup)?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let service = &service;
         async move {
             let LambdaEvent { payload, context, .. } = event;
@@ -48,14 +44,7 @@ async fn main() -> ExitCode {
             Box::pin(service.answer(payload, &invoked)).await.inspect_err(|error| tracing::error!(%error, "the invocation failed"))
         }
     }))
-    .await;
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error, "the function cannot go on");
-            ExitCode::FAILURE
-        }
-    }
+    .await
 }
 
 /// Reads the configuration and makes the clients.

@@ -34,14 +34,7 @@ const CONCURRENCY: usize = 8;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(|name| std::env::var(name).ok()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            telemetry::start(telemetry::default_filter());
-            tracing::error!(%error, "the function cannot run");
-            ExitCode::FAILURE
-        }
-    }
+    telemetry::exit_code(run(|name| std::env::var(name).ok()).await)
 }
 
 async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), Box<dyn Error>> {
@@ -57,10 +50,7 @@ async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), Box<dyn Erro
 fn guard(configuration: &AzureConfiguration) -> Result<(AzureGuard, AzureKeeper), Box<dyn Error>> {
     let AzureConfiguration { desired, rules, principal_id, .. } = configuration.clone();
     let AzureConfiguration { client_id, tenant_id, storage_account, .. } = configuration;
-    let former_keys = match configuration.former_seal_keys.as_str() {
-        "" => SealKeys::default(),
-        pem => SealKeys::parse(pem)?,
-    };
+    let former_keys = SealKeys::parse_former(&configuration.former_seal_keys)?;
     let azure = connect(&AzureSettings {
         endpoint_url: configuration.endpoint_url.clone(),
         webhooks: configuration.webhooks.clone(),

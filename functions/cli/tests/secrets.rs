@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use reprieve_test_support::marked::{MARK, azure_items, cloudtrail_record, google_entry};
+use reprieve_test_support::marked::{azure_items, cloudtrail_record, google_entry, shown};
 
 const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const VAULT: &str = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-prod";
@@ -24,8 +24,7 @@ fn printed(arguments: &[&str], input: &str) -> String {
 }
 
 fn shows_no_secret(what: &str, said: &str) {
-    let shown: Vec<&str> = said.lines().filter(|line| line.contains(MARK)).collect();
-    assert_eq!(shown, Vec::<&str>::new(), "{what}");
+    assert_eq!(shown(said), Vec::<&str>::new(), "{what}");
 }
 
 /// Threat O2

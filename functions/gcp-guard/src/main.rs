@@ -38,14 +38,7 @@ impl PolicySource for Shipped {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(|name| std::env::var(name).ok()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            telemetry::start(telemetry::default_filter());
-            tracing::error!(%error, "the service cannot run");
-            ExitCode::FAILURE
-        }
-    }
+    telemetry::exit_code(run(|name| std::env::var(name).ok()).await)
 }
 
 async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), Box<dyn Error>> {

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that goes another way must stop")]
 
 use reprieve_google_sandbox::Sandbox;
-use reprieve_test_support::marked::{MARK, google_entry, unreadable};
+use reprieve_test_support::marked::{google_entry, shown, unreadable};
 use reprieve_test_support::serving::{Posted, Served, posted_to};
 
 const VERSION: &str = "projects/prod/locations/europe-west3/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
@@ -41,8 +41,7 @@ async fn no_secret_is_logged_or_answered_whatever_comes() {
     assert!(served.answers[entries.len()..].iter().all(|answer| answer.starts_with("HTTP/1.1 400 ")), "{:?}", served.answers);
     assert!(served.written.matches("could not be read").count() >= unreadable().len(), "{}", served.written);
     let said = format!("{}\n{}", served.written, served.answers.join("\n"));
-    let shown: Vec<&str> = said.lines().filter(|line| line.contains(MARK)).collect();
-    assert_eq!(shown, Vec::<&str>::new());
+    assert_eq!(shown(&said), Vec::<&str>::new());
 }
 
 /// Threat G8: a delivery beyond the limit is refused with the reason, and the service goes on.

@@ -90,7 +90,7 @@ pub fn from_rescue(record: &Record, now: Timestamp) -> Option<Lesson> {
 /// by an answer of ours that could not be written down any more. So what is approved afterwards of the event does not count.
 #[must_use]
 pub fn from_sight(description: &KeyDescription, event: &Event, now: Timestamp) -> Option<Lesson> {
-    let endangers_state = matches!(Threat::of(event), Some(Threat::DeletionScheduled | Threat::KeyDisabled));
+    let endangers_state = Threat::of(event).is_some_and(Threat::endangers_state);
     // KMS is eventually consistent: what is seen so soon after the event may be from before it.
     let is_old = event.time.is_some_and(|time| now.duration_since(time) > CLOCKS_DIFFER_BY);
     let is_well = description.state == KeyState::Enabled && !description.deletion_is_pending();

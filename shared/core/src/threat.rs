@@ -155,6 +155,12 @@ impl Threat {
         }
     }
 
+    /// Says whether it takes the key out of service: the deletion or the disablement of the key itself.
+    #[must_use]
+    pub const fn endangers_state(self) -> bool {
+        matches!(self, Self::DeletionScheduled | Self::KeyDisabled)
+    }
+
     /// Returns how grave the threat is to the key itself: of two, its case is about the graver one.
     #[must_use]
     pub const fn gravity(self) -> u8 {

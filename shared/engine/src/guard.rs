@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::OptionFuture;
 use futures_util::{StreamExt as _, join, stream};
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::notice::Notice;
@@ -138,6 +137,13 @@ struct Work<'a> {
     unkept_intent: Option<Box<Record>>,
 }
 
+impl<'a> Work<'a> {
+    /// What nobody has claimed yet, and is worked on for the first time.
+    fn of(event: &'a Event, delivery: Delivery, threat: Option<Threat>, considering: Plan) -> Self {
+        Self { event, delivery, threat, considering, attempt: 1, claimed: true, holds_claim: false, seen: None, unkept_intent: None }
+    }
+}
+
 impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, H: Circumstances, P: PolicySource>
     Guard<K, L, A, N, C, M, H, P>
 {
@@ -146,19 +152,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         match triage(event, &self.settings.domain) {
             Triage::Settled(decision) => self.record_only(event, delivery, decision).await,
             Triage::Examine { key, threat, considering } => {
-                let threatened = Some(threat);
-                let work = Work {
-                    event,
-                    delivery,
-                    threat: threatened,
-                    considering,
-                    attempt: 1,
-                    claimed: true,
-                    holds_claim: false,
-                    seen: None,
-                    unkept_intent: None,
-                };
-                self.examine(work, &key, threat).await
+                self.examine(Work::of(event, delivery, Some(threat), considering), &key, threat).await
             }
         }
     }
@@ -216,17 +210,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
 
     /// Records an event that needs no look at its key, and tells people where the decision says so.
     async fn record_only(&self, event: &Event, delivery: Delivery, decision: Decision) -> Handled {
-        let mut work = Work {
-            event,
-            delivery,
-            threat: Threat::of(event),
-            considering: Plan::default(),
-            attempt: 1,
-            claimed: true,
-            holds_claim: false,
-            seen: None,
-            unkept_intent: None,
-        };
+        let mut work = Work::of(event, delivery, Threat::of(event), Plan::default());
         if decision.wakes_a_human() {
             // People are told once: whoever holds the claim tells them.
             match self.ports.ledger.claim(&self.intent(&work)).await {
@@ -425,7 +409,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             async {
                 audit.append(&record).await?;
                 // The outcome counts more: without it nobody knows what was done.
-                if let Some(Err(error)) = OptionFuture::from(work.unkept_intent.as_ref().map(|intent| audit.append(intent))).await {
+                if let Some(intent) = &work.unkept_intent
+                    && let Err(error) = audit.append(intent).await
+                {
                     tracing::warn!(%error, event_id = %work.event.id, "the intent stays in the ledger alone");
                 }
                 Ok(())

@@ -58,9 +58,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
 
 /// Says that a key which needs nothing may owe it to an attempt of ours that was killed before it could record and tell what it did.
 pub(crate) fn unfinished(attempt: u32, threat: Threat, facts: &KeyFacts) -> Option<String> {
-    let endangers_state = matches!(threat, Threat::DeletionScheduled | Threat::KeyDisabled);
     let is_well = facts.description.value().is_some_and(|description| description.state == KeyState::Enabled);
-    (attempt > 1 && endangers_state && is_well && facts.incident_hold().is_none()).then(|| {
+    (attempt > 1 && threat.endangers_state() && is_well && facts.incident_hold().is_none()).then(|| {
         "an earlier attempt of ours to answer this did not come to its end, and the key is enabled: by that attempt or by somebody else, as \
          the provider's log tells"
             .to_owned()
@@ -109,8 +108,7 @@ pub(crate) const FRESH: SignedDuration = SignedDuration::from_mins(1);
 #[must_use]
 pub fn may_be_stale(event: &Event, threat: Threat, facts: &KeyFacts, now: Timestamp) -> bool {
     let is_fresh = event.form != EventForm::Sweep && event.time.is_some_and(|time| now.duration_since(time) < FRESH);
-    let endangers_state = matches!(threat, Threat::DeletionScheduled | Threat::KeyDisabled);
     let looks_untouched =
         facts.description.value().is_some_and(|description| description.state == KeyState::Enabled && !description.deletion_is_pending());
-    is_fresh && endangers_state && looks_untouched && facts.case().is_none()
+    is_fresh && threat.endangers_state() && looks_untouched && facts.case().is_none()
 }

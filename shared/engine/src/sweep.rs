@@ -195,10 +195,10 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         }
         // A deletion that was cancelled and not yet enabled is still the deletion's case, and whoever cancelled it may not have been
         // able to say so. Where nothing is known of the key's past, an open case says that it is not meant to be disabled.
-        let case = recollection.case.as_ref().filter(|case| {
-            matches!(case.threat, Threat::DeletionScheduled | Threat::KeyDisabled)
-                && is_about(case, Some(description), recollection.inventory.as_ref())
-        });
+        let case = recollection
+            .case
+            .as_ref()
+            .filter(|case| case.threat.endangers_state() && is_about(case, Some(description), recollection.inventory.as_ref()));
         let is_endangered = match recollection.inventory.as_ref().map(|inventory| inventory.serving) {
             Some(Serving::Enabled) => true,
             Some(Serving::Disabled) => false,

@@ -224,7 +224,7 @@ pub(crate) fn is_about(case: &Case, description: Option<&KeyDescription>, invent
     let was_well_since = seen_well.zip(case.event_time).is_some_and(|(well, time)| well > time);
     let pending = description.and_then(|description| description.deletion_date);
     let is_other = case.threat == Threat::DeletionScheduled && is_same_time(case.deadline, pending) == Some(false);
-    let is_over = case.stands && was_well_since && matches!(case.threat, Threat::DeletionScheduled | Threat::KeyDisabled);
+    let is_over = case.stands && was_well_since && case.threat.endangers_state();
     !is_other && !is_over
 }
 

@@ -1,5 +1,8 @@
 //! Telemetry: one JSON object a line, constant messages, data in fields. Never a token, never a raw event.
 
+use std::fmt::Display;
+use std::process::ExitCode;
+
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -29,4 +32,17 @@ pub fn start(filter: Targets) {
 #[must_use]
 pub fn default_filter() -> Targets {
     Targets::new().with_default(LevelFilter::INFO)
+}
+
+/// Logs why a function cannot run, once, even where its configuration is what is wrong; and returns what its process ends with.
+#[must_use]
+pub fn exit_code(ran: Result<(), impl Display>) -> ExitCode {
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            start(default_filter());
+            tracing::error!(%error, "the function cannot run");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -17,7 +17,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::error::{WireError, shorten_value};
+use crate::error::{WireError, shorten, shorten_value};
 use crate::sqs::is_message;
 
 const EXPECTED: &str = "an SQS batch, a notice of a log file from S3, EventBridge or CloudTrail, or `{\"task\":\"seal\"}`";
@@ -202,7 +202,7 @@ fn of_s3(record: &Value) -> Result<Option<LogFile>, WireError> {
     }
     let named = |of: &str, name: &str| record.get("s3")?.get(of)?.get(name)?.as_str();
     let (bucket, key) = named("bucket", "name").zip(named("object", "key")).ok_or_else(expected)?;
-    let key = decoded(key).ok_or_else(|| WireError::Container { expected: "a URL-encoded `s3.object.key`", input: key.to_owned() })?;
+    let key = decoded(key).ok_or_else(|| WireError::Container { expected: "a URL-encoded `s3.object.key`", input: shorten(key) })?;
     Ok(Some(LogFile { bucket: bucket.to_owned(), key, written_at: time(record.get("eventTime")) }))
 }
 

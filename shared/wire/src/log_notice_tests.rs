@@ -122,6 +122,8 @@ fn what_is_no_notice_is_said_with_what_was_expected() {
         let error = parse_recording_invocation(&wrong).unwrap_err();
         assert!(error.to_string().starts_with("expected "), "{wrong}: {error}");
     }
+    let error = parse_recording_invocation(&s3("ObjectCreated:Put", &format!("{}%zz", "a".repeat(2_000)))).unwrap_err().to_string();
+    assert!(error.starts_with("expected a URL-encoded `s3.object.key`, found `aaa") && error.len() < 500, "{error}");
     let mut nameless = eventbridge(KEY);
     nameless["detail"]["bucket"] = json!(null);
     assert!(parse_recording_invocation(&nameless).is_err());

@@ -9,6 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use serde_json::{Value, json};
+
+use crate::marked::{messages, shown, unreadable};
+
 /// How long the binary may take for all payloads.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -50,6 +54,29 @@ pub fn answers_of(binary: &str, variables: &[(&str, &str)], payloads: &[String])
     child.wait().expect("the binary is ours");
     let written = readers.into_iter().map(|reader| reader.join().expect("a reader ends")).collect();
     Answered { answers, written }
+}
+
+/// Hands the binary of a function marked secrets, in a batch and in what cannot be read, while every call of its fails. Demands that all of
+/// it comes again, more than `failed` messages of the batch, and that nothing it wrote or answered shows a secret.
+///
+/// # Panics
+/// Where that is not so.
+pub fn shows_no_secret(binary: &str, variables: &[(&str, &str)], failed: usize) {
+    let messages = messages("arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab");
+    let mut payloads = vec![json!({ "Records": messages }).to_string()];
+    // Lambda hands over JSON alone.
+    payloads.extend(unreadable().into_iter().filter(|text| serde_json::from_str::<Value>(text).is_ok()));
+    let answered = answers_of(binary, variables, &payloads);
+
+    let (succeeded, failures) = answered.answers.first().expect("the batch was answered");
+    let failures: Value = serde_json::from_str(failures).expect("an answer is JSON");
+    let came_again = failures.pointer("/batchItemFailures").and_then(Value::as_array).map_or(0, Vec::len);
+    // Nothing could be called: whatever was to be done, and whatever cannot be read, comes again.
+    assert!(*succeeded && came_again > failed, "{failures}");
+    assert!(answered.answers.iter().skip(1).all(|(succeeded, _)| !succeeded), "{:?}", answered.answers);
+    assert!(answered.written.matches("could not be understood").count() >= 10, "{}", answered.written);
+    let said = format!("{} {:?}", answered.written, answered.answers);
+    assert_eq!(shown(&said), Vec::<&str>::new());
 }
 
 pub(crate) fn readers(child: &mut Child) -> Vec<thread::JoinHandle<String>> {

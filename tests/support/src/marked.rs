@@ -5,6 +5,12 @@ use serde_json::{Value, json};
 /// What every secret begins with.
 pub const MARK: &str = "MARKED-SECRET";
 
+/// Returns the lines that show what was marked.
+#[must_use]
+pub fn shown(said: &str) -> Vec<&str> {
+    said.lines().filter(|line| line.contains(MARK)).collect()
+}
+
 /// The places of a record of CloudTrail in which services have, or could have, secrets.
 pub fn cloudtrail_record(call: &str, key: &str) -> Value {
     json!({

@@ -13,6 +13,14 @@ use super::hash::Hash;
 pub struct SealKeys(BTreeMap<Hash, VerifyingKey>);
 
 impl SealKeys {
+    /// Reads the keys that sealed before, as PEM; none where there is no text.
+    ///
+    /// # Errors
+    /// Where a key cannot be read.
+    pub fn parse_former(pem: &str) -> Result<Self, SealError> {
+        if pem.is_empty() { Ok(Self::default()) } else { Self::parse(pem) }
+    }
+
     /// Reads one key or several, as PEM.
     ///
     /// # Errors

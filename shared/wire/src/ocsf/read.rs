@@ -5,7 +5,7 @@ use reprieve_core::{Finding, Posture, Record};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{WireError, shorten_value};
+use crate::error::{WireError, shorten, shorten_value};
 
 /// What an event of an archive tells of.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,5 +45,5 @@ pub fn read(event: &Value) -> Result<Read, WireError> {
 }
 
 fn typed<T: DeserializeOwned>(whole: &Value) -> Result<T, String> {
-    T::deserialize(whole).map_err(|error| error.to_string())
+    T::deserialize(whole).map_err(|error| shorten(&error.to_string()))
 }
