@@ -29,7 +29,7 @@ impl Act {
     #[must_use]
     pub fn of(entry: AuditEvent) -> Option<Self> {
         let changes = match entry.log {
-            Log::CloudTrail => may_change_a_key(&entry.event.source, &entry.event.name) && !is_routine(&entry.event),
+            Log::CloudTrail => may_change_a_key(entry.event.source.as_bytes(), entry.event.name.as_bytes()) && !is_routine(&entry.event),
             Log::AzureActivityLog | Log::KeyVaultAudit | Log::ManagedHsmAudit | Log::GoogleCloudAudit => changes(entry.operation),
         };
         changes.then(|| Self::any(entry))
@@ -84,51 +84,48 @@ pub(crate) fn is_routine(event: &Event) -> bool {
 }
 
 /// The services whose calls may change a key.
-pub(crate) const SERVICES: [&str; 3] = [KMS, KMS_OF_EVENTS, ACCOUNT];
-const KMS: &str = "kms.amazonaws.com";
-/// As events of `EventBridge` name it.
-const KMS_OF_EVENTS: &str = "aws.kms";
-const ACCOUNT: &str = "account.amazonaws.com";
+pub(crate) const SERVICES: [&str; 3] = ["kms.amazonaws.com", "aws.kms", "account.amazonaws.com"];
 
 /// Says whether a call of AWS changes a key, by the names of service and call alone. What this denies is never parsed.
 #[must_use]
-pub fn may_change_a_key(source: &str, name: &str) -> bool {
-    const OF_KMS: [&str; 31] = [
-        "CancelKeyDeletion",
-        "CMK Deletion",
-        "ConnectCustomKeyStore",
-        "CreateAlias",
-        "CreateKey",
-        "DeleteAlias",
-        "DeleteCustomKeyStore",
-        "DeleteExpiredKeyMaterial",
-        "DeleteImportedKeyMaterial",
-        "DeleteKey",
-        "DisableKey",
-        "DisableKeyRotation",
-        "DisconnectCustomKeyStore",
-        "EnableKey",
-        "EnableKeyRotation",
-        "ImportKeyMaterial",
-        "KMS CMK Deletion",
-        "KMS CMK Rotation",
-        "KMS Imported Key Material Expiration",
-        "PutKeyPolicy",
-        "ReplicateKey",
-        "RetireGrant",
-        "RevokeGrant",
-        "RotateKey",
-        "RotateKeyOnDemand",
-        "ScheduleKeyDeletion",
-        "SynchronizeMultiRegionKey",
-        "TagResource",
-        "UntagResource",
-        "UpdateAlias",
-        "UpdatePrimaryRegion",
-    ];
+pub fn may_change_a_key(source: &[u8], name: &[u8]) -> bool {
     match source {
-        KMS | KMS_OF_EVENTS => OF_KMS.contains(&name),
-        ACCOUNT => matches!(name, "DisableRegion" | "EnableRegion"),
+        // As records of CloudTrail, and as events of EventBridge name it.
+        b"kms.amazonaws.com" | b"aws.kms" => matches!(
+            name,
+            b"CancelKeyDeletion"
+                | b"CMK Deletion"
+                | b"ConnectCustomKeyStore"
+                | b"CreateAlias"
+                | b"CreateKey"
+                | b"DeleteAlias"
+                | b"DeleteCustomKeyStore"
+                | b"DeleteExpiredKeyMaterial"
+                | b"DeleteImportedKeyMaterial"
+                | b"DeleteKey"
+                | b"DisableKey"
+                | b"DisableKeyRotation"
+                | b"DisconnectCustomKeyStore"
+                | b"EnableKey"
+                | b"EnableKeyRotation"
+                | b"ImportKeyMaterial"
+                | b"KMS CMK Deletion"
+                | b"KMS CMK Rotation"
+                | b"KMS Imported Key Material Expiration"
+                | b"PutKeyPolicy"
+                | b"ReplicateKey"
+                | b"RetireGrant"
+                | b"RevokeGrant"
+                | b"RotateKey"
+                | b"RotateKeyOnDemand"
+                | b"ScheduleKeyDeletion"
+                | b"SynchronizeMultiRegionKey"
+                | b"TagResource"
+                | b"UntagResource"
+                | b"UpdateAlias"
+                | b"UpdatePrimaryRegion"
+        ),
+        b"account.amazonaws.com" => matches!(name, b"DisableRegion" | b"EnableRegion"),
         _ => false,
     }
 }

@@ -12,12 +12,19 @@ pub(crate) mod history;
 mod tally;
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::thread::available_parallelism;
+
+use reprieve_scan::each;
 
 use crate::act::Act;
 use crate::answer::{Answer, Read};
 use crate::part::Part;
 use crate::rules::Rules;
 use tally::Tally;
+
+/// Keys whose histories are lived through, and held, at once.
+const KEYS_AT_ONCE: usize = 256;
 
 /// Lives through the history of each key in the order of time, and decides on every act that endangers one.
 #[must_use]
@@ -46,8 +53,14 @@ fn answer(part: &Part, (unique_events, unique_events_exact): (u64, bool), rules:
     };
     let end = part.acts().filter_map(|act| act.event.time).max();
     let mut tally = Tally::new(rules, end);
-    for (key, acts) in histories(part.acts()) {
-        tally.add(key.as_deref(), &history::live_through(acts, rules));
+    let threads = available_parallelism().map_or(1, NonZero::get);
+    // Two threads that ask for the first time would each read the policies.
+    rules.policy.prepare();
+    for some in histories(part.acts()).chunks(KEYS_AT_ONCE) {
+        let lived = each(some, threads, |(_, acts)| history::live_through(acts, rules));
+        for ((key, _), history) in some.iter().zip(lived) {
+            tally.add(key.as_deref(), &history);
+        }
     }
     tally.answer(read, part.named_problems().cloned().collect())
 }

@@ -112,7 +112,7 @@ pub fn tell(part: &StoryPart, rules: &Rules) -> Story {
     keys.extend(acts.keys().cloned());
     let mut chapters = Vec::new();
     for (key, acts) in acts {
-        let history = live_through(acts, rules);
+        let history = live_through(&acts, rules);
         let lived = history.acts.into_iter().filter(|lived| rules.period.holds(lived.act.event.time));
         chapters.extend(lived.map(|lived| chapter_of(&key, lived)));
     }

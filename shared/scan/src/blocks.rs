@@ -144,10 +144,10 @@ const fn lowest(bits: u64) -> u16 {
     bits.trailing_zeros() as u16
 }
 
-/// Adds where bits are set. Most blocks have few: four are written at once, and those that are too many taken back.
-#[multiversion(targets("x86_64+bmi1+lzcnt+popcnt"))]
+/// Adds where bits are set. Most blocks have few: some are written at once, and those that are too many taken back.
+#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512vbmi2+bmi1+bmi2+lzcnt+popcnt", "x86_64+bmi1+lzcnt+popcnt"))]
 fn add(found: &[u64], marks: &mut Vec<u16>) {
-    const AT_ONCE: usize = 4;
+    const AT_ONCE: usize = match_target! { "x86_64+avx512vbmi2+bmi2" => newer::PLACES, _ => 4 };
     let total: usize = found.iter().map(|bits| bits.count_ones() as usize).sum();
     let mut filled = marks.len();
     let length = filled + total;
@@ -158,9 +158,14 @@ fn add(found: &[u64], marks: &mut Vec<u16>) {
         let mut at = filled;
         loop {
             if let Some(into) = marks.get_mut(at..).and_then(<[u16]>::first_chunk_mut::<AT_ONCE>) {
-                for mark in into {
-                    *mark = first_mark.wrapping_add(lowest(rest));
-                    rest &= rest.wrapping_sub(1);
+                match_target! {
+                    "x86_64+avx2+avx512f+avx512bw+avx512vbmi2+bmi2" => (*into, rest) = newer::places(rest, first_mark),
+                    _ => {
+                        for mark in into {
+                            *mark = first_mark.wrapping_add(lowest(rest));
+                            rest &= rest.wrapping_sub(1);
+                        }
+                    }
                 }
             }
             if rest == 0 {

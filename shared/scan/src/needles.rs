@@ -9,8 +9,8 @@ use memchr::memmem;
 
 use crate::names::Names;
 
-/// Says whether a call of a service can matter, by their names; `false` is final.
-pub type MayMatter = fn(source: &str, name: &str) -> bool;
+/// Says whether a call of a service can matter, by their names in ASCII; `false` is final.
+pub type MayMatter = fn(source: &[u8], name: &[u8]) -> bool;
 
 /// Looks for many texts at once.
 #[derive(Debug)]
@@ -65,10 +65,8 @@ impl Needles {
             Some(services) => services.has(source),
             None => matches!(self.search, Search::All) || self.quoted.has(source) || self.quoted.has(name),
         };
-        // What is no UTF-8 is no JSON either; who parses it will say so.
-        let may_matter =
-            || str::from_utf8(source).ok().zip(str::from_utf8(name).ok()).is_none_or(|(source, name)| (self.may_matter)(source, name));
-        is_told && may_matter()
+        // What is not ASCII may be no UTF-8, and so no JSON; who parses it will say so.
+        is_told && (!source.is_ascii() || !name.is_ascii() || (self.may_matter)(source, name))
     }
 
     /// Says whether any of the texts may be in a record: as it is written here, or with letters written as `\u`.

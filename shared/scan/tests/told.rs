@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Whether a call is wanted, as replay wants few.
-fn is_wanted(source: &str, name: &str) -> bool {
-    source == "kms.amazonaws.com" && ["DisableKey", "ScheduleKeyDeletion"].contains(&name)
+fn is_wanted(source: &[u8], name: &[u8]) -> bool {
+    source == b"kms.amazonaws.com" && matches!(name, b"DisableKey" | b"ScheduleKeyDeletion")
 }
 
 /// What was seen in a text: the wanted entries, by service, call and id; the digests; how many records were parsed.
@@ -30,7 +30,7 @@ fn seen(scanner: &Scanner, text: &[u8]) -> Seen {
         |entry| {
             let Ok(Parsed::Entry(entry)) = entry.parsed else { return };
             let event = entry.event;
-            if is_wanted(&event.source, &event.name) {
+            if is_wanted(event.source.as_bytes(), event.name.as_bytes()) {
                 seen.entries.push((event.source.clone(), event.name.clone(), event.id.to_string()));
             }
         },

@@ -1,5 +1,5 @@
-//! The one-way rule: which crate may know which. Functions know the runtime and the adapters of their own cloud; those know wire and engine; those
-//! know the core; the core knows nobody. Read from `cargo metadata`, so that it is enforced and not trusted.
+//! The rooms, and the one-way rule: which crate may know which. Functions know the runtime and the adapters of their own cloud; those know
+//! wire and engine; those know the core; the core knows nobody. Read from `cargo metadata`, so that it is enforced and not trusted.
 #![expect(clippy::unwrap_used, reason = "a test that goes another way must stop")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,26 @@ fn tree(package: &str) -> BTreeSet<String> {
     assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().filter_map(|line| line.split_whitespace().next()).map(ToOwned::to_owned).collect()
+}
+
+/// Returns what lies at the top of the repository: what git keeps, or whatever is there where it was unpacked without git.
+fn top() -> BTreeSet<String> {
+    let root = repository_path(".");
+    let kept = Command::new("git").arg("ls-files").current_dir(&root).output().ok().filter(|output| output.status.success());
+    match kept {
+        Some(output) => {
+            let text = String::from_utf8(output.stdout).unwrap();
+            text.lines().filter_map(|path| path.split('/').next()).map(ToOwned::to_owned).collect()
+        }
+        None => root.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect(),
+    }
+}
+
+#[test]
+fn the_top_holds_the_rooms_and_what_they_share_and_nothing_else() {
+    let rooms = ["Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "functions", "infra", "scripts", "shared", "tests"];
+    let top: BTreeSet<String> = top().into_iter().filter(|name| !name.starts_with('.') && name != "target").collect();
+    assert_eq!(top.iter().map(String::as_str).collect::<Vec<_>>(), rooms);
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(crate) struct History<'a> {
 }
 
 /// Lives through the acts on one key.
-pub(crate) fn live_through<'a>(acts: Vec<&'a Act>, rules: &Rules) -> History<'a> {
+pub(crate) fn live_through<'a>(acts: &[&'a Act], rules: &Rules) -> History<'a> {
     let mut history = History::default();
     let Some(cloud) = acts.first().map(|act| act.log.cloud()) else { return history };
     let mut moments: BTreeMap<Timestamp, Vec<&Act>> = BTreeMap::new();

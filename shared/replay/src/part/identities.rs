@@ -14,7 +14,8 @@ pub(crate) const MOST_KEPT: usize = 917_504;
 const MOST_PLACES: usize = 1 << 20;
 /// The fewest.
 const FEWEST_PLACES: usize = 1 << 6;
-/// Growing needs room for both tables while it lasts: from so many places on, the table grows to the most at once.
+/// From so many places on, the table has room for the most at once, and takes more of it into use where it stands: two tables side by side
+/// would need twice the memory. The system gives memory to what is in use, and to nothing else.
 const MANY_PLACES: usize = 1 << 14;
 /// Odd, so that steps of so many places come to each of them once.
 const STRIDE: usize = 0x9e37_79b1;
@@ -25,8 +26,10 @@ const AT_ONCE: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Identities {
     level: u32,
-    /// As many as a power of two; or none, as long as there are no digests.
+    /// Those in use, then others that are free.
     places: Vec<u64>,
+    /// How many places are in use: a power of two; or none, as long as there are no digests.
+    in_use: usize,
     /// How many digests are in the places.
     taken: usize,
     has_zero: bool,
@@ -59,7 +62,7 @@ impl Identities {
             self.has_zero = true;
             return;
         }
-        if self.taken >= self.places.len() / 8 * 7 {
+        if self.taken >= self.in_use / 8 * 7 {
             if self.holds(digest) {
                 return;
             }
@@ -70,6 +73,10 @@ impl Identities {
                 return self.add(digest);
             }
         }
+        self.put(digest);
+    }
+
+    fn put(&mut self, digest: u64) {
         let place = self.free_or(digest);
         if let Some(place) = self.places.get_mut(place) {
             self.taken += usize::from(*place == 0);
@@ -81,7 +88,7 @@ impl Identities {
     fn place_of(&self, digest: u64) -> usize {
         // Its lower bits are zero in a sample.
         let wished = usize::try_from(digest >> 32).unwrap_or_default();
-        wished & self.places.len().wrapping_sub(1)
+        wished & self.in_use.wrapping_sub(1)
     }
 
     fn at(&self, place: usize) -> u64 {
@@ -92,7 +99,7 @@ impl Identities {
     fn free_or(&self, digest: u64) -> usize {
         let mut place = self.place_of(digest);
         while self.at(place) != 0 && self.at(place) != digest {
-            place = (place + 1) & self.places.len().wrapping_sub(1);
+            place = (place + 1) & self.in_use.wrapping_sub(1);
         }
         place
     }
@@ -102,27 +109,52 @@ impl Identities {
     }
 
     fn grow(&mut self) {
-        let places = match self.places.len() {
-            0 => FEWEST_PLACES,
-            few if few < MANY_PLACES => few * 4,
-            _ => MOST_PLACES,
-        };
-        self.refill(places);
+        match self.in_use {
+            0 => self.renew(FEWEST_PLACES, FEWEST_PLACES),
+            few if few < MANY_PLACES => self.renew(few * 4, few * 4),
+            MANY_PLACES => self.renew(MOST_PLACES, MANY_PLACES * 4),
+            many => self.put_all_again(many * 2),
+        }
     }
 
     fn rise_to(&mut self, level: u32) {
         self.level = level;
         self.has_zero &= u64::BITS >= level;
-        self.refill(self.places.len());
+        self.put_all_again(self.in_use);
     }
 
-    /// Makes a table of so many places, of the digests that are kept at the present level.
-    fn refill(&mut self, places: usize) {
+    /// Makes another table, with so many places of which so many are in use, of the same digests.
+    fn renew(&mut self, places: usize, in_use: usize) {
         self.taken = 0;
+        self.in_use = in_use;
         for digest in std::mem::replace(&mut self.places, vec![0; places]) {
             if digest != 0 {
-                self.add(digest);
+                self.put(digest);
             }
+        }
+    }
+
+    /// Takes each digest out of the table and puts it back, if the level keeps it, with so many places in use: not fewer than before.
+    ///
+    /// A row of digests without a free place between them is gone through in its order, so that each finds its place at the latest where
+    /// it was, and none is passed by that is still to move. The row that goes on from the end of the table at its beginning comes last.
+    fn put_all_again(&mut self, in_use: usize) {
+        let before = std::mem::replace(&mut self.in_use, in_use);
+        self.taken = 0;
+        let around_the_end = self.places.iter().take(before).position(|digest| *digest == 0).unwrap_or(before);
+        let last: Vec<u64> = self.places.get_mut(..around_the_end).into_iter().flatten().map(std::mem::take).collect();
+        for place in around_the_end..before {
+            let digest = self.places.get_mut(place).map(std::mem::take).unwrap_or_default();
+            self.put_if_kept(digest);
+        }
+        for digest in last {
+            self.put_if_kept(digest);
+        }
+    }
+
+    fn put_if_kept(&mut self, digest: u64) {
+        if digest != 0 && digest.trailing_zeros() >= self.level {
+            self.put(digest);
         }
     }
 
@@ -145,8 +177,8 @@ impl Identities {
     /// Returns the digests, each from far away of the one before: another table would fill up from its beginning, and every search there
     /// run through all of it, if they came in the order of their places.
     fn kept(&self) -> impl Iterator<Item = u64> {
-        let mask = self.places.len().wrapping_sub(1);
-        let places = (0..self.places.len()).map(move |turn| self.at(turn.wrapping_mul(STRIDE) & mask));
+        let mask = self.in_use.wrapping_sub(1);
+        let places = (0..self.in_use).map(move |turn| self.at(turn.wrapping_mul(STRIDE) & mask));
         places.filter(|digest| *digest != 0).chain(self.has_zero.then_some(0))
     }
 
@@ -200,6 +232,25 @@ mod tests {
             assert_eq!(identities.saved(), (0, expected.into_iter().collect()), "{count}");
             assert!(identities.is_exact(), "{count}");
         }
+    }
+
+    #[test]
+    fn a_row_that_goes_on_from_the_end_of_the_table_at_its_beginning_stays_whole_while_the_table_grows() {
+        // At the end of each table, and at the end of the lower half of each.
+        let at_the_end = |number: u64| [u64::MAX << 32, 0x7fff << 32, 0x1_ffff << 32].map(|place| place | (number << 20));
+        let mut all: Vec<u64> = (1..=300).flat_map(at_the_end).collect();
+        all.extend(digests(120_000));
+        let mut identities = Identities::default();
+        for some in all.chunks(1_000) {
+            identities.extend(some);
+        }
+        identities.extend(&all);
+        let expected: BTreeSet<u64> = all.iter().copied().collect();
+        assert_eq!(identities.saved(), (0, expected.iter().copied().collect()));
+        identities.rise_to(12);
+        identities.extend(&all);
+        let kept = expected.into_iter().filter(|digest| digest.trailing_zeros() >= 12);
+        assert_eq!(identities.saved(), (12, kept.collect()));
     }
 
     #[test]
