@@ -57,13 +57,31 @@ type Kinds = [u64; 8];
 /// Blocks that are looked at together, where the processor can.
 const GROUP: usize = 8;
 
+/// Places in a text, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    /// The places, then whatever was written there before: nothing is cleared that is soon written again.
+    places: Vec<u16>,
+    count: usize,
+}
+
+impl Marks {
+    pub(crate) fn places(&self) -> &[u16] {
+        self.places.get(..self.count).unwrap_or_default()
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        self.count = 0;
+    }
+}
+
 /// Finds the brackets and line feeds outside of strings in all whole blocks of a text, from `from` on, where `strings` is known; adds
 /// where they are, counted from `from`. Adds as well what tells of the fields `eventID`, `eventSource` and `eventName`: the closing quotes
 /// of strings that end as one of them does, and each `\` that may begin a `\u`, by which their names may be written otherwise.
 ///
 /// What is found is first one number for each block, in `found`, then places: of both in one loop, compilers make worse code. The text is
 /// shorter than 64 KiB.
-pub(crate) fn look(text: &[u8], from: usize, strings: Strings, found: &mut Vec<u64>, marks: &mut Vec<u16>) -> Looked {
+pub(crate) fn look(text: &[u8], from: usize, strings: Strings, found: &mut Vec<u64>, marks: &mut Marks) -> Looked {
     let blocks = text.get(from..).unwrap_or_default().as_chunks::<BLOCK>().0;
     found.resize(blocks.len(), 0);
     let looked = find(blocks, from, strings, found);
@@ -144,28 +162,24 @@ const fn lowest(bits: u64) -> u16 {
     bits.trailing_zeros() as u16
 }
 
-/// Adds where bits are set. Most blocks have few: some are written at once, and those that are too many taken back.
-#[multiversion(targets("x86_64+avx+avx2+avx512f+avx512bw+avx512vbmi2+bmi1+bmi2+lzcnt+popcnt", "x86_64+bmi1+lzcnt+popcnt"))]
-fn add(found: &[u64], marks: &mut Vec<u16>) {
-    const AT_ONCE: usize = match_target! { "x86_64+avx512vbmi2+bmi2" => newer::PLACES, _ => 4 };
-    let total: usize = found.iter().map(|bits| bits.count_ones() as usize).sum();
-    let mut filled = marks.len();
-    let length = filled + total;
-    marks.resize(length + AT_ONCE, 0);
+/// Adds where bits are set. Most blocks have few: four are written at once, and those that are too many taken back.
+#[multiversion(targets("x86_64+bmi1+lzcnt+popcnt"))]
+fn add(found: &[u64], marks: &mut Marks) {
+    const AT_ONCE: usize = 4;
+    let Marks { places, count: filled } = marks;
+    let most = *filled + found.len() * BLOCK + AT_ONCE;
+    if places.len() < most {
+        places.resize(most, 0);
+    }
     let mut first_mark = 0_u16;
     for bits in found {
         let mut rest = *bits;
-        let mut at = filled;
+        let mut at = *filled;
         loop {
-            if let Some(into) = marks.get_mut(at..).and_then(<[u16]>::first_chunk_mut::<AT_ONCE>) {
-                match_target! {
-                    "x86_64+avx2+avx512f+avx512bw+avx512vbmi2+bmi2" => (*into, rest) = newer::places(rest, first_mark),
-                    _ => {
-                        for mark in into {
-                            *mark = first_mark.wrapping_add(lowest(rest));
-                            rest &= rest.wrapping_sub(1);
-                        }
-                    }
+            if let Some(into) = places.get_mut(at..).and_then(<[u16]>::first_chunk_mut::<AT_ONCE>) {
+                for mark in into {
+                    *mark = first_mark.wrapping_add(lowest(rest));
+                    rest &= rest.wrapping_sub(1);
                 }
             }
             if rest == 0 {
@@ -173,10 +187,9 @@ fn add(found: &[u64], marks: &mut Vec<u16>) {
             }
             at = at.wrapping_add(AT_ONCE);
         }
-        filled = filled.wrapping_add(bits.count_ones() as usize);
+        *filled = filled.wrapping_add(bits.count_ones() as usize);
         first_mark = first_mark.wrapping_add(BLOCK_MARKS);
     }
-    marks.truncate(length);
 }
 
 /// The last letters of `eventID`, and of `eventSource` and `eventName`.
@@ -319,15 +332,16 @@ mod tests {
         fn sixty_four_bytes_at_a_time_are_as_good_as_one_at_a_time(text in bytes(), cut in 0_usize..40) {
             let (places, broken) = looked_slowly(&text);
             prop_assert_eq!(found_plainly(&text), (places.clone(), broken));
-            let (mut blocks, mut marks) = (Vec::new(), Vec::new());
+            let (mut blocks, mut marks) = (Vec::new(), Marks::default());
             // In two goes, as a window would have it.
             let (first, _) = text.split_at(cut * BLOCK);
             let mut looked = look(first, 0, Strings::default(), &mut blocks, &mut marks);
-            let mut found: Vec<usize> = marks.drain(..).map(usize::from).collect();
+            let mut found: Vec<usize> = marks.places().iter().copied().map(usize::from).collect();
+            marks.clear();
             if looked.broken_at.is_none() {
                 let from = looked.until;
                 looked = look(&text, from, looked.strings, &mut blocks, &mut marks);
-                found.extend(marks.iter().map(|mark| from + usize::from(*mark)));
+                found.extend(marks.places().iter().map(|mark| from + usize::from(*mark)));
             }
             prop_assert_eq!(looked.broken_at, broken);
             prop_assert_eq!(found, places);

@@ -6,7 +6,7 @@
 
 use memchr::memmem;
 
-use crate::blocks::{BLOCK, Strings, look};
+use crate::blocks::{BLOCK, Marks, Strings, look};
 use crate::names::Names;
 
 /// Fields under which a container holds its records: CloudTrail, Azure's diagnostic logs, `cloudtrail lookup-events`, pages of Azure's
@@ -59,11 +59,11 @@ pub(crate) struct Span {
     pub(crate) names: Names,
 }
 
-/// A mark that matters, by its place in the list, and the depth before it.
+/// A mark that matters, by its index in the list, and how deep it is below where records begin.
 #[derive(Debug, Clone, Copy, Default)]
 struct Near {
-    index: usize,
-    depth: usize,
+    index: u32,
+    below_base: i32,
 }
 
 impl Span {
@@ -82,7 +82,7 @@ pub(crate) struct Splitter {
     /// What was found in the blocks that were looked at last.
     found: Vec<u64>,
     /// Where in these places are, counted from where they begin, that were not gone through yet.
-    marks: Vec<u16>,
+    marks: Marks,
     /// Of these, those that matter to where records begin and end, and to their own fields.
     near: Vec<Near>,
     depth: usize,
@@ -114,7 +114,7 @@ impl Splitter {
             at: 0,
             strings: Strings::default(),
             found: Vec::new(),
-            marks: Vec::new(),
+            marks: Marks::default(),
             near: Vec::new(),
             depth: 0,
             base: 0,
@@ -226,9 +226,9 @@ impl Splitter {
     /// Returns where to go on, where that is not after them.
     fn walk(&mut self, window: &[u8], from: usize, broken_at: Option<usize>, spans: &mut Vec<Span>) -> Option<usize> {
         let mut marks = std::mem::take(&mut self.marks);
-        let (done, mut next) = self.skim(window, from, &marks, spans);
+        let (done, mut next) = self.skim(window, from, marks.places(), spans);
         if next.is_none() {
-            next = marks.iter().skip(done).find_map(|mark| self.pass(window, from + usize::from(*mark), spans));
+            next = marks.places().iter().skip(done).find_map(|mark| self.pass(window, from + usize::from(*mark), spans));
         }
         marks.clear();
         self.marks = marks;
@@ -244,8 +244,9 @@ impl Splitter {
         let depths = Depths { now: self.depth.cast_signed(), base: base.cast_signed(), may_contain };
         let (count, end) = tell_near(window.get(from..).unwrap_or_default(), marks, depths, &mut near);
         let (mut stopped_at, mut next) = (None, None);
-        for Near { index, depth } in near.iter().take(count) {
-            let position = from + marks.get(*index).copied().map_or(0, usize::from);
+        for Near { index, below_base } in near.iter().take(count) {
+            let index = *index as usize;
+            let position = from + marks.get(index).copied().map_or(0, usize::from);
             let byte = window.get(position);
             match byte {
                 Some(b'"') => {
@@ -255,7 +256,8 @@ impl Splitter {
                     }
                 }
                 Some(b'{' | b'[' | b'}' | b']') => {
-                    self.depth = *depth;
+                    let depth = base.wrapping_add_signed(*below_base as isize);
+                    self.depth = depth;
                     let is_opening = matches!(byte, Some(b'{' | b'['));
                     if is_opening {
                         self.open(window, position, spans);
@@ -263,7 +265,7 @@ impl Splitter {
                         self.close(window, position, spans);
                     }
                     // What comes after it was told by what no longer holds, or the bracket has no partner.
-                    if self.base != base || self.may_contain && !may_contain || !is_opening && self.depth == *depth {
+                    if self.base != base || self.may_contain && !may_contain || !is_opening && self.depth == depth {
                         stopped_at = Some(index + 1);
                         break;
                     }
@@ -466,11 +468,15 @@ struct Depths {
 /// else in records' own fields or outside of records; line feeds. Returns how many there are, which are the first in the list, and the
 /// depth after all marks.
 #[inline(never)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what is so deep that the number is cut off is not near, or a line feed, of which nobody asks it"
+)]
 fn tell_near(text: &[u8], marks: &[u16], depths: Depths, near: &mut Vec<Near>) -> (usize, isize) {
-    let Depths { now: mut depth, base, may_contain } = depths;
-    // Down to which depth, at most, a mark matters.
-    let mut most = [base.saturating_add(1); 32];
-    let of_brackets = base.saturating_add(isize::from(may_contain));
+    let Depths { now, base, may_contain } = depths;
+    // By the kind of a mark: how far below where records begin it matters at most, once it has changed the depth or before.
+    let mut most = [1_isize; 32];
+    let of_brackets = isize::from(may_contain);
     for (byte, depth) in [(b'{', of_brackets), (b'}', of_brackets), (b'\n', isize::MAX)] {
         if let Some(most) = most.get_mut(kind(byte)) {
             *most = depth;
@@ -479,17 +485,20 @@ fn tell_near(text: &[u8], marks: &[u16], depths: Depths, near: &mut Vec<Near>) -
     if near.len() < marks.len() {
         near.resize(marks.len(), Near::default());
     }
+    let mut below_base = now - base;
     let mut count = 0_usize;
-    for (index, mark) in marks.iter().enumerate() {
+    let mut index = 0;
+    for mark in marks {
         let kind = kind(text.get(usize::from(*mark)).copied().unwrap_or_default());
-        let before = depth;
-        depth = depth.wrapping_add(TURNS.get(kind).copied().unwrap_or_default());
+        let before = below_base;
+        below_base = below_base.wrapping_add(TURNS.get(kind).copied().unwrap_or_default());
         if let Some(near) = near.get_mut(count) {
-            *near = Near { index, depth: before.cast_unsigned() };
+            *near = Near { index, below_base: before as i32 };
         }
-        count = count.wrapping_add(usize::from(before.min(depth) <= most.get(kind).copied().unwrap_or_default()));
+        index = index.wrapping_add(1);
+        count = count.wrapping_add(usize::from(before.min(below_base) <= most.get(kind).copied().unwrap_or_default()));
     }
-    (count, depth)
+    (count, base.wrapping_add(below_base))
 }
 
 /// Returns the name of the field whose value begins here.

@@ -3,34 +3,39 @@
 //! The sample keeps a digest while it ends in at least as many zero bits as its level; where it would outgrow its limit, the level rises
 //! by one and half of them go. What is kept depends on the set of digests alone, so that merging is associative and commutative.
 //!
-//! Digests are as good as random already, so the table is one list of numbers in which each stands at the place that it names itself, or
-//! as soon after that as one was free. Zero stands for a free place, and is kept beside the list.
+//! Digests are as good as random already, so the table is a list of short rows in which each stands in the row that it names itself, or in
+//! the next one that had a free place. Zero stands for a free place, and is kept beside the list.
 
 use std::hint::black_box;
 
-/// The most digests that are kept: seven eighths of [`MOST_PLACES`].
+/// The most digests that are kept: seven eighths of the places of [`MOST_ROWS`].
 pub(crate) const MOST_KEPT: usize = 917_504;
-/// The most places of the table: 8 MiB of them.
-const MOST_PLACES: usize = 1 << 20;
+/// The most rows of the table: 8 MiB of them.
+const MOST_ROWS: usize = 1 << 17;
 /// The fewest.
-const FEWEST_PLACES: usize = 1 << 6;
-/// From so many places on, the table has room for the most at once, and takes more of it into use where it stands: two tables side by side
-/// would need twice the memory. The system gives memory to what is in use, and to nothing else.
-const MANY_PLACES: usize = 1 << 14;
-/// Odd, so that steps of so many places come to each of them once.
+const FEWEST_ROWS: usize = 1 << 3;
+/// From so many rows on, the table has room for the most at once, and grows where it stands: two tables side by side would need twice the
+/// memory. The system gives memory to what was written to, and to nothing else.
+const MANY_ROWS: usize = 1 << 11;
+/// Odd, so that steps of so many rows come to each of them once.
 const STRIDE: usize = 0x9e37_79b1;
-/// Digests whose places are fetched before any is added: memory answers many questions at once as soon as it answers one.
-const AT_ONCE: usize = 64;
+/// Digests whose rows are fetched before any is added: memory answers many questions at once as soon as it answers one.
+const AT_ONCE: usize = 16;
+/// Places of a row.
+const ROW: usize = 8;
+
+/// Places that a processor fetches together.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+struct Row([u64; ROW]);
 
 /// The digests of records' ids.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Identities {
     level: u32,
-    /// Those in use, then others that are free.
-    places: Vec<u64>,
-    /// How many places are in use: a power of two; or none, as long as there are no digests.
-    in_use: usize,
-    /// How many digests are in the places.
+    /// As many as a power of two; or none, as long as there are no digests.
+    rows: Vec<Row>,
+    /// How many digests are in the rows.
     taken: usize,
     has_zero: bool,
 }
@@ -47,7 +52,8 @@ impl Identities {
     /// Adds digests.
     pub(crate) fn extend(&mut self, digests: &[u64]) {
         for some in digests.chunks(AT_ONCE) {
-            black_box(some.iter().fold(0, |all, digest| all | self.at(self.place_of(*digest))));
+            let fetched = some.iter().filter_map(|digest| self.rows.get(self.row_of(*digest))).fold(0, |all, Row(places)| all | places[0]);
+            black_box(fetched);
             for digest in some {
                 self.add(*digest);
             }
@@ -62,7 +68,7 @@ impl Identities {
             self.has_zero = true;
             return;
         }
-        if self.taken >= self.in_use / 8 * 7 {
+        if self.taken >= self.rows.len() * (ROW - 1) {
             if self.holds(digest) {
                 return;
             }
@@ -77,84 +83,83 @@ impl Identities {
     }
 
     fn put(&mut self, digest: u64) {
-        let place = self.free_or(digest);
-        if let Some(place) = self.places.get_mut(place) {
+        let (row, place) = self.free_or(digest);
+        if let Some(place) = self.rows.get_mut(row).and_then(|Row(places)| places.get_mut(place)) {
             self.taken += usize::from(*place == 0);
             *place = digest;
         }
     }
 
-    /// Returns the place that a digest names.
-    fn place_of(&self, digest: u64) -> usize {
+    /// Returns the row that a digest names.
+    fn row_of(&self, digest: u64) -> usize {
         // Its lower bits are zero in a sample.
         let wished = usize::try_from(digest >> 32).unwrap_or_default();
-        wished & self.in_use.wrapping_sub(1)
+        wished & self.rows.len().wrapping_sub(1)
     }
 
-    fn at(&self, place: usize) -> u64 {
-        self.places.get(place).copied().unwrap_or_default()
-    }
-
-    /// Returns the place where a digest is, or the free one where it would be.
-    fn free_or(&self, digest: u64) -> usize {
-        let mut place = self.place_of(digest);
-        while self.at(place) != 0 && self.at(place) != digest {
-            place = (place + 1) & self.in_use.wrapping_sub(1);
+    /// Returns the row and the place where a digest is, or the free one where it would be.
+    fn free_or(&self, digest: u64) -> (usize, usize) {
+        let mut row = self.row_of(digest);
+        loop {
+            let places = self.rows.get(row).copied().unwrap_or_default().0;
+            // A row is filled from its beginning; most digests are new, and both questions are answered without a branch for each place.
+            let taken = places.iter().map(|place| usize::from(*place != 0)).sum();
+            let same: usize = places.iter().map(|place| usize::from(*place == digest)).sum();
+            if same > 0 {
+                return (row, places.iter().position(|place| *place == digest).unwrap_or_default());
+            }
+            if taken < ROW {
+                return (row, taken);
+            }
+            row = row.wrapping_add(1) & self.rows.len().wrapping_sub(1);
         }
-        place
     }
 
     fn holds(&self, digest: u64) -> bool {
-        self.at(self.free_or(digest)) == digest
+        let (row, place) = self.free_or(digest);
+        self.rows.get(row).and_then(|Row(places)| places.get(place)) == Some(&digest)
     }
 
     fn grow(&mut self) {
-        match self.in_use {
-            0 => self.renew(FEWEST_PLACES, FEWEST_PLACES),
-            few if few < MANY_PLACES => self.renew(few * 4, few * 4),
-            MANY_PLACES => self.renew(MOST_PLACES, MANY_PLACES * 4),
-            many => self.put_all_again(many * 2),
+        let rows = self.rows.len();
+        if rows < MANY_ROWS {
+            self.rows.reserve_exact(rows.max(FEWEST_ROWS));
+        } else {
+            self.rows.reserve_exact(MOST_ROWS - rows);
         }
+        self.rows.resize((rows * 2).max(FEWEST_ROWS), Row::default());
+        self.put_all_again(rows);
     }
 
     fn rise_to(&mut self, level: u32) {
         self.level = level;
         self.has_zero &= u64::BITS >= level;
-        self.put_all_again(self.in_use);
+        self.put_all_again(self.rows.len());
     }
 
-    /// Makes another table, with so many places of which so many are in use, of the same digests.
-    fn renew(&mut self, places: usize, in_use: usize) {
+    /// Takes each digest out of so many rows, which are all that were ever used, and puts it back if the level keeps it.
+    ///
+    /// Rows are gone through in their order, so that each digest finds its place in its row at the latest, and passes none that is still to
+    /// move. Digests may have gone on from the last row to full ones at the beginning, and to the one after those: they come last.
+    fn put_all_again(&mut self, used: usize) {
         self.taken = 0;
-        self.in_use = in_use;
-        for digest in std::mem::replace(&mut self.places, vec![0; places]) {
-            if digest != 0 {
+        let full = self.rows.iter().take(used).take_while(|Row(places)| !places.contains(&0)).count();
+        let first = used.min(full + 1);
+        let last: Vec<Row> = self.rows.iter_mut().take(first).map(std::mem::take).collect();
+        for row in first..used {
+            let row = self.rows.get_mut(row).map(std::mem::take).unwrap_or_default();
+            self.put_if_kept(row);
+        }
+        for row in last {
+            self.put_if_kept(row);
+        }
+    }
+
+    fn put_if_kept(&mut self, Row(digests): Row) {
+        for digest in digests {
+            if digest != 0 && digest.trailing_zeros() >= self.level {
                 self.put(digest);
             }
-        }
-    }
-
-    /// Takes each digest out of the table and puts it back, if the level keeps it, with so many places in use: not fewer than before.
-    ///
-    /// A row of digests without a free place between them is gone through in its order, so that each finds its place at the latest where
-    /// it was, and none is passed by that is still to move. The row that goes on from the end of the table at its beginning comes last.
-    fn put_all_again(&mut self, in_use: usize) {
-        let before = std::mem::replace(&mut self.in_use, in_use);
-        self.taken = 0;
-        let around_the_end = self.places.iter().take(before).position(|digest| *digest == 0).unwrap_or(before);
-        let last: Vec<u64> = self.places.get_mut(..around_the_end).into_iter().flatten().map(std::mem::take).collect();
-        for place in around_the_end..before {
-            let digest = self.places.get_mut(place).map(std::mem::take).unwrap_or_default();
-            self.put_if_kept(digest);
-        }
-        for digest in last {
-            self.put_if_kept(digest);
-        }
-    }
-
-    fn put_if_kept(&mut self, digest: u64) {
-        if digest != 0 && digest.trailing_zeros() >= self.level {
-            self.put(digest);
         }
     }
 
@@ -174,12 +179,12 @@ impl Identities {
         self.extend(&some);
     }
 
-    /// Returns the digests, each from far away of the one before: another table would fill up from its beginning, and every search there
+    /// Returns the digests, each row from far away of the one before: another table would fill up from its beginning, and every search there
     /// run through all of it, if they came in the order of their places.
     fn kept(&self) -> impl Iterator<Item = u64> {
-        let mask = self.in_use.wrapping_sub(1);
-        let places = (0..self.in_use).map(move |turn| self.at(turn.wrapping_mul(STRIDE) & mask));
-        places.filter(|digest| *digest != 0).chain(self.has_zero.then_some(0))
+        let mask = self.rows.len().wrapping_sub(1);
+        let rows = (0..self.rows.len()).filter_map(move |turn| self.rows.get(turn.wrapping_mul(STRIDE) & mask));
+        rows.flat_map(|Row(places)| *places).filter(|digest| *digest != 0).chain(self.has_zero.then_some(0))
     }
 
     /// Says whether all are kept.

@@ -3,13 +3,12 @@
 //! Safe: an intrinsic that touches no memory may be called wherever the processor is known to have it, which the types say.
 
 use std::arch::x86_64::{
-    __m256i, __m512i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_extract_epi64, _mm_set_epi64x, _mm_set1_epi8, _mm256_add_epi16,
-    _mm256_cmpeq_epi8, _mm256_cvtepu8_epi16, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
-    _mm256_setr_epi64x, _mm256_setzero_si256, _mm512_alignr_epi64, _mm512_and_si512, _mm512_andnot_si512, _mm512_castsi512_si128,
-    _mm512_clmulepi64_epi128, _mm512_extracti64x2_epi64, _mm512_gf2p8affine_epi64_epi8, _mm512_mask_xor_epi64, _mm512_maskz_compress_epi8,
-    _mm512_maskz_permutex2var_epi8, _mm512_movepi64_mask, _mm512_or_si512, _mm512_permutexvar_epi8, _mm512_set1_epi8, _mm512_set1_epi64,
-    _mm512_setr_epi64, _mm512_setzero_si512, _mm512_shldi_epi64, _mm512_shuffle_epi8, _mm512_shuffle_i64x2, _mm512_test_epi64_mask,
-    _mm512_testn_epi8_mask, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64, _pdep_u64,
+    __m256i, __m512i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_extract_epi64, _mm_set_epi64x, _mm_set1_epi8, _mm256_cmpeq_epi8,
+    _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setr_epi64x, _mm256_setzero_si256, _mm512_alignr_epi64,
+    _mm512_and_si512, _mm512_andnot_si512, _mm512_clmulepi64_epi128, _mm512_extracti64x2_epi64, _mm512_gf2p8affine_epi64_epi8,
+    _mm512_mask_xor_epi64, _mm512_maskz_permutex2var_epi8, _mm512_movepi64_mask, _mm512_or_si512, _mm512_permutexvar_epi8,
+    _mm512_set1_epi8, _mm512_set1_epi64, _mm512_setr_epi64, _mm512_setzero_si512, _mm512_shldi_epi64, _mm512_shuffle_epi8,
+    _mm512_shuffle_i64x2, _mm512_test_epi64_mask, _mm512_testn_epi8_mask, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
 use super::{BLOCK, GROUP, Kinds, LAST, LAST_BUT_ONE, Strings, rare};
@@ -32,17 +31,6 @@ const KINDS: [u8; 128] = {
         kind += 1;
     }
     kinds
-};
-/// Each place of a block.
-#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "done when it is compiled")]
-const EACH: [u8; BLOCK] = {
-    let mut places = [0; BLOCK];
-    let mut index = 0;
-    while index < BLOCK {
-        places[index] = index as u8;
-        index += 1;
-    }
-    places
 };
 /// Turns each eight bytes about.
 #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "done when it is compiled")]
@@ -143,18 +131,6 @@ fn by_kind(blocks: &[[u8; BLOCK]; GROUP]) -> [__m512i; 6] {
     let ((abcd_low, abcd_high), (efgh_low, efgh_high)) = (four(ab_odd, cd_odd), four(ef_odd, gh_odd));
     let ((second, fourth), (sixth, _)) = (eight(abcd_low, efgh_low), eight(abcd_high, efgh_high));
     [first, second, third, fourth, fifth, sixth]
-}
-
-/// As many places as [`places`] tells at once.
-pub(super) const PLACES: usize = 16;
-
-/// Returns where the lowest bits are set, counted from `first`, then anything where there are not so many; and the bits above those.
-#[inline]
-#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vbmi2,bmi2")]
-pub(super) fn places(bits: u64, first: u16) -> ([u16; PLACES], u64) {
-    let packed = _mm512_castsi512_si128(_mm512_maskz_compress_epi8(bits, load_512(&EACH)));
-    let places = _mm256_add_epi16(_mm256_cvtepu8_epi16(packed), _mm256_set1_epi16(first.cast_signed()));
-    (bytemuck::must_cast(places), _pdep_u64(u64::MAX << PLACES, bits))
 }
 
 /// With 32 bytes in a register.
