@@ -54,7 +54,7 @@ pub struct Read {
     pub records: u64,
     /// Different records, by their ids.
     pub unique_events: u64,
-    /// Whether `unique_events` is exact, and not estimated (standard error 0.15 %).
+    /// Whether `unique_events` is exact, and not estimated (standard error 0.16 %).
     pub unique_events_exact: bool,
     /// Things that could not be read.
     pub errors: u64,

@@ -4,21 +4,23 @@
 //! by one and half of them go. What is kept depends on the set of digests alone, so that merging is associative and commutative.
 //!
 //! Digests are as good as random already, so the table is a list of short rows in which each stands in the row that it names itself, or in
-//! the next one that had a free place. Zero stands for a free place, and is kept beside the list.
+//! the next one that had a free place. Greater digests name later rows. Zero stands for a free place, and is kept beside the list.
 
 use std::hint::black_box;
 
 /// The most digests that are kept: seven eighths of the places of [`MOST_ROWS`].
-pub(crate) const MOST_KEPT: usize = 917_504;
-/// The most rows of the table: 8 MiB of them.
-const MOST_ROWS: usize = 1 << 17;
+pub(crate) const MOST_KEPT: usize = MOST_ROWS * (ROW - 1);
+/// The most rows of the table: 7 MiB of them.
+const MOST_ROWS: usize = 7 << 14;
 /// The fewest.
 const FEWEST_ROWS: usize = 1 << 3;
 /// From so many rows on, the table has room for the most at once, and grows where it stands: two tables side by side would need twice the
 /// memory. The system gives memory to what was written to, and to nothing else.
 const MANY_ROWS: usize = 1 << 11;
-/// Odd, so that steps of so many rows come to each of them once.
-const STRIDE: usize = 0x9e37_79b1;
+/// Rows or digests from one that is taken to the next one.
+const STRIDE: usize = 1_021;
+/// Rows for what the last of all has no place for.
+const SPARE_ROWS: usize = 64;
 /// Digests whose rows are fetched before any is added: memory answers many questions at once as soon as it answers one.
 const AT_ONCE: usize = 16;
 /// Places of a row.
@@ -33,8 +35,10 @@ struct Row([u64; ROW]);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Identities {
     level: u32,
-    /// As many as a power of two; or none, as long as there are no digests.
+    /// Those that digests name, then what the last of these had no place for.
     rows: Vec<Row>,
+    /// How many rows digests name; none, as long as there are no digests.
+    named: usize,
     /// How many digests are in the rows.
     taken: usize,
     has_zero: bool,
@@ -68,7 +72,7 @@ impl Identities {
             self.has_zero = true;
             return;
         }
-        if self.taken >= self.rows.len() * (ROW - 1) {
+        if self.taken >= self.named * (ROW - 1) {
             if self.holds(digest) {
                 return;
             }
@@ -84,6 +88,9 @@ impl Identities {
 
     fn put(&mut self, digest: u64) {
         let (row, place) = self.free_or(digest);
+        if row == self.rows.len() {
+            self.rows.push(Row::default());
+        }
         if let Some(place) = self.rows.get_mut(row).and_then(|Row(places)| places.get_mut(place)) {
             self.taken += usize::from(*place == 0);
             *place = digest;
@@ -93,15 +100,14 @@ impl Identities {
     /// Returns the row that a digest names.
     fn row_of(&self, digest: u64) -> usize {
         // Its lower bits are zero in a sample.
-        let wished = usize::try_from(digest >> 32).unwrap_or_default();
-        wished & self.rows.len().wrapping_sub(1)
+        usize::try_from(((digest >> 32) * self.named as u64) >> 32).unwrap_or_default()
     }
 
-    /// Returns the row and the place where a digest is, or the free one where it would be.
+    /// Returns the row and the place where a digest is, or the free one where it would be, which may be in a row after the last.
     fn free_or(&self, digest: u64) -> (usize, usize) {
         let mut row = self.row_of(digest);
         loop {
-            let places = self.rows.get(row).copied().unwrap_or_default().0;
+            let Some(Row(places)) = self.rows.get(row) else { return (row, 0) };
             // A row is filled from its beginning; most digests are new, and both questions are answered without a branch for each place.
             let taken = places.iter().map(|place| usize::from(*place != 0)).sum();
             let same: usize = places.iter().map(|place| usize::from(*place == digest)).sum();
@@ -111,7 +117,7 @@ impl Identities {
             if taken < ROW {
                 return (row, taken);
             }
-            row = row.wrapping_add(1) & self.rows.len().wrapping_sub(1);
+            row = row.wrapping_add(1);
         }
     }
 
@@ -121,46 +127,45 @@ impl Identities {
     }
 
     fn grow(&mut self) {
-        let rows = self.rows.len();
-        if rows < MANY_ROWS {
-            self.rows.reserve_exact(rows.max(FEWEST_ROWS));
-        } else {
-            self.rows.reserve_exact(MOST_ROWS - rows);
+        let named = (self.named * 2).clamp(FEWEST_ROWS, MOST_ROWS);
+        if named > MANY_ROWS {
+            self.rows.reserve_exact((MOST_ROWS + SPARE_ROWS).saturating_sub(self.rows.len()));
         }
-        self.rows.resize((rows * 2).max(FEWEST_ROWS), Row::default());
-        self.put_all_again(rows);
+        let used = self.rows.len();
+        self.rows.resize(named.max(used), Row::default());
+        self.named = named;
+        self.taken = 0;
+        // From the last row to the first, each digest goes on to where none is that is still to move; but for those that stood far behind
+        // the row that they named.
+        let mut late = Vec::new();
+        for row in (0..used).rev() {
+            for digest in self.take(row) {
+                if self.row_of(digest) >= row { self.put(digest) } else { late.push(digest) }
+            }
+        }
+        for digest in late {
+            self.put(digest);
+        }
     }
 
     fn rise_to(&mut self, level: u32) {
         self.level = level;
         self.has_zero &= u64::BITS >= level;
-        self.put_all_again(self.rows.len());
-    }
-
-    /// Takes each digest out of so many rows, which are all that were ever used, and puts it back if the level keeps it.
-    ///
-    /// Rows are gone through in their order, so that each digest finds its place in its row at the latest, and passes none that is still to
-    /// move. Digests may have gone on from the last row to full ones at the beginning, and to the one after those: they come last.
-    fn put_all_again(&mut self, used: usize) {
         self.taken = 0;
-        let full = self.rows.iter().take(used).take_while(|Row(places)| !places.contains(&0)).count();
-        let first = used.min(full + 1);
-        let last: Vec<Row> = self.rows.iter_mut().take(first).map(std::mem::take).collect();
-        for row in first..used {
-            let row = self.rows.get_mut(row).map(std::mem::take).unwrap_or_default();
-            self.put_if_kept(row);
-        }
-        for row in last {
-            self.put_if_kept(row);
-        }
-    }
-
-    fn put_if_kept(&mut self, Row(digests): Row) {
-        for digest in digests {
-            if digest != 0 && digest.trailing_zeros() >= self.level {
-                self.put(digest);
+        // From the first row to the last, each digest finds a place where it was at the latest, and passes none that is still to move.
+        for row in 0..self.rows.len() {
+            for digest in self.take(row) {
+                if digest.trailing_zeros() >= level {
+                    self.put(digest);
+                }
             }
         }
+    }
+
+    /// Takes the digests out of a row.
+    fn take(&mut self, row: usize) -> impl Iterator<Item = u64> + use<> {
+        let Row(places) = self.rows.get_mut(row).map(std::mem::take).unwrap_or_default();
+        places.into_iter().filter(|digest| *digest != 0)
     }
 
     /// Takes in the digests of other records.
@@ -179,12 +184,9 @@ impl Identities {
         self.extend(&some);
     }
 
-    /// Returns the digests, each row from far away of the one before: another table would fill up from its beginning, and every search there
-    /// run through all of it, if they came in the order of their places.
+    /// Returns the digests that are kept.
     fn kept(&self) -> impl Iterator<Item = u64> {
-        let mask = self.rows.len().wrapping_sub(1);
-        let rows = (0..self.rows.len()).filter_map(move |turn| self.rows.get(turn.wrapping_mul(STRIDE) & mask));
-        rows.flat_map(|Row(places)| *places).filter(|digest| *digest != 0).chain(self.has_zero.then_some(0))
+        far_apart(&self.rows).flat_map(|Row(places)| *places).filter(|digest| *digest != 0).chain(self.has_zero.then_some(0))
     }
 
     /// Says whether all are kept.
@@ -208,9 +210,15 @@ impl Identities {
     /// Makes the set of what [`Identities::saved`] returned.
     pub(crate) fn of_saved(level: u32, digests: &[u64]) -> Self {
         let mut identities = Self { level, ..Self::default() };
-        identities.extend(digests);
+        identities.extend(&far_apart(digests).copied().collect::<Vec<u64>>());
         identities
     }
+}
+
+/// Returns each of many, from far away of the one before: a table would fill up from its beginning, and every search there run through all
+/// of it, if digests came in their order.
+fn far_apart<T>(all: &[T]) -> impl Iterator<Item = &T> {
+    (0..STRIDE).flat_map(|first| all.iter().skip(first).step_by(STRIDE))
 }
 
 #[cfg(test)]
@@ -240,9 +248,9 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_goes_on_from_the_end_of_the_table_at_its_beginning_stays_whole_while_the_table_grows() {
-        // At the end of each table, and at the end of the lower half of each.
-        let at_the_end = |number: u64| [u64::MAX << 32, 0x7fff << 32, 0x1_ffff << 32].map(|place| place | (number << 20));
+    fn digests_of_which_many_name_the_same_row_stay_whole_while_the_table_grows() {
+        // At the end of each table, at its beginning, and in its middle.
+        let at_the_end = |number: u64| [u64::MAX << 32, 0, (1 << 63) - 1].map(|row| row & !(u64::MAX >> 32) | (number << 20));
         let mut all: Vec<u64> = (1..=300).flat_map(at_the_end).collect();
         all.extend(digests(120_000));
         let mut identities = Identities::default();

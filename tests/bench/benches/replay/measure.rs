@@ -65,15 +65,13 @@ fn replay(files: &[LogFile]) -> Value {
         let scan = collector.read(&file.name, open(file));
         assert_eq!(scan.fault, None, "{}", file.name);
     });
-    let part = collector.finish();
-    let mut by_name: BTreeMap<String, u64> = BTreeMap::new();
-    let mut keys = std::collections::BTreeSet::new();
-    for act in part.acts().filter(|act| STATE.contains(&act.event.name.as_str())) {
-        *by_name.entry(act.event.name.clone()).or_default() += 1;
-        keys.extend(act.key());
-    }
-    let answer = judge_last(part, &Rules::shipped());
+    let answer = judge_last(collector.finish(), &Rules::shipped());
     let written = answer.to_json().expect("an answer is JSON");
+    let of_state = |acts: &BTreeMap<String, u64>| -> BTreeMap<String, u64> {
+        acts.iter().filter(|(name, _)| STATE.contains(&name.as_str())).map(|(name, count)| (name.clone(), *count)).collect()
+    };
+    let by_name = of_state(&answer.acts);
+    let keys = answer.keys.iter().filter(|key| !of_state(&key.acts).is_empty()).count();
     json!({
         "bytes": answer.read.bytes,
         "bytes_packed": answer.read.bytes_read,
@@ -83,7 +81,7 @@ fn replay(files: &[LogFile]) -> Value {
         "unique_exact": answer.read.unique_events_exact,
         "errors": answer.read.errors,
         "by_name": by_name,
-        "keys": keys.len(),
+        "keys": keys,
         "answer_bytes": written.len(),
     })
 }
