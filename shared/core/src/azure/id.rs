@@ -117,13 +117,15 @@ impl ResourceId {
     /// Returns the type in lower case: `microsoft.keyvault/vaults/keys`, `microsoft.resources/subscriptions`, and so on.
     #[must_use]
     pub fn resource_type(&self) -> String {
-        let Some((_, provider)) = self.canonical.rsplit_once("/providers/") else {
+        let mut parts = self.canonical.split('/').skip(1);
+        let mut kind = None;
+        while let Some((word, name)) = parts.next().zip(parts.next()) {
+            kind = if word == "providers" { Some(name.to_owned()) } else { kind.map(|kind| kind + "/" + word) };
+        }
+        kind.unwrap_or_else(|| {
             let kind = if self.resource_group().is_some() { "subscriptions/resourcegroups" } else { "subscriptions" };
-            return format!("microsoft.resources/{kind}");
-        };
-        let mut parts = provider.split('/');
-        let namespace = parts.next().unwrap_or_default().to_owned();
-        parts.step_by(2).fold(namespace, |kind, part| kind + "/" + part)
+            format!("microsoft.resources/{kind}")
+        })
     }
 
     /// Says whether the resource is of this type, whatever the case.
@@ -197,7 +199,8 @@ fn are_providers(parts: &[&str]) -> bool {
     match parts {
         [] => true,
         [word, namespace, _, _, rest @ ..] if is_word(word) && namespace.contains('.') => {
-            let next = rest.iter().position(|part| is_word(part)).unwrap_or(rest.len());
+            // A name may be that word as well.
+            let next = rest.iter().step_by(2).position(|part| is_word(part)).map_or(rest.len(), |pair| 2 * pair);
             let (pairs, more) = rest.split_at(next);
             pairs.len().is_multiple_of(2) && are_providers(more)
         }
@@ -320,6 +323,25 @@ mod tests {
         assert_eq!(upper, id(VAULT));
         assert_eq!(upper.as_str(), VAULT.to_uppercase());
         assert_eq!(upper.resource_type(), "microsoft.keyvault/vaults");
+    }
+
+    #[test]
+    fn a_name_may_be_the_word_that_ids_are_made_of() {
+        let vault = id("/subscriptions/s/resourceGroups/providers/providers/Microsoft.KeyVault/vaults/providers");
+        let key = vault.child("keys", "providers");
+        let version = key.child("versions", "1");
+        for (id, resource_type) in [
+            (vault.clone(), "microsoft.keyvault/vaults"),
+            (key.clone(), "microsoft.keyvault/vaults/keys"),
+            (version.clone(), "microsoft.keyvault/vaults/keys/versions"),
+            (key.extension("Microsoft.Insights", "diagnosticSettings", "providers"), "microsoft.insights/diagnosticsettings"),
+        ] {
+            assert_eq!(ResourceId::parse(id.as_str()), Ok(id.clone()));
+            assert_eq!(id.resource_type(), resource_type);
+            assert_eq!(id.within("microsoft.keyvault/vaults"), Some(vault.clone()), "{id}");
+        }
+        assert_eq!((version.parent(), key.parent()), (Some(key), Some(vault.clone())));
+        assert_eq!(vault.parent(), vault.group());
     }
 
     #[test]
