@@ -10,6 +10,7 @@ mod blocks;
 mod counts;
 mod folder;
 mod identity;
+mod input;
 mod names;
 mod needles;
 mod parallel;

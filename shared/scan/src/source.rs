@@ -2,12 +2,14 @@
 //!
 //! A file that breaks off or is damaged gives all that comes before, and then says so.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
 use flate2::bufread::GzDecoder;
 
-/// Bytes that are read of a file at once.
-const READ_BYTES: usize = 32 * 1024;
+use crate::input::Input;
+
+/// By so many bytes at most it is told what something is.
+const TELLING_BYTES: usize = 4;
 
 /// Says why a file was not read to its end, or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,26 +34,11 @@ pub enum Fault {
     Unreadable(String),
 }
 
-/// Counts what goes through.
-struct Counted<R> {
-    inner: R,
-    bytes: u64,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(into)?;
-        self.bytes += read as u64;
-        Ok(read)
-    }
-}
-
-type Input<R> = BufReader<Counted<R>>;
-
 enum Stream<R: Read> {
     Plain(Input<R>),
     Gz(Box<GzDecoder<Input<R>>>),
-    Ended(Option<Counted<R>>),
+    /// After so many bytes.
+    Ended(u64),
 }
 
 /// A log file being read.
@@ -64,12 +51,10 @@ pub(crate) struct Source<R: Read> {
 impl<R: Read> Source<R> {
     /// Looks at the first bytes.
     pub(crate) fn new(inner: R) -> Self {
-        let mut input = BufReader::with_capacity(READ_BYTES, Counted { inner, bytes: 0 });
-        let first = match look(&mut input) {
+        let mut input = Input::new(inner);
+        let first = match input.peek(TELLING_BYTES) {
             Ok(bytes) => bytes,
-            Err(error) => {
-                return Self { stream: Stream::Ended(Some(input.into_inner())), fault: Some(Fault::Unreadable(error.to_string())) };
-            }
+            Err(error) => return Self { stream: Stream::Ended(input.bytes_in()), fault: Some(Fault::Unreadable(error.to_string())) },
         };
         let other = match first {
             [0x1f, 0x8b, ..] => return Self { stream: Stream::Gz(Box::new(GzDecoder::new(input))), fault: None },
@@ -82,7 +67,7 @@ impl<R: Read> Source<R> {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Fault::Utf16,
             _ => return Self { stream: Stream::Plain(input), fault: None },
         };
-        Self { stream: Stream::Ended(Some(input.into_inner())), fault: Some(other) }
+        Self { stream: Stream::Ended(input.bytes_in()), fault: Some(other) }
     }
 
     /// Fills as much of the buffer as there is input for; fewer bytes than fit mean the end.
@@ -100,9 +85,9 @@ impl<R: Read> Source<R> {
     /// Returns how many bytes of the file were read so far, as they lie on disk.
     pub(crate) fn bytes_in(&self) -> u64 {
         match &self.stream {
-            Stream::Plain(input) => input.get_ref().bytes,
-            Stream::Gz(decoder) => decoder.get_ref().get_ref().bytes,
-            Stream::Ended(counted) => counted.as_ref().map_or(0, |counted| counted.bytes),
+            Stream::Plain(input) => input.bytes_in(),
+            Stream::Gz(decoder) => decoder.get_ref().bytes_in(),
+            Stream::Ended(bytes) => *bytes,
         }
     }
 
@@ -117,61 +102,34 @@ impl<R: Read> Source<R> {
                 Ok(0) => self.next_member(),
                 Ok(read) => return read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => self.end(Some(fault_of(&error))),
+                Err(error) => self.end(fault_of(&error)),
             }
         }
     }
 
     /// Goes on with the gz member that follows, where one does.
     fn next_member(&mut self) {
-        let decoder = match std::mem::replace(&mut self.stream, Stream::Ended(None)) {
-            Stream::Gz(decoder) => decoder,
-            Stream::Plain(input) => {
-                self.stream = Stream::Ended(Some(input.into_inner()));
-                return;
-            }
-            ended @ Stream::Ended(_) => {
-                self.stream = ended;
-                return;
-            }
-        };
+        let ended = Stream::Ended(self.bytes_in());
+        let Stream::Gz(decoder) = std::mem::replace(&mut self.stream, ended) else { return };
         let mut input = decoder.into_inner();
-        match look(&mut input) {
-            Ok([0x1f, 0x8b, ..]) => self.stream = Stream::Gz(Box::new(GzDecoder::new(input))),
-            Ok([]) => self.stream = Stream::Ended(Some(input.into_inner())),
+        let fault = match input.peek(TELLING_BYTES) {
+            Ok([0x1f, 0x8b, ..]) => {
+                self.stream = Stream::Gz(Box::new(GzDecoder::new(input)));
+                return;
+            }
             // Some writers fill up their last block with zeros.
-            Ok(bytes) if bytes.iter().all(|byte| *byte == 0) => self.stream = Stream::Ended(Some(input.into_inner())),
-            Ok(_) => {
-                self.stream = Stream::Ended(Some(input.into_inner()));
-                self.fault = Some(Fault::TrailingBytes);
-            }
-            Err(error) => {
-                self.stream = Stream::Ended(Some(input.into_inner()));
-                self.fault = Some(fault_of(&error));
-            }
-        }
-    }
-
-    fn end(&mut self, fault: Option<Fault>) {
-        self.stream = match std::mem::replace(&mut self.stream, Stream::Ended(None)) {
-            Stream::Plain(input) => Stream::Ended(Some(input.into_inner())),
-            Stream::Gz(decoder) => Stream::Ended(Some(decoder.into_inner().into_inner())),
-            Stream::Ended(counted) => Stream::Ended(counted),
+            Ok(bytes) if bytes.iter().all(|byte| *byte == 0) => None,
+            Ok(_) => Some(Fault::TrailingBytes),
+            Err(error) => Some(fault_of(&error)),
         };
+        self.stream = Stream::Ended(input.bytes_in());
         self.fault = fault.or(self.fault.take());
     }
-}
 
-/// Returns the bytes that come next, without taking them; empty at the end.
-fn look<R: Read>(input: &mut Input<R>) -> io::Result<&[u8]> {
-    loop {
-        match input.fill_buf() {
-            Ok(_) => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+    fn end(&mut self, fault: Fault) {
+        self.stream = Stream::Ended(self.bytes_in());
+        self.fault = Some(fault);
     }
-    Ok(input.buffer())
 }
 
 fn fault_of(error: &io::Error) -> Fault {

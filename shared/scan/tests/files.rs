@@ -117,6 +117,49 @@ fn many_gz_members_are_one_file() {
     assert_eq!(self::scan(&padded[..]).1.fault, None, "zeros fill up the last block");
 }
 
+/// Hands over one byte at a time.
+struct Drops<'a>(&'a [u8]);
+
+impl Read for Drops<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let Some(first) = into.get_mut(..1) else { return Ok(0) };
+        self.0.read(first)
+    }
+}
+
+/// P108
+#[test]
+fn what_a_file_is_does_not_hang_on_how_many_bytes_come_at_a_time() {
+    let records = keys(3).join("\n");
+    let member = gz(records.as_bytes());
+    let of_tools = [&b"BZh91AY"[..], &[0xff, 0xfe, b'{', 0], &[0x28, 0xb5, 0x2f, 0xfd, 0], b"PK\x03\x04", &[0xfd, b'7', b'z', b'X', b'Z']];
+    for file in
+        [&member[..], &member.repeat(2), &[&member[..], b"\x1f"].concat(), records.as_bytes(), b"", b"{"].into_iter().chain(of_tools)
+    {
+        let whole = scan(file);
+        let in_drops = scan(Drops(file));
+        assert_eq!((in_drops.0, in_drops.1.fault), (whole.0, whole.1.fault), "{file:?}");
+    }
+}
+
+/// P108
+#[test]
+fn a_gz_member_may_begin_wherever_the_bytes_that_are_read_at_once_end() {
+    let line = format!("{}\n", keys(1).concat());
+    // Of what is not packed, the length can be chosen: around where 32 KiB of the file end.
+    for end in 32 * 1024 - 4..=32 * 1024 + 1 {
+        let stored = |blanks: usize| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+            encoder.write_all(format!("{line}{}", " ".repeat(blanks)).as_bytes()).unwrap();
+            encoder.finish().unwrap()
+        };
+        let first = stored(end - stored(0).len());
+        assert_eq!(first.len(), end);
+        let (seen, scan) = scan(&[first, gz(line.as_bytes())].concat()[..]);
+        assert_eq!((seen.calls.len(), scan.fault), (2, None), "a member ends at {end}");
+    }
+}
+
 /// A file, the entries that are read of it, and why not more.
 /// P108.
 #[test]
