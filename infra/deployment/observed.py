@@ -95,11 +95,7 @@ def report(options, account, guard):
     else:
         for line in [*pending(coverage), *lockouts(coverage)]:
             say(f"  {line}")
-    days = days_between(guard["CreationTime"], now_of(options))
+    days = days_between(guard["CreationTime"], options.now)
     if days < ENOUGH_DAYS:
         say(f"  The guard has stood for {days} days: what happens weekly, it may not have seen yet.")
     say(f"  As a page: reprieve report s3://{bucket} --html report.html")
-
-
-def now_of(options):
-    return options.now

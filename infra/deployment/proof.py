@@ -20,6 +20,7 @@ PATHS = {
 }
 # A drill ends within the 15 minutes of its function.
 DRILL_SECONDS = 920
+LISTED = 10
 PROVEN, NOT_PROVEN, FAILED = 0, 3, 1
 
 
@@ -118,17 +119,12 @@ def coverage(options, account):
     facts, _ = observed.ask(command)
     count = facts["count"]
     share = f"{count['monitored']} of {count['customer_managed']} keys are monitored, up to a human who confirmed"
-    gaps = [
-        f"{', '.join(key['aliases']) or key['arn']}: {gap['reason']}"
-        for region in facts["regions"]
-        for key in region["keys"]
-        if not key["monitored"]
-        for gap in key.get("gaps", [])
-    ]
+    reasons = {
+        gap["reason"] for region in facts["regions"] for key in region["keys"] if not key["monitored"] for gap in key.get("gaps", [])
+    }
     if count["monitored"] == count["customer_managed"] and count["customer_managed"]:
         return [share], []
-    reasons = sorted({gap.partition(": ")[2] for gap in gaps})
-    return [], [share, *[f"  {reason}" for reason in reasons[:10]]]
+    return [], [share, *[f"  {reason}" for reason in sorted(reasons)[:LISTED]]]
 
 
 def verify(options, account, standing, _now):
