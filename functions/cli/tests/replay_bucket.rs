@@ -1,73 +1,29 @@
 //! `reprieve replay s3://...` as its users run it, against a local cloud: the same answer as over the same files in a folder.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that goes another way must stop")]
 
+mod bucket;
 #[path = "replay/scene.rs"]
 mod scene;
 
-use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use reprieve_localcloud::{LocalCloud, Options};
+use reprieve_localcloud::LocalCloud;
 use serde_json::Value;
 
+use crate::bucket::{put, text};
+
 fn replay(cloud: &LocalCloud, folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reprieve"));
-    command.envs(cloud.client_environment()).env_remove("CLICOLOR_FORCE").current_dir(folder);
-    command.arg("replay").args(arguments).output().unwrap()
+    bucket::reprieve(cloud, folder, &[&["replay"], arguments].concat())
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn variable(cloud: &LocalCloud, wanted: &str) -> String {
-    cloud.client_environment().into_iter().find(|(name, _)| *name == wanted).unwrap().1
-}
-
-/// Puts a bucket, or an object into one. The local cloud looks at who asks, and not at the signature.
-fn put(cloud: &LocalCloud, path: &str, bytes: &[u8]) {
-    let host = cloud.endpoint_url().strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
-    let scope = format!("{}/20261121/{}/s3/aws4_request", variable(cloud, "AWS_ACCESS_KEY_ID"), variable(cloud, "AWS_REGION"));
-    let head = format!(
-        "PUT /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n\
-         authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0\r\n\r\n",
-        bytes.len()
-    );
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(bytes).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    assert!(answer.starts_with(b"HTTP/1.1 200"), "{path}: {}", text(&answer));
-}
-
-/// Puts all files of a folder, under their names below it.
-fn put_folder(cloud: &LocalCloud, bucket: &str, root: &Path, folder: &Path) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            put_folder(cloud, bucket, root, &path);
-        } else {
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
-            put(cloud, &format!("{bucket}/{name}"), &fs::read(&path).unwrap());
-        }
-    }
-}
-
-/// One cloud serves all steps: starting one takes seconds.
 /// P128
 #[tokio::test]
 async fn a_bucket_gives_the_answer_of_the_same_files_in_a_folder() {
-    let cloud = LocalCloud::start(Options { region: "eu-central-1".to_owned(), ..Options::default() }).await.unwrap();
+    let cloud = bucket::cloud().await;
     let folder = tempfile::tempdir().unwrap();
     scene::write(folder.path(), &scene::records());
-    let region = variable(&cloud, "AWS_REGION");
-    let place = format!("<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>");
-    put(&cloud, "trail", place.as_bytes());
-    put_folder(&cloud, "trail", folder.path(), folder.path());
+    bucket::make(&cloud, "trail", folder.path()).await;
     the_answers_are_the_same(&cloud, folder.path());
     one_object_is_a_file(&cloud, folder.path());
     anomalies_are_found_there_too(&cloud, folder.path());
