@@ -146,6 +146,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_star_stands_for_any_text_and_a_question_mark_for_one_character() {
+        for (pattern, resource, expected) in [
+            ("*", "arn:aws:kms:r:1:key/x", true),
+            ("arn:aws:kms:r:1:key/*", "arn:aws:kms:r:1:key/x", true),
+            ("arn:aws:kms:r:1:key/*", "arn:aws:kms:r:1:alias/x", false),
+            ("arn:aws:s3:::b/replay/*/parts/*", "arn:aws:s3:::b/replay/q3/parts/a.part", true),
+            ("arn:aws:s3:::b/replay/*/parts/*", "arn:aws:s3:::b/replay/q3/answer.json", false),
+            ("key-?", "key-1", true),
+            ("key-?", "key-12", false),
+            ("exact", "exact", true),
+            ("exact", "exactly", false),
+            ("a*b*c", "a-b-b-c", true),
+        ] {
+            assert_eq!(covers(pattern, resource), expected, "{pattern} {resource}");
+        }
+    }
+
+    #[test]
     fn an_escaped_document_is_read_as_it_was_written() {
         assert_eq!(unescaped("%7B%22a%22%3A1%7D"), r#"{"a":1}"#);
         assert_eq!(unescaped(r#"{"a":"100%"}"#), r#"{"a":"100%"}"#);

@@ -4,9 +4,8 @@
 //! first. The queue is not in the order of deadlines and shows a process ten messages at a time, so the order is judged within what a
 //! process could see: of any two keys whose events came in one batch, the one that would be deleted earlier must be taken out of danger
 //! earlier. There is one excuse: a turn that is free is taken by whoever is ready, so a key may go before another whose state that
-//! process had learned less than a second ago, or not yet. A machine that is busy elsewhere can hold up a process for longer than that: of
-//! other pairs, one in fifty may be the other way round, where without any order it would be every second one. Pairs whose deadlines are
-//! the same to the second are not judged.
+//! process had learned less than a second ago, or not yet. No other pair may be the other way round, whatever the quotas and the machine
+//! did. Pairs whose deadlines are the same to the second are not judged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -38,9 +37,6 @@ const SETTLE_WAIT: Duration = Duration::from_mins(1);
 
 /// How long after its state was learned a key stands in line at the latest: its approval has been looked for, and the decision made.
 const READY_AFTER_MS: u64 = 1_000;
-
-/// Of so many pairs, one may be the other way round without an excuse.
-const PAIRS_A_SLIP: usize = 50;
 
 /// How often is looked: often enough to see the end, rarely enough not to be what is measured.
 const LOOK: Duration = Duration::from_millis(500);
@@ -259,9 +255,7 @@ fn judge_order(seen: &mut Observation, attacked: &[Attacked], batches: &[(&Invoc
          {excused} more while the earlier key was still being looked at."
     ));
     seen.demand(pairs > 0, || "no batch held two keys, so nothing can be said of the order".to_owned());
-    seen.demand(inverted * PAIRS_A_SLIP <= pairs, || {
-        format!("{inverted} of {pairs} pairs of keys in one batch came back in the wrong order")
-    });
+    seen.demand(inverted == 0, || format!("{inverted} of {pairs} pairs of keys in one batch came back in the wrong order"));
 }
 
 /// The first call of that name on each key.
