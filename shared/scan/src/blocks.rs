@@ -1,4 +1,4 @@
-//! Sixty-four bytes at a time: where in them are quotes and brackets, and the ends of a few fields' names, as bits. Knows nothing of records.
+//! Sixty-four bytes at a time: where in them are brackets, and what may be the names of a few fields, as bits. Knows nothing of records.
 //!
 //! The method is that of simdjson's first stage: G. Langdale and D. Lemire, *Parsing Gigabytes of JSON per Second*,
 //! <https://arxiv.org/abs/1902.08318>, section 3.1.
@@ -14,8 +14,6 @@ use wide::u8x16;
 
 /// Bytes that are looked at together: one for each bit of a mask.
 pub(crate) const BLOCK: usize = 64;
-/// The same, as places are kept.
-const BLOCK_MARKS: u16 = 64;
 
 /// What is known of strings at a place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,10 +22,8 @@ pub(crate) struct Strings {
     open: u64,
     /// 1 where the next byte is escaped.
     escape: u64,
-    /// 1 where the byte before is one of the last letters.
-    last: u64,
-    /// Likewise of the last letters but one, for the two bytes before.
-    last_but_one: u64,
+    /// Which of the last bytes begin a string: one bit for each of [`BEFORE`], the highest for the last.
+    begun: u64,
 }
 
 impl Strings {
@@ -49,74 +45,90 @@ pub(crate) struct Looked {
 }
 
 /// Bits of a block, one number for each of the kinds of bytes that are looked for; the lowest bit stands for the first byte. In their order:
-/// `"`, escaped or not; `{`, `[`, `}` and `]`, in strings or not; [`LAST`]; [`LAST_BUT_ONE`]; `\`; line feeds; `u`; nothing.
+/// `"`, escaped or not; `{` and `[`, in strings or not; `}` and `]`, likewise; [`TELLING`]; `\`; line feeds; `u`; nothing.
 ///
 /// The last four may all be zero where there is neither a `\` nor a line feed, as in most blocks.
 type Kinds = [u64; 8];
 
+/// The letters in the names `eventID`, `eventName` and `eventSource` by which they differ; the others are told as easily as these alone.
+const TELLING: [u8; 6] = *b"CINSY^";
+/// How far behind the quotation mark before a name that letter is.
+pub(crate) const BEFORE: u32 = 6;
+/// Where in a block its last bytes are by which [`Strings::begun`] is told.
+const AFTER_BEGUN: u32 = u64::BITS - BEFORE;
+
 /// Blocks that are looked at together, where the processor can.
-const GROUP: usize = 8;
+pub(crate) const GROUP: usize = 8;
 
-/// Places in a text, in their order.
-#[derive(Debug, Default)]
-pub(crate) struct Marks {
-    /// The places, then whatever was written there before: nothing is cleared that is soon written again.
-    places: Vec<u16>,
-    count: usize,
+/// What is found in some blocks: for each of them, bits for its bytes, as in [`Kinds`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// `{` and `[` outside of strings.
+    pub(crate) opens: [u64; GROUP],
+    /// `}` and `]` outside of strings.
+    pub(crate) closes: [u64; GROUP],
+    /// [`TELLING`] letters of strings that may be the name of one of the fields `eventID`, `eventSource` and `eventName`, and each `\` that
+    /// may begin a `\u`, by which such a name may be written otherwise.
+    pub(crate) names: [u64; GROUP],
+    /// Line feeds outside of strings.
+    pub(crate) lines: [u64; GROUP],
 }
 
-impl Marks {
-    pub(crate) fn places(&self) -> &[u16] {
-        self.places.get(..self.count).unwrap_or_default()
-    }
+/// What is found in one block, in the order of a [`Group`].
+type Found = [u64; 4];
 
-    pub(crate) const fn clear(&mut self) {
-        self.count = 0;
+impl Group {
+    fn set(&mut self, block: usize, [opens, closes, names, lines]: Found) {
+        let Self { opens: all_opens, closes: all_closes, names: all_names, lines: all_lines } = self;
+        for (all, bits) in [(all_opens, opens), (all_closes, closes), (all_names, names), (all_lines, lines)] {
+            if let Some(into) = all.get_mut(block) {
+                *into = bits;
+            }
+        }
     }
 }
 
-/// Finds the brackets and line feeds outside of strings in all whole blocks of a text, from `from` on, where `strings` is known; adds
-/// where they are, counted from `from`. Adds as well what tells of the fields `eventID`, `eventSource` and `eventName`: the closing quotes
-/// of strings that end as one of them does, and each `\` that may begin a `\u`, by which their names may be written otherwise.
-///
-/// What is found is first one number for each block, in `found`, then places: of both in one loop, compilers make worse code. The text is
-/// shorter than 64 KiB.
-pub(crate) fn look(text: &[u8], from: usize, strings: Strings, found: &mut Vec<u64>, marks: &mut Marks) -> Looked {
+/// Finds the brackets and line feeds outside of strings, and what may be one of the fields' names, in all whole blocks of a text, from
+/// `from` on, where `strings` is known. The groups are those of these blocks, the last one filled up with nothing.
+pub(crate) fn look(text: &[u8], from: usize, strings: Strings, groups: &mut Vec<Group>) -> Looked {
     let blocks = text.get(from..).unwrap_or_default().as_chunks::<BLOCK>().0;
-    found.resize(blocks.len(), 0);
-    let looked = find(blocks, from, strings, found);
+    groups.resize(blocks.len().div_ceil(GROUP), Group::default());
+    let looked = find(blocks, from, strings, groups);
     if looked.broken_at.is_some() {
-        found.truncate((looked.until - from) / BLOCK + 1);
+        groups.truncate((looked.until - from) / BLOCK / GROUP + 1);
     }
-    add(found, marks);
     looked
 }
 
-/// Finds what [`look`] adds, in each block.
+/// Finds what [`look`] returns.
 ///
 /// Two more versions of it are compiled for newer processors, and one chosen when it runs.
 #[multiversion(targets(
     "x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vbmi+avx512vbmi2+gfni+vpclmulqdq+bmi1+bmi2+popcnt+lzcnt+pclmulqdq",
     "x86_64+avx+avx2+bmi1+bmi2+popcnt+lzcnt+pclmulqdq"
 ))]
-fn find(blocks: &[[u8; BLOCK]], from: usize, strings: Strings, found: &mut [u64]) -> Looked {
+fn find(blocks: &[[u8; BLOCK]], from: usize, strings: Strings, groups: &mut [Group]) -> Looked {
     let mut state = strings;
     let mut at = from;
-    for (blocks, found) in blocks.chunks(GROUP).zip(found.chunks_mut(GROUP)) {
+    for (blocks, group) in blocks.chunks(GROUP).zip(groups) {
         let at_once = match_target! {
             "x86_64+avx512f+avx512bw+avx512dq+avx512vbmi+avx512vbmi2+gfni+vpclmulqdq" => {
-                blocks.first_chunk().and_then(|blocks| newer::find_512(blocks, state))
+                blocks.first_chunk().and_then(|blocks| newer::find_512(blocks, state, group))
             },
-            _ => None::<([u64; GROUP], Strings)>,
+            "x86_64+avx2+pclmulqdq" => blocks.first_chunk().and_then(|blocks| newer::find_256(blocks, state, group)),
+            _ => None,
         };
-        if let (Some((bits, strings)), Some(found)) = (at_once, found.first_chunk_mut()) {
-            (*found, state) = (bits, strings);
+        if let Some(strings) = at_once {
+            state = strings;
             at = at.wrapping_add(GROUP * BLOCK);
             continue;
         }
-        for (block, found) in blocks.iter().zip(found) {
+        for index in 0..GROUP {
+            let Some(block) = blocks.get(index) else {
+                group.set(index, Found::default());
+                continue;
+            };
             let kinds = match_target! {
-                "x86_64+avx512f+avx512bw+avx512vbmi+gfni" => newer::kinds_512(block),
                 "x86_64+avx2" => newer::kinds_256(block),
                 _ => kinds_of(block),
             };
@@ -124,9 +136,10 @@ fn find(blocks: &[[u8; BLOCK]], from: usize, strings: Strings, found: &mut [u64]
                 "x86_64+pclmulqdq" => |quotes: u64| newer::between(quotes),
                 _ => between,
             };
-            let broken;
-            (*found, broken) = found_in(kinds, &mut state, is_between);
+            let (found, broken) = found_in(kinds, &mut state, is_between);
+            group.set(index, found);
             if broken != 0 {
+                (index + 1..GROUP).for_each(|later| group.set(later, Found::default()));
                 return Looked { until: at, strings: state, broken_at: Some(at + broken.trailing_zeros() as usize) };
             }
             at = at.wrapping_add(BLOCK);
@@ -135,67 +148,27 @@ fn find(blocks: &[[u8; BLOCK]], from: usize, strings: Strings, found: &mut [u64]
     Looked { until: at, strings: state, broken_at: None }
 }
 
-/// Finds what [`look`] adds in a block, and the line feeds in strings; of a block with such, only what comes before.
+/// Finds what [`look`] returns in a block, and the line feeds in strings; of a block with such, only what comes before.
 #[inline(always)]
-fn found_in(kinds: Kinds, state: &mut Strings, between: impl Fn(u64) -> u64) -> (u64, u64) {
+fn found_in(kinds: Kinds, state: &mut Strings, between: impl Fn(u64) -> u64) -> (Found, u64) {
     const LAST_BIT: u64 = 1 << 63;
-    let [quotes, brackets, last, last_but_one, backslashes, newlines, us, _] = kinds;
+    let [quotes, opens, closes, telling, backslashes, newlines, us, _] = kinds;
     let (is_escaped, escape) = escaped(backslashes, state.escape);
     let quotes = quotes & !is_escaped;
     let inside = between(quotes) ^ state.open;
-    let names = quotes & !inside & (last << 1 | state.last) & (last_but_one << 2 | state.last_but_one);
+    let begins = quotes & inside;
+    let names = telling & (begins << BEFORE | state.begun);
     let unicode = backslashes & (us >> 1 | LAST_BIT);
-    let found = (brackets | newlines) & !inside | names | unicode;
+    let found = [opens & !inside, closes & !inside, names | unicode, newlines & !inside];
     let broken = newlines & inside;
     if broken != 0 {
-        return (found & (broken & broken.wrapping_neg()).wrapping_sub(1), broken);
+        let before = (broken & broken.wrapping_neg()).wrapping_sub(1);
+        return (found.map(|bits| bits & before), broken);
     }
     let open = (inside.cast_signed() >> 63).cast_unsigned();
-    *state = Strings { open, escape, last: last >> 63, last_but_one: last_but_one >> 62 };
+    *state = Strings { open, escape, begun: begins >> AFTER_BEGUN };
     (found, 0)
 }
-
-/// Returns where the lowest bit is set.
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "a block has 64 places")]
-const fn lowest(bits: u64) -> u16 {
-    bits.trailing_zeros() as u16
-}
-
-/// Adds where bits are set. Most blocks have few: four are written at once, and those that are too many taken back.
-#[multiversion(targets("x86_64+bmi1+lzcnt+popcnt"))]
-fn add(found: &[u64], marks: &mut Marks) {
-    const AT_ONCE: usize = 4;
-    let Marks { places, count: filled } = marks;
-    let most = *filled + found.len() * BLOCK + AT_ONCE;
-    if places.len() < most {
-        places.resize(most, 0);
-    }
-    let mut first_mark = 0_u16;
-    for bits in found {
-        let mut rest = *bits;
-        let mut at = *filled;
-        loop {
-            if let Some(into) = places.get_mut(at..).and_then(<[u16]>::first_chunk_mut::<AT_ONCE>) {
-                for mark in into {
-                    *mark = first_mark.wrapping_add(lowest(rest));
-                    rest &= rest.wrapping_sub(1);
-                }
-            }
-            if rest == 0 {
-                break;
-            }
-            at = at.wrapping_add(AT_ONCE);
-        }
-        *filled = filled.wrapping_add(bits.count_ones() as usize);
-        first_mark = first_mark.wrapping_add(BLOCK_MARKS);
-    }
-}
-
-/// The last letters of `eventID`, and of `eventSource` and `eventName`.
-const LAST: [u8; 2] = *b"De";
-/// The last letters but one of `eventID`, `eventSource` and `eventName`.
-const LAST_BUT_ONE: [u8; 3] = *b"Icm";
 
 #[inline(always)]
 fn kinds_of(block: &[u8; BLOCK]) -> Kinds {
@@ -203,14 +176,12 @@ fn kinds_of(block: &[u8; BLOCK]) -> Kinds {
     // `{` and `[`, and `}` and `]`, differ in one bit.
     let folded = parts.map(|part| part | u8x16::splat(0x20));
     let [a, b, c, d] = parts.map(|part| part.simd_eq(u8x16::splat(b'\\')) | part.simd_eq(u8x16::splat(b'\n')));
-    let [last, also_last] = LAST.map(u8x16::splat);
-    let [one, two, three] = LAST_BUT_ONE.map(u8x16::splat);
     let [backslashes, newlines, us] = if ((a | b) | (c | d)).to_bitmask() == 0 { [0; 3] } else { rare(block) };
     [
-        bits(parts.map(|part| part.simd_eq(u8x16::splat(b'"')))),
-        bits(folded.map(|part| part.simd_eq(u8x16::splat(b'{')) | part.simd_eq(u8x16::splat(b'}')))),
-        bits(parts.map(|part| part.simd_eq(last) | part.simd_eq(also_last))),
-        bits(parts.map(|part| part.simd_eq(one) | part.simd_eq(two) | part.simd_eq(three))),
+        mask_of(parts, b'"'),
+        mask_of(folded, b'{'),
+        mask_of(folded, b'}'),
+        TELLING.iter().fold(0, |bits, letter| bits | mask_of(parts, *letter)),
         backslashes,
         newlines,
         us,
@@ -221,13 +192,14 @@ fn kinds_of(block: &[u8; BLOCK]) -> Kinds {
 /// Returns where in a block are `\`, line feeds and `u`.
 #[inline(always)]
 fn rare(block: &[u8; BLOCK]) -> [u64; 3] {
-    [mask_of(block, b'\\'), mask_of(block, b'\n'), mask_of(block, b'u')]
+    let parts = parts(block);
+    [mask_of(parts, b'\\'), mask_of(parts, b'\n'), mask_of(parts, b'u')]
 }
 
 /// Says where in a block a byte is.
 #[inline(always)]
-fn mask_of(block: &[u8; BLOCK], byte: u8) -> u64 {
-    bits(parts(block).map(|part| part.simd_eq(u8x16::splat(byte))))
+fn mask_of(parts: [u8x16; 4], byte: u8) -> u64 {
+    bits(parts.map(|part| part.simd_eq(u8x16::splat(byte))))
 }
 
 #[inline(always)]
@@ -277,26 +249,28 @@ mod tests {
 
     use super::*;
 
-    /// What a look byte by byte finds: places, and the line feed in a string.
-    fn looked_slowly(text: &[u8]) -> (Vec<usize>, Option<usize>) {
+    /// What is found byte by byte: brackets and line feeds, what may be a name, and the line feed in a string.
+    fn looked_slowly(text: &[u8]) -> (Vec<usize>, Vec<usize>, Option<usize>) {
         let (mut is_escaped, mut in_string) = (false, false);
-        let mut marks = Vec::new();
+        let (mut marks, mut names, mut begins) = (Vec::new(), Vec::new(), Vec::new());
         for (index, byte) in text.iter().enumerate() {
             let is_quote = *byte == b'"' && !is_escaped;
             in_string ^= is_quote;
-            let before = |count: usize| index.checked_sub(count).and_then(|index| text.get(index)).copied().unwrap_or_default();
-            let ends_a_name = LAST.contains(&before(1)) && LAST_BUT_ONE.contains(&before(2));
-            let may_be_unicode = index % BLOCK == BLOCK - 1 || text.get(index + 1) == Some(&b'u');
+            begins.push(is_quote && in_string);
+            let is_telling =
+                TELLING.contains(byte) && index.checked_sub(BEFORE as usize).and_then(|index| begins.get(index)) == Some(&true);
+            let may_be_unicode = *byte == b'\\' && (index % BLOCK == BLOCK - 1 || text.get(index + 1) == Some(&b'u'));
             is_escaped = *byte == b'\\' && !is_escaped;
+            if is_telling || may_be_unicode {
+                names.push(index);
+            }
             match byte {
-                b'\n' if in_string => return (marks, Some(index)),
+                b'\n' if in_string => return (marks, names, Some(index)),
                 b'{' | b'[' | b'}' | b']' | b'\n' if !in_string => marks.push(index),
-                b'"' if is_quote && !in_string && ends_a_name => marks.push(index),
-                b'\\' if may_be_unicode => marks.push(index),
                 _ => {}
             }
         }
-        (marks, None)
+        (marks, names, None)
     }
 
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -307,44 +281,67 @@ mod tests {
         ];
         proptest::collection::vec(byte, 0..5).prop_flat_map(|few| {
             proptest::collection::vec(
-                prop_oneof![any::<u8>(), proptest::sample::select([&few[..], b"\"\\{}[]aDIecmu"].concat())],
+                prop_oneof![any::<u8>(), proptest::sample::select([&few[..], b"\"\\{}[]IINSSu"].concat())],
                 40 * BLOCK,
             )
         })
     }
 
+    fn places(bits: impl IntoIterator<Item = u64>) -> Vec<usize> {
+        let of_block = |(index, bits): (usize, u64)| (0..BLOCK).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| index * BLOCK + bit);
+        bits.into_iter().enumerate().flat_map(of_block).collect()
+    }
+
+    /// Where in a text is what groups say: brackets and line feeds, and what may be a name.
+    fn told(text: &[u8], groups: &[Group]) -> (Vec<usize>, Vec<usize>) {
+        let each = |of: fn(&Group) -> [u64; GROUP]| places(groups.iter().flat_map(of));
+        let is = |places: &[usize], what: &[u8]| places.iter().all(|place| what.contains(&text[*place]));
+        let (opens, closes, lines) = (each(|group| group.opens), each(|group| group.closes), each(|group| group.lines));
+        assert!(is(&opens, b"{[") && is(&closes, b"}]") && is(&lines, b"\n"), "each is of its kind");
+        let mut marks = [opens, closes, lines].concat();
+        marks.sort_unstable();
+        (marks, each(|group| group.names))
+    }
+
     /// What is found in all blocks without any instruction of newer processors.
-    fn found_plainly(text: &[u8]) -> (Vec<usize>, Option<usize>) {
+    fn found_plainly(text: &[u8]) -> (Vec<usize>, Vec<usize>, Option<usize>) {
         let mut state = Strings::default();
-        let mut places = Vec::new();
+        let mut groups = vec![Group::default(); text.len().div_ceil(GROUP * BLOCK)];
+        let mut broken_at = None;
         for (index, block) in text.as_chunks::<BLOCK>().0.iter().enumerate() {
             let (found, broken) = found_in(kinds_of(block), &mut state, between);
-            places.extend((0..BLOCK).filter(|bit| found >> bit & 1 == 1).map(|bit| index * BLOCK + bit));
+            groups[index / GROUP].set(index % GROUP, found);
             if broken != 0 {
-                return (places, Some(index * BLOCK + broken.trailing_zeros() as usize));
+                broken_at = Some(index * BLOCK + broken.trailing_zeros() as usize);
+                break;
             }
         }
-        (places, None)
+        let (marks, names) = told(text, &groups);
+        (marks, names, broken_at)
     }
 
     proptest! {
         #[test]
-        fn sixty_four_bytes_at_a_time_are_as_good_as_one_at_a_time(text in bytes(), cut in 0_usize..40) {
-            let (places, broken) = looked_slowly(&text);
-            prop_assert_eq!(found_plainly(&text), (places.clone(), broken));
-            let (mut blocks, mut marks) = (Vec::new(), Marks::default());
+        fn sixty_four_bytes_at_a_time_are_as_good_as_one_at_a_time(text in bytes(), cut in 0_usize..40, stale in any::<u64>()) {
+            let (marks, names, broken) = looked_slowly(&text);
+            prop_assert_eq!(found_plainly(&text), (marks.clone(), names.clone(), broken));
+            // What was found before does not show.
+            let stale = [stale; GROUP];
+            let mut groups = vec![Group { opens: stale, closes: stale, names: stale, lines: stale }; 40];
             // In two goes, as a window would have it.
-            let (first, _) = text.split_at(cut * BLOCK);
-            let mut looked = look(first, 0, Strings::default(), &mut blocks, &mut marks);
-            let mut found: Vec<usize> = marks.places().iter().copied().map(usize::from).collect();
-            marks.clear();
+            let (first, second) = text.split_at(cut * BLOCK);
+            let mut looked = look(first, 0, Strings::default(), &mut groups);
+            let (mut found_marks, mut found_names) = told(first, &groups);
             if looked.broken_at.is_none() {
                 let from = looked.until;
-                looked = look(&text, from, looked.strings, &mut blocks, &mut marks);
-                found.extend(marks.places().iter().map(|mark| from + usize::from(*mark)));
+                looked = look(&text, from, looked.strings, &mut groups);
+                let (marks, names) = told(second, &groups);
+                found_marks.extend(marks.iter().map(|mark| from + mark));
+                found_names.extend(names.iter().map(|name| from + name));
             }
             prop_assert_eq!(looked.broken_at, broken);
-            prop_assert_eq!(found, places);
+            prop_assert_eq!(found_marks, marks);
+            prop_assert_eq!(found_names, names);
         }
     }
 }

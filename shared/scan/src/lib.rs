@@ -12,6 +12,7 @@ mod folder;
 mod identity;
 mod input;
 mod names;
+mod near;
 mod needles;
 mod parallel;
 mod read;

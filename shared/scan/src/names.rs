@@ -5,12 +5,16 @@
 
 use wide::u8x16;
 
-/// `eventID`, as it is written, up to its closing quotation mark.
-const ID: &[u8; 8] = b"\"eventID";
+use crate::blocks::BEFORE;
+
+/// `eventID`, as it is written.
+const ID: &[u8] = b"\"eventID\"";
 /// Likewise `eventSource`.
-const SOURCE: &[u8; 12] = b"\"eventSource";
+const SOURCE: &[u8] = b"\"eventSource\"";
 /// Likewise `eventName`.
-const NAME: &[u8; 10] = b"\"eventName";
+const NAME: &[u8] = b"\"eventName\"";
+/// As many bytes as the longest of them has, and some more.
+pub(crate) const MOST_BYTES: usize = 16;
 
 /// Where a field's name ends in its record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,28 +37,32 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Takes note of a string that ends as a name does; `before` is the record up to its closing quotation mark.
+    /// Takes note of what may be a name among the record's own fields: a letter of a string where they have one by which they differ, or a `\` that
+    /// may begin a `\u`. `record` goes on behind it for [`MOST_BYTES`], where the input does.
     #[inline]
-    pub(crate) fn saw(&mut self, before: &[u8]) {
-        let (place, length) = match before {
-            [.., b'D'] if before.last_chunk() == Some(ID) => (&mut self.id, ID.len()),
-            [.., b'c', b'e'] if before.last_chunk() == Some(SOURCE) => (&mut self.source, SOURCE.len()),
-            [.., b'm', b'e'] if before.last_chunk() == Some(NAME) => (&mut self.name, NAME.len()),
-            _ => return,
-        };
-        // A quotation mark with a backslash before it is a part of some longer name.
-        if before.len().checked_sub(length + 1).and_then(|at| before.get(at)) == Some(&b'\\') {
+    pub(crate) fn saw(&mut self, record: &[u8], at: usize) {
+        if record.get(at) == Some(&b'\\') {
+            if record.get(at + 1) == Some(&b'u') {
+                // One of the names may be written so.
+                *self = Self { id: Place::Unsure, source: Place::Unsure, name: Place::Unsure };
+            }
             return;
         }
-        *place = match (*place, u32::try_from(before.len() + 1)) {
+        let Some(start) = at.checked_sub(BEFORE as usize) else { return };
+        let Some(text) = record.get(start..) else { return };
+        let (place, length) = if text.starts_with(ID) {
+            (&mut self.id, ID.len())
+        } else if text.starts_with(SOURCE) {
+            (&mut self.source, SOURCE.len())
+        } else if text.starts_with(NAME) {
+            (&mut self.name, NAME.len())
+        } else {
+            return;
+        };
+        *place = match (*place, u32::try_from(start + length)) {
             (Place::Nowhere, Ok(at)) => Place::At(at),
             _ => Place::Unsure,
         };
-    }
-
-    /// Takes note of a string with a `\u`, which may be one of the names.
-    pub(crate) const fn saw_unicode(&mut self) {
-        *self = Self { id: Place::Unsure, source: Place::Unsure, name: Place::Unsure };
     }
 
     /// Returns the record's id, where it is certain.

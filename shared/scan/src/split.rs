@@ -6,8 +6,9 @@
 
 use memchr::memmem;
 
-use crate::blocks::{BLOCK, Marks, Strings, look};
-use crate::names::Names;
+use crate::blocks::{BLOCK, Group, Strings, look};
+use crate::names::{MOST_BYTES, Names};
+use crate::near::{Depths, Finder, Near, marks_after};
 
 /// Fields under which a container holds its records: CloudTrail, Azure's diagnostic logs, `cloudtrail lookup-events`, pages of Azure's
 /// Activity Log, pages of Google's `entries.list`.
@@ -21,21 +22,7 @@ const SIGNATURE_BYTES: usize = 64;
 /// Bytes before the place of work that are kept, to read a field's name.
 const KEPT_BYTES: usize = 64;
 /// Bytes that are looked at before what was found in them is gone through, so that the nearest cache still has them.
-const CHUNK_BYTES: usize = 8 * 1024;
-/// By how much a mark changes the depth, by its last five bits: those of `{` and `[`, and those of `}` and `]`, are the same.
-#[expect(clippy::indexing_slicing, reason = "done when it is compiled")]
-const TURNS: [isize; 32] = {
-    let mut turns = [0; 32];
-    turns[kind(b'{')] = 1;
-    turns[kind(b'}')] = -1;
-    turns
-};
-
-/// The last five bits of a byte.
-const fn kind(byte: u8) -> usize {
-    (byte & 31) as usize
-}
-
+const CHUNK_BYTES: usize = 16 * 1024;
 /// Why a record is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spoiled {
@@ -59,13 +46,6 @@ pub(crate) struct Span {
     pub(crate) names: Names,
 }
 
-/// A mark that matters, by its index in the list, and how deep it is below where records begin.
-#[derive(Debug, Clone, Copy, Default)]
-struct Near {
-    index: u32,
-    below_base: i32,
-}
-
 impl Span {
     /// What is no record.
     fn spoiled(start: usize, end: usize, why: Spoiled) -> Self {
@@ -80,11 +60,9 @@ pub(crate) struct Splitter {
     at: usize,
     strings: Strings,
     /// What was found in the blocks that were looked at last.
-    found: Vec<u64>,
-    /// Where in these places are, counted from where they begin, that were not gone through yet.
-    marks: Marks,
-    /// Of these, those that matter to where records begin and end, and to their own fields.
-    near: Vec<Near>,
+    found: Vec<Group>,
+    /// Finds what of it matters.
+    finder: Finder,
     depth: usize,
     /// The depth at which a record begins.
     base: usize,
@@ -114,8 +92,7 @@ impl Splitter {
             at: 0,
             strings: Strings::default(),
             found: Vec::new(),
-            marks: Marks::default(),
-            near: Vec::new(),
+            finder: Finder::default(),
             depth: 0,
             base: 0,
             outer: Vec::new(),
@@ -173,12 +150,12 @@ impl Splitter {
         // Else its end is waited for, by its brackets.
     }
 
-    /// Looks at all whole blocks but the last byte: a line feed is judged by the byte after it.
+    /// Looks at all whole blocks but the last bytes: a line feed is judged by the byte after it, a name by all of its own.
     fn scan_blocks(&mut self, window: &[u8], spans: &mut Vec<Span>) {
-        let text = window.get(..window.len().saturating_sub(1)).unwrap_or_default();
+        let text = window.get(..window.len().saturating_sub(MOST_BYTES)).unwrap_or_default();
         while self.at + BLOCK <= text.len() {
             let chunk = text.get(..text.len().min(self.at + CHUNK_BYTES)).unwrap_or_default();
-            let looked = look(chunk, self.at, self.strings, &mut self.found, &mut self.marks);
+            let looked = look(chunk, self.at, self.strings, &mut self.found);
             let (until, strings) = (looked.until, looked.strings);
             if let Some(next) = self.walk(window, self.at, looked.broken_at, spans) {
                 self.resume_at(next);
@@ -197,7 +174,7 @@ impl Splitter {
             for (into, byte) in last.iter_mut().zip(rest) {
                 *into = *byte;
             }
-            let looked = look(&last, 0, self.strings, &mut self.found, &mut self.marks);
+            let looked = look(&last, 0, self.strings, &mut self.found);
             let strings = looked.strings;
             if let Some(next) = self.walk(window, self.at, looked.broken_at.map(|broken| self.at + broken), spans) {
                 self.resume_at(next);
@@ -222,41 +199,38 @@ impl Splitter {
         next.is_some()
     }
 
-    /// Goes through the marks in their order, which are counted from `from`, then through a string that is broken by the end of its line.
-    /// Returns where to go on, where that is not after them.
+    /// Goes through what was found from `from` on in its order, then through a string that is broken by the end of its line. Returns where
+    /// to go on, where that is not after them.
     fn walk(&mut self, window: &[u8], from: usize, broken_at: Option<usize>, spans: &mut Vec<Span>) -> Option<usize> {
-        let mut marks = std::mem::take(&mut self.marks);
-        let (done, mut next) = self.skim(window, from, marks.places(), spans);
-        if next.is_none() {
-            next = marks.places().iter().skip(done).find_map(|mark| self.pass(window, from + usize::from(*mark), spans));
+        let found = std::mem::take(&mut self.found);
+        let mut finder = std::mem::take(&mut self.finder);
+        let (stopped_at, mut next) = self.skim(window, from, &found, &mut finder, spans);
+        if let (Some(place), None) = (stopped_at, next) {
+            next = marks_after(&found, place).find_map(|place| self.pass(window, from + place, spans));
         }
-        marks.clear();
-        self.marks = marks;
+        (self.found, self.finder) = (found, finder);
         next.or_else(|| Some(self.cut(window, broken_at?, spans)))
     }
 
-    /// Goes through marks as [`Splitter::walk`] does, but first tells those that matter from the many that only change the depth, without
-    /// a branch. Returns how many it went through, since it stops where the list of records ends, or another begins; and where to go on,
-    /// where that is not after them.
-    fn skim(&mut self, window: &[u8], from: usize, marks: &[u16], spans: &mut Vec<Span>) -> (usize, Option<usize>) {
+    /// Goes through what was found as [`Splitter::walk`] does, but leaves out all that only changes the depth. Returns after which place it
+    /// stopped, since the list of records ends there, or another begins; and where to go on, where that is not after it.
+    fn skim(
+        &mut self,
+        window: &[u8],
+        from: usize,
+        found: &[Group],
+        finder: &mut Finder,
+        spans: &mut Vec<Span>,
+    ) -> (Option<u32>, Option<usize>) {
         let (base, may_contain) = (self.base, self.may_contain);
-        let mut near = std::mem::take(&mut self.near);
-        let depths = Depths { now: self.depth.cast_signed(), base: base.cast_signed(), may_contain };
-        let (count, end) = tell_near(window.get(from..).unwrap_or_default(), marks, depths, &mut near);
-        let (mut stopped_at, mut next) = (None, None);
-        for Near { index, below_base } in near.iter().take(count) {
-            let index = *index as usize;
-            let position = from + marks.get(index).copied().map_or(0, usize::from);
+        let below_base = self.depth.cast_signed() - base.cast_signed();
+        let (near, end) = finder.find(found, Depths { below_base, may_contain });
+        for Near { place, below_base } in near.iter().copied() {
+            let position = from + place as usize;
             let byte = window.get(position);
             match byte {
-                Some(b'"') => {
-                    // What is near while a record is open, and no bracket, is among its own fields.
-                    if let Some(text) = self.start.and_then(|start| window.get(start..position)) {
-                        self.names.saw(text);
-                    }
-                }
                 Some(b'{' | b'[' | b'}' | b']') => {
-                    let depth = base.wrapping_add_signed(*below_base as isize);
+                    let depth = base.wrapping_add_signed(below_base as isize);
                     self.depth = depth;
                     let is_opening = matches!(byte, Some(b'{' | b'['));
                     if is_opening {
@@ -266,62 +240,46 @@ impl Splitter {
                     }
                     // What comes after it was told by what no longer holds, or the bracket has no partner.
                     if self.base != base || self.may_contain && !may_contain || !is_opening && self.depth == depth {
-                        stopped_at = Some(index + 1);
-                        break;
+                        return (Some(place), None);
                     }
                 }
                 Some(b'\n') => {
-                    next = self.newline(window, position, spans);
+                    let next = self.newline(window, position, spans);
                     if next.is_some() {
-                        stopped_at = Some(index + 1);
-                        break;
+                        return (Some(place), next);
                     }
                 }
+                // What is near while a record is open, and no bracket, is among its own fields.
                 _ => {
-                    if self.start.is_some() && window.get(position + 1) == Some(&b'u') {
-                        self.names.saw_unicode();
+                    if let Some((start, record)) = self.start.and_then(|start| Some((start, window.get(start..)?))) {
+                        self.names.saw(record, position - start);
                     }
                 }
             }
         }
-        if stopped_at.is_none() {
-            self.depth = end.cast_unsigned();
-        }
-        self.near = near;
-        (stopped_at.unwrap_or(marks.len()), next)
+        self.depth = base.wrapping_add_signed(end);
+        (None, None)
     }
 
     /// Goes through one mark. Returns where to go on, where that is not after it.
     fn pass(&mut self, window: &[u8], position: usize, spans: &mut Vec<Span>) -> Option<usize> {
         let byte = window.get(position).copied().unwrap_or_default();
-        if byte != b'\n' && self.depth >= self.base + 2 {
-            // Inside of a record, where none begins or ends, no list that may be a container's, and no field of its own.
-            self.depth = self.depth.wrapping_add_signed(TURNS.get(kind(byte)).copied().unwrap_or_default());
-            return None;
-        }
+        let is_deep = self.depth >= self.base + 2;
         match byte {
-            b'"' => {
-                if let Some(before) = self.own_text(window, position) {
-                    self.names.saw(before);
-                }
-            }
+            b'\n' => return self.newline(window, position, spans),
+            // Inside of a record, where none begins or ends, and no list that may be a container's.
+            b'{' | b'[' if is_deep => self.depth += 1,
+            b'}' | b']' if is_deep => self.depth -= 1,
             b'{' | b'[' => self.open(window, position, spans),
             b'}' | b']' => self.close(window, position, spans),
-            b'\n' => return self.newline(window, position, spans),
             _ => {
-                if window.get(position + 1) == Some(&b'u') && self.own_text(window, position).is_some() {
-                    self.names.saw_unicode();
+                let start = self.start.filter(|_| self.depth == self.base + 1);
+                if let Some((start, record)) = start.and_then(|start| Some((start, window.get(start..)?))) {
+                    self.names.saw(record, position - start);
                 }
             }
         }
         None
-    }
-
-    /// Returns the open record up to a place, where that is in none of its objects and lists.
-    #[inline]
-    fn own_text<'a>(&self, window: &'a [u8], position: usize) -> Option<&'a [u8]> {
-        let start = self.start.filter(|_| self.depth == self.base + 1)?;
-        window.get(start..position)
     }
 
     fn open(&mut self, window: &[u8], position: usize, spans: &mut Vec<Span>) {
@@ -453,52 +411,6 @@ impl Splitter {
         let before = self.start.and_then(|start| window.get(start..position)).unwrap_or_default();
         !OF_A_RECORD.iter().any(|field| memmem::find(before, field).is_some())
     }
-}
-
-/// What tells which marks matter.
-#[derive(Debug, Clone, Copy)]
-struct Depths {
-    now: isize,
-    /// The depth at which records begin.
-    base: isize,
-    may_contain: bool,
-}
-
-/// Tells which marks matter: brackets that lead to where records begin or away from there, or to where a container's list may begin; all
-/// else in records' own fields or outside of records; line feeds. Returns how many there are, which are the first in the list, and the
-/// depth after all marks.
-#[inline(never)]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "what is so deep that the number is cut off is not near, or a line feed, of which nobody asks it"
-)]
-fn tell_near(text: &[u8], marks: &[u16], depths: Depths, near: &mut Vec<Near>) -> (usize, isize) {
-    let Depths { now, base, may_contain } = depths;
-    // By the kind of a mark: how far below where records begin it matters at most, once it has changed the depth or before.
-    let mut most = [1_isize; 32];
-    let of_brackets = isize::from(may_contain);
-    for (byte, depth) in [(b'{', of_brackets), (b'}', of_brackets), (b'\n', isize::MAX)] {
-        if let Some(most) = most.get_mut(kind(byte)) {
-            *most = depth;
-        }
-    }
-    if near.len() < marks.len() {
-        near.resize(marks.len(), Near::default());
-    }
-    let mut below_base = now - base;
-    let mut count = 0_usize;
-    let mut index = 0;
-    for mark in marks {
-        let kind = kind(text.get(usize::from(*mark)).copied().unwrap_or_default());
-        let before = below_base;
-        below_base = below_base.wrapping_add(TURNS.get(kind).copied().unwrap_or_default());
-        if let Some(near) = near.get_mut(count) {
-            *near = Near { index, below_base: before as i32 };
-        }
-        index = index.wrapping_add(1);
-        count = count.wrapping_add(usize::from(before.min(below_base) <= most.get(kind).copied().unwrap_or_default()));
-    }
-    (count, base.wrapping_add(below_base))
 }
 
 /// Returns the name of the field whose value begins here.

@@ -127,7 +127,7 @@ impl Identities {
     }
 
     fn grow(&mut self) {
-        let named = (self.named * 2).clamp(FEWEST_ROWS, MOST_ROWS);
+        let named = (self.named * 8).clamp(FEWEST_ROWS, MOST_ROWS);
         if named > MANY_ROWS {
             self.rows.reserve_exact((MOST_ROWS + SPARE_ROWS).saturating_sub(self.rows.len()));
         }

@@ -3,24 +3,22 @@
 //! Safe: an intrinsic that touches no memory may be called wherever the processor is known to have it, which the types say.
 
 use std::arch::x86_64::{
-    __m256i, __m512i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_extract_epi64, _mm_set_epi64x, _mm_set1_epi8, _mm256_cmpeq_epi8,
-    _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setr_epi64x, _mm256_setzero_si256, _mm512_alignr_epi64,
-    _mm512_and_si512, _mm512_andnot_si512, _mm512_clmulepi64_epi128, _mm512_extracti64x2_epi64, _mm512_gf2p8affine_epi64_epi8,
-    _mm512_mask_xor_epi64, _mm512_maskz_permutex2var_epi8, _mm512_movepi64_mask, _mm512_or_si512, _mm512_permutexvar_epi8,
-    _mm512_set1_epi8, _mm512_set1_epi64, _mm512_setr_epi64, _mm512_setzero_si512, _mm512_shldi_epi64, _mm512_shuffle_epi8,
-    _mm512_shuffle_i64x2, _mm512_test_epi64_mask, _mm512_testn_epi8_mask, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    __m256i, __m512i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_extract_epi64, _mm_set_epi64x, _mm_set1_epi8, _mm256_and_si256,
+    _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setr_epi64x, _mm256_setzero_si256, _mm256_shuffle_epi8,
+    _mm256_slli_epi16, _mm256_srli_epi16, _mm256_testz_si256, _mm512_alignr_epi64, _mm512_and_si512, _mm512_andnot_si512,
+    _mm512_clmulepi64_epi128, _mm512_extracti64x2_epi64, _mm512_gf2p8affine_epi64_epi8, _mm512_mask_xor_epi64,
+    _mm512_maskz_permutex2var_epi8, _mm512_movepi64_mask, _mm512_or_si512, _mm512_permutexvar_epi8, _mm512_set1_epi8, _mm512_set1_epi64,
+    _mm512_setr_epi64, _mm512_setzero_si512, _mm512_shldi_epi64, _mm512_shuffle_epi8, _mm512_shuffle_i64x2, _mm512_test_epi64_mask,
+    _mm512_testn_epi8_mask, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
-use super::{BLOCK, GROUP, Kinds, LAST, LAST_BUT_ONE, Strings, rare};
-
-/// The bit in which `{` and `[`, and `}` and `]`, differ.
-const CASE: u8 = 0x20;
+use super::{AFTER_BEGUN, BEFORE, BLOCK, GROUP, Group, Kinds, Strings, TELLING, rare};
 
 /// The kinds of each ASCII character, a bit for each, in the order of [`Kinds`].
 #[expect(clippy::indexing_slicing, reason = "done when it is compiled")]
 const KINDS: [u8; 128] = {
     let mut kinds = [0; 128];
-    let of = [b"\"".as_slice(), b"{[}]", &LAST, &LAST_BUT_ONE, b"\\", b"\n", b"u"];
+    let of = [b"\"".as_slice(), b"{[", b"}]", &TELLING, b"\\", b"\n", b"u"];
     let mut kind = 0;
     while kind < of.len() {
         let mut index = 0;
@@ -32,6 +30,31 @@ const KINDS: [u8; 128] = {
     }
     kinds
 };
+/// Of the kinds that are found by halves of bytes: the bits of `"`, of `{` and `[`, of `}` and `]`, of [`TELLING`], and of `\` and line feeds,
+/// with the bytes that have them.
+const BY_HALVES: [(u8, &[u8]); 6] = [(0x80, b"\""), (0x40, b"{["), (0x20, b"}]"), (0x10, &TELLING), (0x08, b"\\"), (0x04, b"\n")];
+/// The bits of `\` and line feeds.
+const RARE: u8 = 0x0c;
+/// The kinds that a byte may have, by its lower half.
+const LOWER: [u8; 16] = by_half(0);
+/// Likewise by its upper half.
+const UPPER: [u8; 16] = by_half(4);
+
+#[expect(clippy::indexing_slicing, reason = "done when it is compiled")]
+const fn by_half(shift: u32) -> [u8; 16] {
+    let mut kinds = [0; 16];
+    let mut kind = 0;
+    while kind < BY_HALVES.len() {
+        let (bit, bytes) = BY_HALVES[kind];
+        let mut index = 0;
+        while index < bytes.len() {
+            kinds[(bytes[index] >> shift & 0x0f) as usize] |= bit;
+            index += 1;
+        }
+        kind += 1;
+    }
+    kinds
+}
 /// Turns each eight bytes about.
 #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "done when it is compiled")]
 const BACKWARDS: [u8; BLOCK] = {
@@ -59,12 +82,6 @@ const BY_KIND: [u8; BLOCK] = {
 /// diagonal, so that of eight bytes the bits of one kind stand together, and last those of all sixty-four.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
-pub(super) fn kinds_512(block: &[u8; BLOCK]) -> Kinds {
-    bytemuck::must_cast(kinds_in(block))
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn kinds_in(block: &[u8; BLOCK]) -> __m512i {
     /// One bit in each byte, another one in each.
     const DIAGONAL: u64 = 0x8040_2010_0804_0201;
@@ -86,8 +103,8 @@ fn kinds_in(block: &[u8; BLOCK]) -> __m512i {
 /// feed, as in few groups.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vbmi,avx512vbmi2,gfni,vpclmulqdq")]
-pub(super) fn find_512(blocks: &[[u8; BLOCK]; GROUP], strings: Strings) -> Option<([u64; GROUP], Strings)> {
-    let [quotes, brackets, last, last_but_one, backslashes, newlines] = by_kind(blocks);
+pub(super) fn find_512(blocks: &[[u8; BLOCK]; GROUP], strings: Strings, group: &mut Group) -> Option<Strings> {
+    let [quotes, opens, closes, telling, backslashes, newlines] = by_kind(blocks);
     let rare = _mm512_or_si512(backslashes, newlines);
     if _mm512_test_epi64_mask(rare, rare) != 0 || strings.escape != 0 {
         return None;
@@ -102,17 +119,15 @@ pub(super) fn find_512(blocks: &[[u8; BLOCK]; GROUP], strings: Strings) -> Optio
     let odd = odd ^ odd << 4;
     let was_open = if strings.is_open() { u8::MAX } else { 0 };
     let inside = _mm512_mask_xor_epi64(until_quotes, odd << 1 ^ was_open, until_quotes, ones);
-    // The last letters of a block count for the next one.
-    let before = |bits: __m512i, carried: u64| _mm512_alignr_epi64::<7>(bits, _mm512_set1_epi64(carried.cast_signed()));
-    let is_after_last = _mm512_shldi_epi64::<1>(last, before(last, strings.last << 63));
-    let is_after_last_but_one = _mm512_shldi_epi64::<2>(last_but_one, before(last_but_one, strings.last_but_one << 62));
-    let names = _mm512_and_si512(quotes, _mm512_and_si512(is_after_last, is_after_last_but_one));
-    let found = _mm512_andnot_si512(inside, _mm512_or_si512(brackets, names));
-    let end = |bits: __m512i| _mm_extract_epi64::<1>(_mm512_extracti64x2_epi64::<3>(bits)).cast_unsigned();
+    let begins = _mm512_and_si512(quotes, inside);
+    // What begins at the end of a block counts for the next one.
+    let before = _mm512_alignr_epi64::<7>(begins, _mm512_set1_epi64((strings.begun << AFTER_BEGUN).cast_signed()));
+    let names = _mm512_and_si512(telling, _mm512_shldi_epi64::<{ BEFORE.cast_signed() }>(begins, before));
+    let outside = |bits: __m512i| bytemuck::must_cast(_mm512_andnot_si512(inside, bits));
+    *group = Group { opens: outside(opens), closes: outside(closes), names: bytemuck::must_cast(names), lines: [0; GROUP] };
+    let last = _mm_extract_epi64::<1>(_mm512_extracti64x2_epi64::<3>(begins)).cast_unsigned();
     let is_open = (odd ^ was_open) >> 7;
-    let strings =
-        Strings { open: 0_u64.wrapping_sub(u64::from(is_open)), escape: 0, last: end(last) >> 63, last_but_one: end(last_but_one) >> 62 };
-    Some((bytemuck::must_cast(found), strings))
+    Some(Strings { open: 0_u64.wrapping_sub(u64::from(is_open)), escape: 0, begun: last >> AFTER_BEGUN })
 }
 
 /// Returns the first six of [`Kinds`], each of all blocks.
@@ -133,32 +148,89 @@ fn by_kind(blocks: &[[u8; BLOCK]; GROUP]) -> [__m512i; 6] {
     [first, second, third, fourth, fifth, sixth]
 }
 
-/// With 32 bytes in a register.
+/// As [`super::found_in`] for all blocks of a group, with 32 bytes in a register; `None` where there is a `\` or a line feed, as in few groups.
+#[inline]
+#[target_feature(enable = "avx,avx2,pclmulqdq")]
+#[expect(clippy::indexing_slicing, clippy::needless_range_loop, reason = "an index for each of the group's blocks; zips are not unrolled")]
+pub(super) fn find_256(blocks: &[[u8; BLOCK]; GROUP], strings: Strings, group: &mut Group) -> Option<Strings> {
+    let mut any = _mm256_setzero_si256();
+    let mut all_quotes = [0; GROUP];
+    for index in 0..GROUP {
+        let halves = kinds_by_halves(&blocks[index]);
+        let [first, second] = halves;
+        any = _mm256_or_si256(any, _mm256_or_si256(first, second));
+        [all_quotes[index], group.opens[index], group.closes[index], group.names[index]] = usual_kinds(halves);
+    }
+    if has_rare(any) || strings.escape != 0 {
+        return None;
+    }
+    let Strings { mut open, mut begun, .. } = strings;
+    for index in 0..GROUP {
+        let quotes = all_quotes[index];
+        let inside = between(quotes) ^ open;
+        let begins = quotes & inside;
+        group.opens[index] &= !inside;
+        group.closes[index] &= !inside;
+        group.names[index] &= begins << BEFORE | begun;
+        open = (inside.cast_signed() >> 63).cast_unsigned();
+        begun = begins >> AFTER_BEGUN;
+    }
+    group.lines = [0; GROUP];
+    Some(Strings { open, escape: 0, begun })
+}
+
+/// The kinds of a block, with 32 bytes in a register.
 #[inline]
 #[target_feature(enable = "avx,avx2")]
 pub(super) fn kinds_256(block: &[u8; BLOCK]) -> Kinds {
-    let halves = load_256(block);
-    let is = |bytes: __m256i, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed()));
-    let any = |a: __m256i, b: __m256i| _mm256_or_si256(a, b);
-    let [last, also_last] = LAST;
-    let [one, two, three] = LAST_BUT_ONE;
-    let bits = |found: [__m256i; 2]| {
-        let [low, high] = found.map(|half| u64::from(_mm256_movemask_epi8(half).cast_unsigned()));
-        low | high << 32
+    let halves = kinds_by_halves(block);
+    let [first, second] = halves;
+    let [quotes, opens, closes, telling] = usual_kinds(halves);
+    let [backslashes, newlines, us] = if has_rare(_mm256_or_si256(first, second)) { rare(block) } else { [0; 3] };
+    [quotes, opens, closes, telling, backslashes, newlines, us, 0]
+}
+
+/// Two tables tell the kinds that a byte's lower half may have, and its upper half; those that it has are in both. Each kind has the bytes
+/// of some lower halves with some upper ones, all of them.
+#[inline]
+#[target_feature(enable = "avx,avx2")]
+fn kinds_by_halves(block: &[u8; BLOCK]) -> [__m256i; 2] {
+    let (lower, upper) = (both(LOWER), both(UPPER));
+    load_256(block).map(|bytes| {
+        let above = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), _mm256_set1_epi8(0x0f));
+        _mm256_and_si256(_mm256_shuffle_epi8(lower, bytes), _mm256_shuffle_epi8(upper, above))
+    })
+}
+
+/// The first four of [`Kinds`].
+#[inline]
+#[target_feature(enable = "avx,avx2")]
+fn usual_kinds(halves: [__m256i; 2]) -> [u64; 4] {
+    // A kind's bit is brought to the top of each byte; what comes into it from the byte beside it stays below.
+    let bits = |[first, second]: [__m256i; 2]| {
+        let bits = |half| u64::from(_mm256_movemask_epi8(half).cast_unsigned());
+        bits(first) | bits(second) << 32
     };
-    let [low, high] = halves.map(|half| any(is(half, b'\\'), is(half, b'\n')));
-    let folded = halves.map(|half| any(half, _mm256_set1_epi8(CASE.cast_signed())));
-    let [backslashes, newlines, us] = if _mm256_movemask_epi8(any(low, high)) == 0 { [0; 3] } else { rare(block) };
     [
-        bits(halves.map(|half| is(half, b'"'))),
-        bits(folded.map(|half| any(is(half, b'{'), is(half, b'}')))),
-        bits(halves.map(|half| any(is(half, last), is(half, also_last)))),
-        bits(halves.map(|half| any(any(is(half, one), is(half, two)), is(half, three)))),
-        backslashes,
-        newlines,
-        us,
-        0,
+        bits(halves),
+        bits(halves.map(|half| _mm256_slli_epi16::<1>(half))),
+        bits(halves.map(|half| _mm256_slli_epi16::<2>(half))),
+        bits(halves.map(|half| _mm256_slli_epi16::<3>(half))),
     ]
+}
+
+#[inline]
+#[target_feature(enable = "avx,avx2")]
+fn has_rare(kinds: __m256i) -> bool {
+    _mm256_testz_si256(kinds, _mm256_set1_epi8(RARE.cast_signed())) == 0
+}
+
+/// The same sixteen bytes twice.
+#[inline]
+#[target_feature(enable = "avx,avx2")]
+fn both(bytes: [u8; 16]) -> __m256i {
+    let [low, high] = bytemuck::must_cast(bytes);
+    _mm256_setr_epi64x(low, high, low, high)
 }
 
 /// As [`super::between`]: multiplied without carries by all ones.
