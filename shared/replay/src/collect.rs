@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use reprieve_scan::{Entry, Needles, Scan, Scanner};
 use reprieve_wire::audit::{NEEDLES, Parsed};
 
-use crate::act::{Act, SERVICES, may_change_a_key};
+use crate::act::{Act, SERVICES, may_be_kept};
 use crate::part::{Part, Problem};
 
 /// Identities that are added at once, so that threads seldom wait for each other.
@@ -21,7 +21,7 @@ pub struct Collector {
 
 impl Default for Collector {
     fn default() -> Self {
-        let needles = Needles::new(NEEDLES).of_services(&SERVICES).only(may_change_a_key);
+        let needles = Needles::new(NEEDLES).of_services(&SERVICES).only(may_be_kept);
         Self { scanner: Scanner::new(needles), part: Mutex::default() }
     }
 }

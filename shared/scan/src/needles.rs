@@ -9,8 +9,8 @@ use memchr::memmem;
 
 use crate::names::Names;
 
-/// Says whether a call of a service can matter, by their names in ASCII; `false` is final.
-pub type MayMatter = fn(source: &[u8], name: &[u8]) -> bool;
+/// Says whether a record can matter, by the names of service and call in ASCII, and by its text, which need not be JSON; `false` is final.
+pub type MayMatter = fn(source: &[u8], name: &[u8], record: &[u8]) -> bool;
 
 /// Looks for many texts at once.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Needles {
     pub fn new(texts: &[&str]) -> Self {
         let quoted = texts.iter().filter_map(|text| text.strip_prefix('"')).collect();
         let search = if texts.is_empty() || texts.contains(&"") { Search::All } else { searcher(texts) };
-        Self { search, quoted, services: None, may_matter: |_, _| true }
+        Self { search, quoted, services: None, may_matter: |_, _, _| true }
     }
 
     /// Leaves out records of CloudTrail of all services but these. What does not name its service is told by the texts alone.
@@ -48,7 +48,7 @@ impl Needles {
         self
     }
 
-    /// Leaves out records of CloudTrail by the names of service and call, which are looked at before anything is parsed.
+    /// Leaves out records of CloudTrail by what is asked of each before it is parsed.
     #[must_use]
     pub fn only(mut self, may_matter: MayMatter) -> Self {
         self.may_matter = may_matter;
@@ -66,7 +66,7 @@ impl Needles {
             None => matches!(self.search, Search::All) || self.quoted.has(source) || self.quoted.has(name),
         };
         // What is not ASCII may be no UTF-8, and so no JSON; who parses it will say so.
-        is_told && (!source.is_ascii() || !name.is_ascii() || (self.may_matter)(source, name))
+        is_told && (!source.is_ascii() || !name.is_ascii() || (self.may_matter)(source, name, record))
     }
 
     /// Says whether any of the texts may be in a record: as it is written here, or with letters written as `\u`.

@@ -6,7 +6,7 @@
 
 use memchr::memmem;
 
-use crate::blocks::{BLOCK, Group, Strings, look};
+use crate::blocks::{BLOCK, GROUP, Group, Strings, look};
 use crate::names::{MOST_BYTES, Names};
 use crate::near::{Depths, Finder, Near, marks_after};
 
@@ -21,8 +21,10 @@ const MOST_LEVELS: usize = 16;
 const SIGNATURE_BYTES: usize = 64;
 /// Bytes before the place of work that are kept, to read a field's name.
 const KEPT_BYTES: usize = 64;
-/// Bytes that are looked at before what was found in them is gone through, so that the nearest cache still has them.
+/// The most bytes that are looked at before what was found in them is gone through, so that the nearest cache still has them.
 const CHUNK_BYTES: usize = 16 * 1024;
+/// As many after something was lost: where much is, most of what is looked at would be looked at again.
+const FEW_BYTES: usize = GROUP * BLOCK;
 /// Why a record is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spoiled {
@@ -58,6 +60,8 @@ impl Span {
 pub(crate) struct Splitter {
     /// Up to where the window was looked at.
     at: usize,
+    /// So many bytes are looked at next.
+    chunk_bytes: usize,
     strings: Strings,
     /// What was found in the blocks that were looked at last.
     found: Vec<Group>,
@@ -90,6 +94,7 @@ impl Splitter {
     pub(crate) fn new() -> Self {
         Self {
             at: 0,
+            chunk_bytes: CHUNK_BYTES,
             strings: Strings::default(),
             found: Vec::new(),
             finder: Finder::default(),
@@ -154,13 +159,14 @@ impl Splitter {
     fn scan_blocks(&mut self, window: &[u8], spans: &mut Vec<Span>) {
         let text = window.get(..window.len().saturating_sub(MOST_BYTES)).unwrap_or_default();
         while self.at + BLOCK <= text.len() {
-            let chunk = text.get(..text.len().min(self.at + CHUNK_BYTES)).unwrap_or_default();
+            let chunk = text.get(..text.len().min(self.at + self.chunk_bytes)).unwrap_or_default();
             let looked = look(chunk, self.at, self.strings, &mut self.found);
             let (until, strings) = (looked.until, looked.strings);
             if let Some(next) = self.walk(window, self.at, looked.broken_at, spans) {
                 self.resume_at(next);
             } else {
                 (self.at, self.strings) = (until, strings);
+                self.chunk_bytes = CHUNK_BYTES.min(self.chunk_bytes * 2);
             }
         }
     }
@@ -381,6 +387,7 @@ impl Splitter {
     /// Goes on where something was lost: outside of any string, at the depth at which records begin.
     fn resume_at(&mut self, position: usize) {
         self.at = position;
+        self.chunk_bytes = FEW_BYTES;
         self.strings = Strings::default();
         self.has_lost = true;
         self.depth = self.base;

@@ -322,7 +322,7 @@ fn time_is_linear_in_what_is_spoiled() {
 #[test]
 fn who_needs_few_calls_parses_few() {
     let records = [record(1, "kms", "Decrypt"), record(2, "kms", "DisableKey"), record(3, "sts", "DisableKey")];
-    let scanner = Scanner::new(Needles::new(&["\"kms.amazonaws.com"]).only(|_, name| name == b"DisableKey"));
+    let scanner = Scanner::new(Needles::new(&["\"kms.amazonaws.com"]).only(|_, name, _| name == b"DisableKey"));
     let mut calls = Vec::new();
     let scan = scanner.scan(format!("{{\"Records\":[{}]}}", records.join(",")).as_bytes(), |entry| {
         if let Ok(Parsed::Entry(entry)) = entry.parsed {

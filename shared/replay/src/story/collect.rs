@@ -31,7 +31,7 @@ impl StoryCollector {
         let asked = if key.trim().starts_with('/') { format!("/{asked}") } else { asked };
         let is_of_kms = asked.contains(":kms:") || asked.starts_with("alias/") || asked.starts_with("mrk-");
         let needles = Needles::new(NEEDLES);
-        let needles = if is_of_kms { needles.only(|source, _| source == b"kms.amazonaws.com") } else { needles };
+        let needles = if is_of_kms { needles.only(|source, _, _| source == b"kms.amazonaws.com") } else { needles };
         Self { scanner: Scanner::new(needles), part: Mutex::new(StoryPart::of(key)), asked }
     }
 

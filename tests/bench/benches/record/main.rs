@@ -188,7 +188,7 @@ fn child(measure: &str, folder: &Path) -> Value {
         }
         "find" => {
             let scanner =
-                Scanner::new(Needles::new(&["\"kms.amazonaws.com"]).only(|_, name| STATE.iter().any(|call| call.as_bytes() == name)));
+                Scanner::new(Needles::new(&["\"kms.amazonaws.com"]).only(|_, name, _| STATE.iter().any(|call| call.as_bytes() == name)));
             sum(each(&files, THREADS, |file| scan(file, &scanner)))
         }
         "parse" => sum(each(&files, THREADS, |file| scan(file, &Scanner::default()))),
