@@ -78,6 +78,15 @@ pub(crate) struct Group {
 type Found = [u64; 4];
 
 impl Group {
+    /// Returns the kinds of a block where what it holds is noted, in strings or not.
+    #[inline(always)]
+    fn kinds(&self, index: usize, quotes: u64, block: &[u8; BLOCK]) -> Kinds {
+        let Self { opens, closes, names, .. } = self;
+        let [opens, closes, telling] = [opens, closes, names].map(|of| of.get(index).copied().unwrap_or_default());
+        let [backslashes, newlines, us] = rare(block);
+        [quotes, opens, closes, telling, backslashes, newlines, us, 0]
+    }
+
     fn set(&mut self, block: usize, [opens, closes, names, lines]: Found) {
         let Self { opens: all_opens, closes: all_closes, names: all_names, lines: all_lines } = self;
         for (all, bits) in [(all_opens, opens), (all_closes, closes), (all_names, names), (all_lines, lines)] {
@@ -115,7 +124,6 @@ fn find(blocks: &[[u8; BLOCK]], from: usize, strings: Strings, groups: &mut [Gro
             "x86_64+avx512f+avx512bw+avx512dq+avx512vbmi+avx512vbmi2+gfni+vpclmulqdq" => {
                 blocks.first_chunk().and_then(|blocks| newer::find_512(blocks, state, group))
             },
-            "x86_64+avx2+pclmulqdq" => blocks.first_chunk().and_then(|blocks| newer::find_256(blocks, state, group)),
             _ => None,
         };
         if let Some(strings) = at_once {
@@ -123,14 +131,25 @@ fn find(blocks: &[[u8; BLOCK]], from: usize, strings: Strings, groups: &mut [Gro
             at = at.wrapping_add(GROUP * BLOCK);
             continue;
         }
+        let quotes = match_target! {
+            "x86_64+avx2+pclmulqdq" => match blocks.first_chunk().map(|blocks| newer::kinds_256(blocks, group)) {
+                Some((quotes, false)) if state.escape == 0 => {
+                    newer::find_256(quotes, &mut state, group);
+                    at = at.wrapping_add(GROUP * BLOCK);
+                    continue;
+                }
+                kinds => kinds.map(|(quotes, _)| quotes),
+            },
+            _ => None::<[u64; GROUP]>,
+        };
         for index in 0..GROUP {
             let Some(block) = blocks.get(index) else {
                 group.set(index, Found::default());
                 continue;
             };
-            let kinds = match_target! {
-                "x86_64+avx2" => newer::kinds_256(block),
-                _ => kinds_of(block),
+            let kinds = match quotes.and_then(|quotes| quotes.get(index).copied()) {
+                Some(quotes) => group.kinds(index, quotes, block),
+                None => kinds_of(block),
             };
             let is_between = match_target! {
                 "x86_64+pclmulqdq" => |quotes: u64| newer::between(quotes),

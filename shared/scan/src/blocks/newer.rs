@@ -12,7 +12,7 @@ use std::arch::x86_64::{
     _mm512_testn_epi8_mask, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
-use super::{AFTER_BEGUN, BEFORE, BLOCK, GROUP, Group, Kinds, Strings, TELLING, rare};
+use super::{AFTER_BEGUN, BEFORE, BLOCK, GROUP, Group, Strings, TELLING};
 
 /// The kinds of each ASCII character, a bit for each, in the order of [`Kinds`].
 #[expect(clippy::indexing_slicing, reason = "done when it is compiled")]
@@ -148,81 +148,53 @@ fn by_kind(blocks: &[[u8; BLOCK]; GROUP]) -> [__m512i; 6] {
     [first, second, third, fourth, fifth, sixth]
 }
 
-/// As [`super::found_in`] for all blocks of a group, with 32 bytes in a register; `None` where there is a `\` or a line feed, as in few groups.
-#[inline]
-#[target_feature(enable = "avx,avx2,pclmulqdq")]
-#[expect(clippy::indexing_slicing, clippy::needless_range_loop, reason = "an index for each of the group's blocks; zips are not unrolled")]
-pub(super) fn find_256(blocks: &[[u8; BLOCK]; GROUP], strings: Strings, group: &mut Group) -> Option<Strings> {
-    let mut any = _mm256_setzero_si256();
-    let mut all_quotes = [0; GROUP];
-    for index in 0..GROUP {
-        let halves = kinds_by_halves(&blocks[index]);
-        let [first, second] = halves;
-        any = _mm256_or_si256(any, _mm256_or_si256(first, second));
-        [all_quotes[index], group.opens[index], group.closes[index], group.names[index]] = usual_kinds(halves);
-    }
-    if has_rare(any) || strings.escape != 0 {
-        return None;
-    }
-    let Strings { mut open, mut begun, .. } = strings;
-    for index in 0..GROUP {
-        let quotes = all_quotes[index];
-        let inside = between(quotes) ^ open;
-        let begins = quotes & inside;
-        group.opens[index] &= !inside;
-        group.closes[index] &= !inside;
-        group.names[index] &= begins << BEFORE | begun;
-        open = (inside.cast_signed() >> 63).cast_unsigned();
-        begun = begins >> AFTER_BEGUN;
-    }
-    group.lines = [0; GROUP];
-    Some(Strings { open, escape: 0, begun })
-}
-
-/// The kinds of a block, with 32 bytes in a register.
-#[inline]
-#[target_feature(enable = "avx,avx2")]
-pub(super) fn kinds_256(block: &[u8; BLOCK]) -> Kinds {
-    let halves = kinds_by_halves(block);
-    let [first, second] = halves;
-    let [quotes, opens, closes, telling] = usual_kinds(halves);
-    let [backslashes, newlines, us] = if has_rare(_mm256_or_si256(first, second)) { rare(block) } else { [0; 3] };
-    [quotes, opens, closes, telling, backslashes, newlines, us, 0]
-}
-
+/// With 32 bytes in a register, returns where the quotation marks are in each block of a group, and whether it has a `\` or a line feed;
+/// notes in the group what else it holds, in strings or not.
+///
 /// Two tables tell the kinds that a byte's lower half may have, and its upper half; those that it has are in both. Each kind has the bytes
 /// of some lower halves with some upper ones, all of them.
 #[inline]
 #[target_feature(enable = "avx,avx2")]
-fn kinds_by_halves(block: &[u8; BLOCK]) -> [__m256i; 2] {
+#[expect(clippy::indexing_slicing, reason = "an index for each of the group's blocks")]
+pub(super) fn kinds_256(blocks: &[[u8; BLOCK]; GROUP], group: &mut Group) -> ([u64; GROUP], bool) {
     let (lower, upper) = (both(LOWER), both(UPPER));
-    load_256(block).map(|bytes| {
-        let above = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), _mm256_set1_epi8(0x0f));
-        _mm256_and_si256(_mm256_shuffle_epi8(lower, bytes), _mm256_shuffle_epi8(upper, above))
-    })
+    let mut any = _mm256_setzero_si256();
+    let mut quotes = [0; GROUP];
+    for (index, block) in blocks.iter().enumerate() {
+        let halves = load_256(block).map(|bytes| {
+            let above = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), _mm256_set1_epi8(0x0f));
+            _mm256_and_si256(_mm256_shuffle_epi8(lower, bytes), _mm256_shuffle_epi8(upper, above))
+        });
+        let [first, second] = halves;
+        any = _mm256_or_si256(any, _mm256_or_si256(first, second));
+        // A kind's bit is brought to the top of each byte; what comes into it from the byte beside it stays below.
+        let bits = |[first, second]: [__m256i; 2]| {
+            let bits = |half| u64::from(_mm256_movemask_epi8(half).cast_unsigned());
+            bits(first) | bits(second) << 32
+        };
+        quotes[index] = bits(halves);
+        group.opens[index] = bits(halves.map(|half| _mm256_slli_epi16::<1>(half)));
+        group.closes[index] = bits(halves.map(|half| _mm256_slli_epi16::<2>(half)));
+        group.names[index] = bits(halves.map(|half| _mm256_slli_epi16::<3>(half)));
+    }
+    (quotes, _mm256_testz_si256(any, _mm256_set1_epi8(RARE.cast_signed())) == 0)
 }
 
-/// The first four of [`Kinds`].
+/// As [`super::found_in`] for all blocks of a group that has neither a `\` nor a line feed: leaves in it what [`kinds_256`] noted and matters.
 #[inline]
-#[target_feature(enable = "avx,avx2")]
-fn usual_kinds(halves: [__m256i; 2]) -> [u64; 4] {
-    // A kind's bit is brought to the top of each byte; what comes into it from the byte beside it stays below.
-    let bits = |[first, second]: [__m256i; 2]| {
-        let bits = |half| u64::from(_mm256_movemask_epi8(half).cast_unsigned());
-        bits(first) | bits(second) << 32
-    };
-    [
-        bits(halves),
-        bits(halves.map(|half| _mm256_slli_epi16::<1>(half))),
-        bits(halves.map(|half| _mm256_slli_epi16::<2>(half))),
-        bits(halves.map(|half| _mm256_slli_epi16::<3>(half))),
-    ]
-}
-
-#[inline]
-#[target_feature(enable = "avx,avx2")]
-fn has_rare(kinds: __m256i) -> bool {
-    _mm256_testz_si256(kinds, _mm256_set1_epi8(RARE.cast_signed())) == 0
+#[target_feature(enable = "avx,avx2,pclmulqdq")]
+#[expect(clippy::indexing_slicing, reason = "an index for each of the group's blocks")]
+pub(super) fn find_256(all_quotes: [u64; GROUP], state: &mut Strings, group: &mut Group) {
+    for (index, quotes) in all_quotes.into_iter().enumerate() {
+        let inside = between(quotes) ^ state.open;
+        let begins = quotes & inside;
+        group.opens[index] &= !inside;
+        group.closes[index] &= !inside;
+        group.names[index] &= begins << BEFORE | state.begun;
+        state.open = (inside.cast_signed() >> 63).cast_unsigned();
+        state.begun = begins >> AFTER_BEGUN;
+    }
+    group.lines = [0; GROUP];
 }
 
 /// The same sixteen bytes twice.
