@@ -6,7 +6,7 @@
 
 use memchr::memmem;
 
-use crate::blocks::{BLOCK, GROUP, Group, Strings, look};
+use crate::blocks::{BLOCK, Group, Strings, look};
 use crate::names::{MOST_BYTES, Names};
 use crate::near::{Depths, Finder, Near, marks_after};
 
@@ -24,7 +24,7 @@ const KEPT_BYTES: usize = 64;
 /// The most bytes that are looked at before what was found in them is gone through, so that the nearest cache still has them.
 const CHUNK_BYTES: usize = 16 * 1024;
 /// As many after something was lost: where much is, most of what is looked at would be looked at again.
-const FEW_BYTES: usize = GROUP * BLOCK;
+const FEW_BYTES: usize = 2 * BLOCK;
 /// Why a record is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spoiled {
