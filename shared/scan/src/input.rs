@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 /// Bytes that are read at once.
-const READ_BYTES: usize = 64 * 1024;
+const READ_BYTES: usize = 32 * 1024;
 
 /// Reads a file, and counts what is read of it.
 #[derive(Debug)]

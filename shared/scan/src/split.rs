@@ -25,6 +25,7 @@ const KEPT_BYTES: usize = 64;
 const CHUNK_BYTES: usize = 16 * 1024;
 /// As many after something was lost: where much is, most of what is looked at would be looked at again.
 const FEW_BYTES: usize = 2 * BLOCK;
+
 /// Why a record is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spoiled {

@@ -12,11 +12,11 @@ use crate::split::{Span, Splitter, Spoiled};
 pub const RECORD_BYTES: usize = 1024 * 1024;
 
 /// Bytes of a file that are looked at together: so many that a processor's nearer caches hold them.
-const WINDOW_BYTES: usize = 256 * 1024;
+const WINDOW_BYTES: usize = 128 * 1024;
 /// Of these, so many should be new; where what came before leaves less room, the window grows.
 const NEW_BYTES: usize = WINDOW_BYTES / 2;
 /// The most that it grows to.
-const MOST_WINDOW_BYTES: usize = RECORD_BYTES + NEW_BYTES;
+const MOST_WINDOW_BYTES: usize = RECORD_BYTES + WINDOW_BYTES;
 
 /// One record that can matter, not parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,11 +14,11 @@ pub(crate) const MOST_KEPT: usize = MOST_ROWS * (ROW - 1);
 const MOST_ROWS: usize = 7 << 14;
 /// The fewest.
 const FEWEST_ROWS: usize = 1 << 3;
-/// Where so many rows are too few, the table becomes as large as it may be: to find each digest another place takes longer than its memory
-/// is worth.
-const MANY_ROWS: usize = 1 << 12;
-/// How many times as many rows there are then, where they are fewer.
+/// How many times as many rows there are where those that are there have no place left: to find each digest another place takes long.
 const GROWTH: usize = 8;
+/// From so many rows on, the table has room for the most at once, and grows where it stands: two tables side by side would need twice the
+/// memory. The system gives memory to what was written to, and to nothing else.
+const MANY_ROWS: usize = 1 << 11;
 /// Rows or digests from one that is taken to the next one.
 const STRIDE: usize = 1_021;
 /// Rows for what the last of all has no place for.
@@ -129,10 +129,11 @@ impl Identities {
     }
 
     fn grow(&mut self) {
-        let named = if self.named < MANY_ROWS { (self.named * GROWTH).max(FEWEST_ROWS) } else { MOST_ROWS };
+        let named = (self.named * GROWTH).clamp(FEWEST_ROWS, MOST_ROWS);
+        if named > MANY_ROWS {
+            self.rows.reserve_exact((MOST_ROWS + SPARE_ROWS).saturating_sub(self.rows.len()));
+        }
         let used = self.rows.len();
-        // No more than that: a vector that grows by itself takes twice what it had.
-        self.rows.reserve_exact((named + SPARE_ROWS).saturating_sub(used));
         self.rows.resize(named.max(used), Row::default());
         self.named = named;
         self.taken = 0;
