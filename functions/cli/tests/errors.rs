@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, Stdio};
 
+use jiff::Timestamp;
+
 /// Nothing of the machine's own configuration, so that no call can leave it.
 const NOWHERE: [(&str, &str); 5] = [
     ("AWS_CONFIG_FILE", "/nonexistent"),
@@ -194,12 +196,11 @@ fn complaint(folder: &std::path::Path, typed: &str) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&said).into_owned())
 }
 
-/// A window of the past ended more days ago each day.
+/// The window of the past that is typed closed more days ago each day.
 fn on_any_day(said: &str) -> String {
-    match said.split_once(" days ago") {
-        Some((before, after)) => format!("{}N days ago{after}", before.trim_end_matches(|letter: char| letter.is_ascii_digit())),
-        None => said.to_owned(),
-    }
+    let closed: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
+    let days = Timestamp::now().duration_since(closed).as_hours() / 24;
+    said.replace(&format!(", {days} days ago,"), ", N days ago,")
 }
 
 /// P150

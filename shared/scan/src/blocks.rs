@@ -45,10 +45,10 @@ pub(crate) struct Looked {
 }
 
 /// Bits of a block, one number for each of the kinds of bytes that are looked for; the lowest bit stands for the first byte. In their order:
-/// `"`, escaped or not; `{` and `[`, in strings or not; `}` and `]`, likewise; [`TELLING`]; `\`; line feeds; `u`; nothing.
+/// `"`, escaped or not; `{` and `[`, in strings or not; `}` and `]`, likewise; [`TELLING`]; `\`; line feeds; `u`.
 ///
-/// The last four may all be zero where there is neither a `\` nor a line feed, as in most blocks.
-type Kinds = [u64; 8];
+/// The last three may all be zero where there is neither a `\` nor a line feed, as in most blocks.
+type Kinds = [u64; 7];
 
 /// The letters in the names `eventID`, `eventName` and `eventSource` by which they differ; the others are told as easily as these alone.
 const TELLING: [u8; 6] = *b"CINSY^";
@@ -84,7 +84,7 @@ impl Group {
         let Self { opens, closes, names, .. } = self;
         let [opens, closes, telling] = [opens, closes, names].map(|of| of.get(index).copied().unwrap_or_default());
         let [backslashes, newlines, us] = rare(block);
-        [quotes, opens, closes, telling, backslashes, newlines, us, 0]
+        [quotes, opens, closes, telling, backslashes, newlines, us]
     }
 
     fn set(&mut self, block: usize, [opens, closes, names, lines]: Found) {
@@ -171,7 +171,7 @@ fn find(blocks: &[[u8; BLOCK]], from: usize, strings: Strings, groups: &mut [Gro
 #[inline(always)]
 fn found_in(kinds: Kinds, state: &mut Strings, between: impl Fn(u64) -> u64) -> (Found, u64) {
     const LAST_BIT: u64 = 1 << 63;
-    let [quotes, opens, closes, telling, backslashes, newlines, us, _] = kinds;
+    let [quotes, opens, closes, telling, backslashes, newlines, us] = kinds;
     let (is_escaped, escape) = escaped(backslashes, state.escape);
     let quotes = quotes & !is_escaped;
     let inside = between(quotes) ^ state.open;
@@ -204,7 +204,6 @@ fn kinds_of(block: &[u8; BLOCK]) -> Kinds {
         backslashes,
         newlines,
         us,
-        0,
     ]
 }
 

@@ -37,8 +37,8 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Takes note of what may be a name among the record's own fields: a letter of a string where they have one by which they differ, or a `\` that
-    /// may begin a `\u`. `record` goes on behind it for [`MOST_BYTES`], where the input does.
+    /// Takes note of what may be a name among the record's own fields: a letter of a string where they have one by which they differ, or
+    /// a `\` that may begin a `\u`. `record` goes on behind it for [`MOST_BYTES`], where the input does.
     #[inline]
     pub(crate) fn saw(&mut self, record: &[u8], at: usize) {
         if record.get(at) == Some(&b'\\') {

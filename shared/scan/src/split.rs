@@ -257,11 +257,7 @@ impl Splitter {
                     }
                 }
                 // What is near while a record is open, and no bracket, is among its own fields.
-                _ => {
-                    if let Some((start, record)) = self.start.and_then(|start| Some((start, window.get(start..)?))) {
-                        self.names.saw(record, position - start);
-                    }
-                }
+                _ => self.name(window, position),
             }
         }
         self.depth = base.wrapping_add_signed(end);
@@ -279,14 +275,17 @@ impl Splitter {
             b'}' | b']' if is_deep => self.depth -= 1,
             b'{' | b'[' => self.open(window, position, spans),
             b'}' | b']' => self.close(window, position, spans),
-            _ => {
-                let start = self.start.filter(|_| self.depth == self.base + 1);
-                if let Some((start, record)) = start.and_then(|start| Some((start, window.get(start..)?))) {
-                    self.names.saw(record, position - start);
-                }
-            }
+            _ if self.depth == self.base + 1 => self.name(window, position),
+            _ => {}
         }
         None
+    }
+
+    /// Takes note of what may be a name of the open record's own fields.
+    fn name(&mut self, window: &[u8], position: usize) {
+        if let Some((start, record)) = self.start.and_then(|start| Some((start, window.get(start..)?))) {
+            self.names.saw(record, position - start);
+        }
     }
 
     fn open(&mut self, window: &[u8], position: usize, spans: &mut Vec<Span>) {

@@ -13,10 +13,6 @@ pub const RECORD_BYTES: usize = 1024 * 1024;
 
 /// Bytes of a file that are looked at together: so many that a processor's nearer caches hold them.
 const WINDOW_BYTES: usize = 128 * 1024;
-/// Of these, so many should be new; where what came before leaves less room, the window grows.
-const NEW_BYTES: usize = WINDOW_BYTES / 2;
-/// The most that it grows to.
-const MOST_WINDOW_BYTES: usize = RECORD_BYTES + WINDOW_BYTES;
 
 /// One record that can matter, not parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +54,7 @@ pub(crate) fn candidates(reader: &mut dyn Read, needles: &Needles, mut sink: Sin
         splitter.scan(window.text(), is_end, &mut spans);
         let needed_from = if is_end { window.filled } else { splitter.needed_from(window.text(), &mut spans) };
         if !is_end && window.is_full(needed_from) {
-            if window.bytes.len() < MOST_WINDOW_BYTES {
+            if window.bytes.len() < RECORD_BYTES + WINDOW_BYTES {
                 window.grow();
             } else {
                 splitter.give_up(window.text(), &mut spans);
@@ -124,11 +120,11 @@ impl Window {
 
     /// Says whether so much is still needed that hardly anything new would fit.
     fn is_full(&self, needed_from: usize) -> bool {
-        self.filled - needed_from > self.bytes.len() - NEW_BYTES
+        self.filled - needed_from > self.bytes.len() - WINDOW_BYTES / 2
     }
 
     fn grow(&mut self) {
-        let length = (self.bytes.len() * 2).min(MOST_WINDOW_BYTES);
+        let length = (self.bytes.len() * 2).min(RECORD_BYTES + WINDOW_BYTES);
         self.bytes.resize(length, 0);
     }
 

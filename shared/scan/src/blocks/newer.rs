@@ -14,47 +14,35 @@ use std::arch::x86_64::{
 
 use super::{AFTER_BEGUN, BEFORE, BLOCK, GROUP, Group, Strings, TELLING};
 
-/// The kinds of each ASCII character, a bit for each, in the order of [`Kinds`].
-#[expect(clippy::indexing_slicing, reason = "done when it is compiled")]
-const KINDS: [u8; 128] = {
-    let mut kinds = [0; 128];
-    let of = [b"\"".as_slice(), b"{[", b"}]", &TELLING, b"\\", b"\n", b"u"];
-    let mut kind = 0;
-    while kind < of.len() {
-        let mut index = 0;
-        while index < of[kind].len() {
-            kinds[of[kind][index] as usize] |= 1 << kind;
-            index += 1;
-        }
-        kind += 1;
-    }
-    kinds
-};
-/// Of the kinds that are found by halves of bytes: the bits of `"`, of `{` and `[`, of `}` and `]`, of [`TELLING`], and of `\` and line feeds,
-/// with the bytes that have them.
-const BY_HALVES: [(u8, &[u8]); 6] = [(0x80, b"\""), (0x40, b"{["), (0x20, b"}]"), (0x10, &TELLING), (0x08, b"\\"), (0x04, b"\n")];
-/// The bits of `\` and line feeds.
-const RARE: u8 = 0x0c;
-/// The kinds that a byte may have, by its lower half.
-const LOWER: [u8; 16] = by_half(0);
+/// The bytes of each kind, in the order of [`super::Kinds`].
+const OF_A_KIND: [&[u8]; 7] = [b"\"", b"{[", b"}]", &TELLING, b"\\", b"\n", b"u"];
+/// The kinds of each ASCII character, a bit for each.
+const KINDS: [u8; 128] = kinds(0, [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40]);
+/// Likewise those that a byte may have by its lower half.
+const LOWER: [u8; 16] = kinds(0, BY_HALVES);
 /// Likewise by its upper half.
-const UPPER: [u8; 16] = by_half(4);
+const UPPER: [u8; 16] = kinds(4, BY_HALVES);
+/// The bits of kinds that are found by halves of bytes: those that are looked for everywhere are the highest.
+const BY_HALVES: [u8; 7] = [0x80, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02];
+/// Of these, the bits of `\` and line feeds.
+const RARE: u8 = 0x0c;
 
+/// Makes a table of kinds, each with its bit, by so many bits of a byte from `shift` on as the table has room for.
 #[expect(clippy::indexing_slicing, reason = "done when it is compiled")]
-const fn by_half(shift: u32) -> [u8; 16] {
-    let mut kinds = [0; 16];
+const fn kinds<const N: usize>(shift: u32, bits: [u8; 7]) -> [u8; N] {
+    let mut table = [0; N];
     let mut kind = 0;
-    while kind < BY_HALVES.len() {
-        let (bit, bytes) = BY_HALVES[kind];
+    while kind < OF_A_KIND.len() {
         let mut index = 0;
-        while index < bytes.len() {
-            kinds[(bytes[index] >> shift & 0x0f) as usize] |= bit;
+        while index < OF_A_KIND[kind].len() {
+            table[(OF_A_KIND[kind][index] >> shift) as usize % N] |= bits[kind];
             index += 1;
         }
         kind += 1;
     }
-    kinds
+    table
 }
+
 /// Turns each eight bytes about.
 #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "done when it is compiled")]
 const BACKWARDS: [u8; BLOCK] = {
@@ -130,7 +118,7 @@ pub(super) fn find_512(blocks: &[[u8; BLOCK]; GROUP], strings: Strings, group: &
     Some(Strings { open: 0_u64.wrapping_sub(u64::from(is_open)), escape: 0, begun: last >> AFTER_BEGUN })
 }
 
-/// Returns the first six of [`Kinds`], each of all blocks.
+/// Returns the first six of [`super::Kinds`], each of all blocks.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,gfni")]
 fn by_kind(blocks: &[[u8; BLOCK]; GROUP]) -> [__m512i; 6] {
