@@ -291,6 +291,7 @@ mod tests {
         (marks, names, None)
     }
 
+    /// Groups of blocks: any bytes, or, as most are, without a `\` or a line feed.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         let byte = prop_oneof![
             20 => prop_oneof![Just(b'"'), Just(b'\\'), Just(b'{'), Just(b']')],
@@ -298,10 +299,13 @@ mod tests {
             20 => any::<u8>().prop_filter("a line feed is rare", |byte| *byte != b'\n')
         ];
         proptest::collection::vec(byte, 0..5).prop_flat_map(|few| {
-            proptest::collection::vec(
-                prop_oneof![any::<u8>(), proptest::sample::select([&few[..], b"\"\\{}[]IINSSu"].concat())],
-                40 * BLOCK,
-            )
+            let some = proptest::sample::select([&few[..], b"\"\\{}[]IINSSu"].concat());
+            let any = proptest::collection::vec(prop_oneof![any::<u8>(), some], GROUP * BLOCK);
+            let plain = any
+                .clone()
+                .prop_map(|group| group.into_iter().map(|byte| if matches!(byte, b'\\' | b'\n') { b' ' } else { byte }).collect());
+            let group = prop_oneof![any, plain];
+            proptest::collection::vec(group, 5).prop_map(|groups: Vec<Vec<u8>>| groups.concat())
         })
     }
 
