@@ -1,11 +1,12 @@
 //! Turns what was observed into a Cedar request: the caller, the key, and the evidence. The names are the schema's.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::str::FromStr as _;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::OnceLock;
 
-use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema};
-use cedar_policy_core::ast::{Name, RestrictedExpr};
+use cedar_policy::{Entities, EntityUid, Request, Schema};
+use cedar_policy_core::ast::{Context, Eid, Entity, EntityType, EntityUID, ExtensionFunction, Name, PartialValue, Value, ValueKind};
+use cedar_policy_core::entities::{Entities as CoreEntities, NoEntitiesSchema, TCComputation};
+use cedar_policy_core::extensions::Extensions;
 use jiff::Timestamp;
 
 use super::{Asked, PolicyError, Question};
@@ -15,21 +16,33 @@ use crate::azure::ResourceId;
 use crate::google::GoogleName;
 use crate::id::KeyArn;
 
+/// Named values of an entity or of the evidence.
+type Fields = Vec<(&'static str, Value)>;
+
 /// Makes the request and the entities that it is about.
 pub(super) fn of(question: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Entities), PolicyError> {
     let types = types()?;
-    let principal = EntityUid::from_type_name_and_id(types.principal.clone(), EntityId::new(question.actor.display_name()));
-    let action = EntityUid::from_type_name_and_id(types.action.clone(), EntityId::new(question.action));
-    let (resource, entity) = match question.resource {
-        Asked::Key(key) => key_entity(key, question, types)?,
-        Asked::Azure(id) => resource_entity(id, question, types)?,
-        Asked::Google(name) => crypto_key_entity(name, question, types)?,
+    let principal = principal_entity(question, types);
+    let resource = match question.resource {
+        Asked::Key(key) => key_entity(key, question, types),
+        Asked::Azure(id) => resource_entity(id, question, types),
+        Asked::Google(name) => crypto_key_entity(name, question, types),
     };
-    let entities = [principal_entity(&principal, question, types)?, entity];
-    let entities = Entities::from_entities(entities, schema).map_err(|source| wrong(&source))?;
-    let context = Context::from_pairs(evidence(question, types)?).map_err(|source| wrong(&source))?;
-    let request = Request::new(principal, action, resource, context, schema).map_err(|source| wrong(&source))?;
-    Ok((request, entities))
+    let [principal_uid, resource_uid] = [&principal, &resource].map(|entity| EntityUid::from(entity.uid().clone()));
+    let action = EntityUid::from(uid(&types.action, question.action));
+    let entities = [principal, resource];
+    let entities = if schema.is_some() {
+        Entities::from_entities(entities.map(Into::into), schema)
+    } else {
+        // Of neither entity's parents is any among the entities, so that no further ones have to be looked for.
+        let all = TCComputation::AssumeAlreadyComputed;
+        CoreEntities::from_entities(entities, None::<&NoEntitiesSchema>, all, Extensions::all_available()).map(Into::into)
+    };
+    let entities = entities.map_err(|source| wrong(&source))?;
+    let context = Value::record(evidence(question, types)?, None);
+    let ValueKind::Record(context) = context.value else { return Err(wrong(&"the evidence is no record")) };
+    let request = Request::new(principal_uid, action, resource_uid, Context::Value(context).into(), schema);
+    Ok((request.map_err(|source| wrong(&source))?, entities))
 }
 
 fn wrong(source: &impl ToString) -> PolicyError {
@@ -38,18 +51,18 @@ fn wrong(source: &impl ToString) -> PolicyError {
 
 /// The schema's types, parsed once.
 struct Types {
-    principal: EntityTypeName,
-    action: EntityTypeName,
-    key: EntityTypeName,
-    resource: EntityTypeName,
-    subscription: EntityTypeName,
-    crypto_key: EntityTypeName,
-    project: EntityTypeName,
-    role: EntityTypeName,
-    account: EntityTypeName,
-    group: EntityTypeName,
-    /// The name of the extension function.
-    datetime: Name,
+    principal: EntityType,
+    action: EntityType,
+    key: EntityType,
+    resource: EntityType,
+    subscription: EntityType,
+    crypto_key: EntityType,
+    project: EntityType,
+    role: EntityType,
+    account: EntityType,
+    group: EntityType,
+    /// The extension function that makes one of a text.
+    datetime: &'static ExtensionFunction,
 }
 
 fn types() -> Result<&'static Types, PolicyError> {
@@ -57,7 +70,8 @@ fn types() -> Result<&'static Types, PolicyError> {
     if let Some(types) = TYPES.get() {
         return Ok(types);
     }
-    let read = |name: &str| EntityTypeName::from_str(name).map_err(|source| wrong(&source));
+    let read = |name: &str| name.parse().map_err(|source| wrong(&source));
+    let datetime = Name::parse_unqualified_name("datetime").map_err(|source| wrong(&source))?;
     let types = Types {
         principal: read("Reprieve::Principal")?,
         action: read("Reprieve::Action")?,
@@ -69,52 +83,55 @@ fn types() -> Result<&'static Types, PolicyError> {
         role: read("Reprieve::Role")?,
         account: read("Reprieve::Account")?,
         group: read("Reprieve::Group")?,
-        datetime: Name::parse_unqualified_name("datetime").map_err(|source| wrong(&source))?,
+        datetime: Extensions::all_available().func(&datetime).map_err(|source| wrong(&source))?,
     };
     Ok(TYPES.get_or_init(|| types))
 }
 
-fn parent(type_name: &EntityTypeName, id: &str) -> EntityUid {
-    EntityUid::from_type_name_and_id(type_name.clone(), EntityId::new(id))
+fn uid(entity_type: &EntityType, id: &str) -> EntityUID {
+    EntityUID::from_components(entity_type.clone(), Eid::new(id), None)
 }
 
-fn text(value: &str) -> RestrictedExpression {
-    RestrictedExpression::new_string(value.to_owned())
+/// Makes an entity of values. What is made of expressions is evaluated first, and comes to the same.
+fn entity<'a>(uid: EntityUID, attributes: Fields, parents: HashSet<EntityUID>, tags: impl IntoIterator<Item = (&'a str, Value)>) -> Entity {
+    let attributes = attributes.into_iter().map(|(name, value)| (name.into(), PartialValue::Value(value)));
+    let tags = tags.into_iter().map(|(name, value)| (name.into(), PartialValue::Value(value)));
+    Entity::new_with_attr_partial_value(uid, attributes, HashSet::new(), parents, tags)
 }
 
-fn texts<'a>(values: impl IntoIterator<Item = &'a String>) -> RestrictedExpression {
-    RestrictedExpression::new_set(values.into_iter().cloned().map(RestrictedExpression::new_string))
+fn texts(values: &BTreeSet<String>) -> Value {
+    Value::set(values.iter().map(|value| value.as_str().into()), None)
 }
 
-/// Cedar's `datetime` holds milliseconds. `RestrictedExpression::new_datetime` gives the same, and parses the word `datetime` with the
-/// whole grammar each time; four of them take as long as all else that is asked.
-fn datetime(value: Timestamp, types: &Types) -> RestrictedExpression {
-    let text = RestrictedExpr::val(format!("{value:.3}"));
-    RestrictedExpr::call_extension_fn(types.datetime.clone(), [text]).into()
+/// Cedar's `datetime` holds milliseconds, and can only be made of a text.
+fn datetime(value: Timestamp, types: &Types) -> Result<Value, PolicyError> {
+    let text = Value::from(format!("{value:.3}"));
+    match types.datetime.call(&[text]).map_err(|source| wrong(&source))? {
+        PartialValue::Value(value) => Ok(value),
+        PartialValue::Residual(unknown) => Err(wrong(&unknown)),
+    }
 }
 
-fn principal_entity(uid: &EntityUid, question: &Question<'_>, types: &Types) -> Result<Entity, PolicyError> {
+fn principal_entity(question: &Question<'_>, types: &Types) -> Entity {
     let actor = question.actor;
-    let mut attributes = HashMap::from([
-        ("kind".to_owned(), text(&kind_of(actor))),
-        ("known".to_owned(), RestrictedExpression::new_bool(actor.is_known())),
-        ("identities".to_owned(), texts(&actor.identities())),
-    ]);
+    let identities = actor.identities();
+    let mut attributes: Fields =
+        vec![("kind", kind_of(actor).into()), ("known", (!identities.is_empty()).into()), ("identities", texts(&identities))];
     let mut parents = HashSet::new();
     if let Some(account) = &actor.account {
-        attributes.insert("account".to_owned(), text(account.as_str()));
-        parents.insert(parent(&types.account, account.as_str()));
+        attributes.push(("account", account.as_str().into()));
+        parents.insert(uid(&types.account, account.as_str()));
     }
     if let Some(role) = &actor.role {
-        attributes.insert("role".to_owned(), text(role.as_str()));
-        parents.insert(parent(&types.role, role.as_str()));
+        attributes.push(("role", role.as_str().into()));
+        parents.insert(uid(&types.role, role.as_str()));
     }
-    attributes.extend(actor.object_id.as_ref().map(|id| ("object_id".to_owned(), text(&id.to_ascii_lowercase()))));
-    attributes.extend(actor.app_id.as_ref().map(|id| ("app_id".to_owned(), text(&id.to_ascii_lowercase()))));
+    attributes.extend(actor.object_id.as_ref().map(|id| ("object_id", id.to_ascii_lowercase().into())));
+    attributes.extend(actor.app_id.as_ref().map(|id| ("app_id", id.to_ascii_lowercase().into())));
     if question.rules.breaks_glass(actor) {
-        parents.insert(parent(&types.group, "break-glass"));
+        parents.insert(uid(&types.group, "break-glass"));
     }
-    Entity::new(uid.clone(), attributes, parents).map_err(|source| wrong(&source))
+    entity(uid(&types.principal, &actor.display_name()), attributes, parents, [])
 }
 
 fn kind_of(actor: &Actor) -> String {
@@ -137,106 +154,95 @@ fn kind_of(actor: &Actor) -> String {
     }
 }
 
-fn key_entity(key: &KeyArn, question: &Question<'_>, types: &Types) -> Result<(EntityUid, Entity), PolicyError> {
-    let uid = EntityUid::from_type_name_and_id(types.key.clone(), EntityId::new(key.as_str()));
+fn key_entity(key: &KeyArn, question: &Question<'_>, types: &Types) -> Entity {
     let account = key.account();
-    let attributes = [
-        ("arn".to_owned(), text(key.as_str())),
-        ("partition".to_owned(), text(key.partition().as_str())),
-        ("region".to_owned(), text(key.region().as_str())),
-        ("account".to_owned(), text(account.as_str())),
-        ("key_id".to_owned(), text(key.key_id())),
-        ("multi_region".to_owned(), RestrictedExpression::new_bool(key.is_multi_region())),
+    let attributes = vec![
+        ("arn", key.as_str().into()),
+        ("partition", key.partition().as_str().into()),
+        ("region", key.region().as_str().into()),
+        ("account", account.as_str().into()),
+        ("key_id", key.key_id().into()),
+        ("multi_region", key.is_multi_region().into()),
     ];
-    let mut parents = vec![parent(&types.account, account.as_str())];
+    let mut parents = HashSet::from([uid(&types.account, account.as_str())]);
     if question.rules.sandbox_accounts.contains(&account) {
-        parents.push(parent(&types.group, "sandbox"));
+        parents.insert(uid(&types.group, "sandbox"));
     }
-    tagged(uid, attributes.into(), parents, question)
+    entity(uid(&types.key, key.as_str()), attributes, parents, tags(question))
 }
 
-fn resource_entity(id: &ResourceId, question: &Question<'_>, types: &Types) -> Result<(EntityUid, Entity), PolicyError> {
-    let uid = EntityUid::from_type_name_and_id(types.resource.clone(), EntityId::new(id.canonical()));
+fn resource_entity(id: &ResourceId, question: &Question<'_>, types: &Types) -> Entity {
     let subscription = id.subscription();
-    let mut attributes = HashMap::from([
-        ("id".to_owned(), text(id.canonical())),
-        ("subscription".to_owned(), text(subscription.as_str())),
-        ("resource_type".to_owned(), text(&id.resource_type())),
-        ("name".to_owned(), text(&id.name().to_ascii_lowercase())),
-    ]);
-    attributes.extend(id.resource_group().map(|group| ("resource_group".to_owned(), text(&group.to_ascii_lowercase()))));
-    let mut parents = vec![parent(&types.subscription, subscription.as_str())];
+    let mut attributes: Fields = vec![
+        ("id", id.canonical().into()),
+        ("subscription", subscription.as_str().into()),
+        ("resource_type", id.resource_type().into()),
+        ("name", id.name().to_ascii_lowercase().into()),
+    ];
+    attributes.extend(id.resource_group().map(|group| ("resource_group", group.to_ascii_lowercase().into())));
+    let mut parents = HashSet::from([uid(&types.subscription, subscription.as_str())]);
     if question.rules.sandbox_subscriptions.contains(&subscription) {
-        parents.push(parent(&types.group, "sandbox"));
+        parents.insert(uid(&types.group, "sandbox"));
     }
-    tagged(uid, attributes, parents, question)
+    entity(uid(&types.resource, id.canonical()), attributes, parents, tags(question))
 }
 
-fn crypto_key_entity(name: &GoogleName, question: &Question<'_>, types: &Types) -> Result<(EntityUid, Entity), PolicyError> {
-    let uid = EntityUid::from_type_name_and_id(types.crypto_key.clone(), EntityId::new(name.as_str()));
+fn crypto_key_entity(name: &GoogleName, question: &Question<'_>, types: &Types) -> Entity {
     let project = name.project().unwrap_or_default();
-    let mut attributes = HashMap::from([
-        ("id".to_owned(), text(name.as_str())),
-        ("project".to_owned(), text(project)),
-        ("location".to_owned(), text(name.location().unwrap_or_default())),
-        ("key_ring".to_owned(), text(name.after("keyRings").unwrap_or_default())),
-        ("key".to_owned(), text(name.after("cryptoKeys").unwrap_or_default())),
-    ]);
-    attributes.extend(name.version().map(|version| ("version".to_owned(), text(version))));
-    tagged(uid, attributes, vec![parent(&types.project, project)], question)
+    let mut attributes: Fields = vec![
+        ("id", name.as_str().into()),
+        ("project", project.into()),
+        ("location", name.location().unwrap_or_default().into()),
+        ("key_ring", name.after("keyRings").unwrap_or_default().into()),
+        ("key", name.after("cryptoKeys").unwrap_or_default().into()),
+    ];
+    attributes.extend(name.version().map(|version| ("version", version.into())));
+    let parents = HashSet::from([uid(&types.project, project)]);
+    entity(uid(&types.crypto_key, name.as_str()), attributes, parents, tags(question))
 }
 
-fn tagged(
-    uid: EntityUid,
-    attributes: HashMap<String, RestrictedExpression>,
-    parents: Vec<EntityUid>,
-    question: &Question<'_>,
-) -> Result<(EntityUid, Entity), PolicyError> {
-    let tags: BTreeMap<String, RestrictedExpression> =
-        question.tags.into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect();
-    let entity = Entity::new_with_tags(uid.clone(), attributes, parents, tags).map_err(|source| wrong(&source))?;
-    Ok((uid, entity))
+fn tags<'a>(question: &Question<'a>) -> impl Iterator<Item = (&'a str, Value)> + use<'a> {
+    question.tags.into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str().into()))
 }
 
-fn evidence(question: &Question<'_>, types: &Types) -> Result<Vec<(String, RestrictedExpression)>, PolicyError> {
-    let long = |value: u32| RestrictedExpression::new_long(i64::from(value));
-    let mut pairs = vec![
-        ("now".to_owned(), datetime(question.now, types)),
-        ("key_state".to_owned(), text(question.key_state.unwrap_or("unreadable"))),
-        ("minimum_waiting_days".to_owned(), long(question.rules.minimum_waiting_days)),
-        ("independent_approvers".to_owned(), long(question.independent_approvers)),
-        ("revocations_known".to_owned(), RestrictedExpression::new_bool(question.revocations_known)),
-        ("tags_known".to_owned(), RestrictedExpression::new_bool(question.tags.is_some())),
+fn evidence(question: &Question<'_>, types: &Types) -> Result<Fields, PolicyError> {
+    let long = |value: u32| i64::from(value).into();
+    let mut fields: Fields = vec![
+        ("now", datetime(question.now, types)?),
+        ("key_state", question.key_state.unwrap_or("unreadable").into()),
+        ("minimum_waiting_days", long(question.rules.minimum_waiting_days)),
+        ("independent_approvers", long(question.independent_approvers)),
+        ("revocations_known", question.revocations_known.into()),
+        ("tags_known", question.tags.is_some().into()),
     ];
     if let Some(time) = question.event_time {
-        pairs.push(("event_time".to_owned(), datetime(time, types)));
-        let until = question.rules.break_glass_until(question.actor, time);
-        pairs.extend(until.map(|until| ("break_glass_until".to_owned(), datetime(until, types))));
+        fields.push(("event_time", datetime(time, types)?));
+        if let Some(until) = question.rules.break_glass_until(question.actor, time) {
+            fields.push(("break_glass_until", datetime(until, types)?));
+        }
     }
-    if let Some(days) = question.waiting_period_days {
-        pairs.push(("waiting_period_days".to_owned(), long(days)));
-    }
-    if let Some(state) = question.change_calendar {
-        pairs.push(("change_calendar".to_owned(), text(state)));
-    }
+    fields.extend(question.waiting_period_days.map(|days| ("waiting_period_days", long(days))));
+    fields.extend(question.change_calendar.map(|state| ("change_calendar", state.into())));
     if let Some(approval) = question.approval {
-        pairs.push(("approval".to_owned(), approval_record(approval, types)?));
+        fields.push(("approval", approval_record(approval, types)?));
     }
-    Ok(pairs)
+    Ok(fields)
 }
 
-fn approval_record(approval: &Approval, types: &Types) -> Result<RestrictedExpression, PolicyError> {
-    let mut fields = vec![
-        ("resource".to_owned(), text(&approval.resource)),
-        ("change".to_owned(), text(&approval.change)),
-        ("approver".to_owned(), text(&approval.approver)),
-        ("approver_identities".to_owned(), texts(&approval.approver_identities)),
-        ("source".to_owned(), text(approval.source.as_str())),
-        ("window_start".to_owned(), datetime(approval.window_start, types)),
-        ("window_end".to_owned(), datetime(approval.window_end, types)),
-        ("revoked".to_owned(), RestrictedExpression::new_bool(approval.revoked.is_some())),
+fn approval_record(approval: &Approval, types: &Types) -> Result<Value, PolicyError> {
+    let mut fields: Fields = vec![
+        ("resource", approval.resource.as_str().into()),
+        ("change", approval.change.as_str().into()),
+        ("approver", approval.approver.as_str().into()),
+        ("approver_identities", texts(&approval.approver_identities)),
+        ("source", approval.source.as_str().into()),
+        ("window_start", datetime(approval.window_start, types)?),
+        ("window_end", datetime(approval.window_end, types)?),
+        ("revoked", approval.revoked.is_some().into()),
     ];
-    fields.extend(approval.seal_key.as_ref().map(|id| ("seal_key".to_owned(), text(id))));
-    fields.extend(approval.set_at.map(|time| ("set_at".to_owned(), datetime(time, types))));
-    RestrictedExpression::new_record(fields).map_err(|source| wrong(&source))
+    fields.extend(approval.seal_key.as_deref().map(|id| ("seal_key", id.into())));
+    if let Some(time) = approval.set_at {
+        fields.push(("set_at", datetime(time, types)?));
+    }
+    Ok(Value::record(fields, None))
 }

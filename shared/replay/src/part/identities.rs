@@ -8,10 +8,10 @@
 
 use std::hint::black_box;
 
-/// The most digests that are kept: seven eighths of the places of [`MOST_ROWS`].
-pub(crate) const MOST_KEPT: usize = MOST_ROWS * (ROW - 1);
-/// The most rows of the table: 7 MiB of them.
-const MOST_ROWS: usize = 7 << 14;
+/// The most digests that are kept.
+pub(crate) const MOST_KEPT: usize = most_in(MOST_ROWS);
+/// The most rows of the table: 6.6 MiB of them.
+const MOST_ROWS: usize = 105 << 10;
 /// The fewest.
 const FEWEST_ROWS: usize = 1 << 3;
 /// How many times as many rows there are where those that are there have no place left: to find each digest another place takes long.
@@ -24,7 +24,7 @@ const STRIDE: usize = 1_021;
 /// Rows for what the last of all has no place for.
 const SPARE_ROWS: usize = 64;
 /// Digests whose rows are fetched before any is added: memory answers many questions at once as soon as it answers one.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 256;
 /// Places of a row.
 const ROW: usize = 8;
 
@@ -32,6 +32,12 @@ const ROW: usize = 8;
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(64))]
 struct Row([u64; ROW]);
+
+/// Returns how many digests so many rows hold, one place of sixteen left free: one that stands in the next row costs little, and one place
+/// of eight would be half a megabyte more.
+const fn most_in(rows: usize) -> usize {
+    rows * ROW / 16 * 15
+}
 
 /// The digests of records' ids.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +80,7 @@ impl Identities {
             self.has_zero = true;
             return;
         }
-        if self.taken >= self.named * (ROW - 1) {
+        if self.taken >= most_in(self.named) {
             if self.holds(digest) {
                 return;
             }
