@@ -26,21 +26,6 @@ impl Oddities {
     }
 }
 
-/// Returns a field as it is written, and its value; one in other letter case where there is none in this. An object of a log has few
-/// fields, and most that are looked for are not there: one look at all of them is less than a hash.
-pub(crate) fn field<'a>(object: &'a Map<String, Value>, name: &str) -> Option<(&'a str, &'a Value)> {
-    let mut in_other_letters = None;
-    for (written, value) in object {
-        if written == name {
-            return Some((written, value));
-        }
-        if in_other_letters.is_none() && written.eq_ignore_ascii_case(name) {
-            in_other_letters = Some((written.as_str(), value));
-        }
-    }
-    in_other_letters
-}
-
 /// A JSON object, or the lack of one, and where in the input it stands.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields<'a> {
@@ -74,10 +59,16 @@ impl<'a> Fields<'a> {
 
     /// Returns a field that is there and not null; one in other letter case is taken, with a note.
     pub(crate) fn value(&self, name: &str, odd: &mut Oddities) -> Option<&Value> {
-        let (written, value) = field(self.object.as_deref()?, name)?;
-        if written != name && !value.is_null() {
-            odd.note(self.path(name), format!("is written `{}`", shorten(written)));
-        }
+        let object = self.object.as_deref()?;
+        let value = if let Some(value) = object.get(name) {
+            value
+        } else {
+            let (written, value) = object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+            if !value.is_null() {
+                odd.note(self.path(name), format!("is written `{}`", shorten(written)));
+            }
+            value
+        };
         (!value.is_null()).then_some(value)
     }
 

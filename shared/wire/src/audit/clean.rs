@@ -34,12 +34,12 @@ pub(super) fn event(mut event: Event) -> Event {
     event.oddities = event.oddities.into_iter().map(oddity).collect();
     event.outcome = outcome(event.outcome);
     event.target = match event.target {
-        Target::Named(name) => Target::Named(limited(without_query(&name))),
+        Target::Named(name) => Target::Named(limited(&without_query(&name))),
         target @ (Target::Key(_) | Target::KeyStore(_) | Target::Azure(_) | Target::Google(_) | Target::Unnamed) => target,
     };
     let actor = &mut event.actor;
     for text in [&mut actor.user_agent, &mut actor.source_address, &mut actor.session_name, &mut actor.user_name].into_iter().flatten() {
-        *text = limited(without_queries(std::mem::take(text)));
+        *text = limited(&without_queries(text));
     }
     event
 }
@@ -47,7 +47,7 @@ pub(super) fn event(mut event: Event) -> Event {
 /// Cleans what names a credential.
 pub(super) fn credential(mut credential: Credential) -> Credential {
     for text in [&mut credential.id, &mut credential.identity_provider].into_iter().flatten() {
-        *text = limited(without_queries(std::mem::take(text)));
+        *text = limited(&without_queries(text));
     }
     credential
 }
@@ -125,21 +125,16 @@ fn without_query(text: &str) -> String {
 }
 
 /// Returns a text in which every URL has lost its query.
-fn without_queries(text: String) -> String {
-    if !text.contains("://") {
-        return text;
-    }
+fn without_queries(text: &str) -> String {
     let words: Vec<_> = text.split(' ').map(without_secrets_of_url).collect();
     words.join(" ")
 }
 
-fn limited(text: String) -> String {
-    if text.len() <= MOST_CHARACTERS {
-        return text;
-    }
-    match text.char_indices().nth(MOST_CHARACTERS) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
+fn limited(text: &str) -> String {
+    if text.chars().count() <= MOST_CHARACTERS {
+        text.to_owned()
+    } else {
+        format!("{}…", text.chars().take(MOST_CHARACTERS).collect::<String>())
     }
 }
 

@@ -12,8 +12,6 @@ use reprieve_core::audit::Excerpt;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::fields;
-
 /// The most of one value that is kept, in characters.
 const VALUE_CHARACTERS: usize = 512;
 /// The most of one name that is kept, in characters.
@@ -98,7 +96,7 @@ fn insert(path: String, text: String, excerpt: &mut Excerpt) {
 }
 
 fn field<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    fields::field(object, name).map(|(_, value)| value)
+    object.get(name).or_else(|| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
 /// Returns a value, or what a JSON text holds.
@@ -136,11 +134,7 @@ pub(super) fn without_secrets_of_url(text: &str) -> Cow<'_, str> {
 }
 
 fn short(text: &str, limit: usize) -> String {
-    let text = text.trim();
-    if text.len() <= limit && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return text.to_owned();
-    }
-    let mut characters = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut characters = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut short: String = characters.by_ref().take(limit).collect();
     if characters.next().is_some() {
         short.push('…');

@@ -22,16 +22,16 @@ struct Reading {
 
 /// Reads a field that holds a time; notes one that is odd, or none.
 pub(crate) fn read(fields: &Fields<'_>, name: &str, odd: &mut Oddities) -> Option<Timestamp> {
-    let value = fields.value(name, odd)?;
-    let reading = match value {
+    let value = fields.value(name, odd)?.clone();
+    let reading = match &value {
         Value::String(text) => parse_text(text),
         Value::Number(number) => number.as_f64().and_then(parse_epoch),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     let what = match &reading {
         Some(Reading { oddity: None, .. }) => None,
-        Some(Reading { oddity: Some(oddity), .. }) => Some(format!("{oddity}: `{}`", shorten_value(value))),
-        None => Some(format!("is not a time: `{}`", shorten_value(value))),
+        Some(Reading { oddity: Some(oddity), .. }) => Some(format!("{oddity}: `{}`", shorten_value(&value))),
+        None => Some(format!("is not a time: `{}`", shorten_value(&value))),
     };
     if let Some(what) = what {
         odd.note(fields.path(name), what);
