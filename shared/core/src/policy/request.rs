@@ -92,7 +92,7 @@ fn uid(entity_type: &EntityType, id: &str) -> EntityUID {
     EntityUID::from_components(entity_type.clone(), Eid::new(id), None)
 }
 
-/// Makes an entity of values. What is made of expressions is evaluated first, and comes to the same.
+/// Makes an entity of values: expressions, as entities are usually made of, would be evaluated to the same first.
 fn entity<'a>(uid: EntityUID, attributes: Fields, parents: HashSet<EntityUID>, tags: impl IntoIterator<Item = (&'a str, Value)>) -> Entity {
     let attributes = attributes.into_iter().map(|(name, value)| (name.into(), PartialValue::Value(value)));
     let tags = tags.into_iter().map(|(name, value)| (name.into(), PartialValue::Value(value)));
