@@ -216,9 +216,6 @@ pub struct Standing<'a> {
 /// Weighs approvals that are known to be ones, and marked where they were revoked, for an act of this actor at this time.
 #[must_use]
 pub fn weigh_established<'a>(approvals: &[&'a Approval], event_time: Option<Timestamp>, actor: &Actor) -> Standing<'a> {
-    if approvals.is_empty() {
-        return Standing { best: None, independent_approvers: 0 };
-    }
     let identities = actor.identities();
     let covers = |approval: &Approval| approval.covers(event_time, &identities);
     let covering: Vec<&Approval> = approvals.iter().copied().filter(|approval| covers(approval)).collect();

@@ -1,12 +1,13 @@
 //! Turns what was observed into a Cedar request: the caller, the key, and the evidence. The names are the schema's.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{Entities, EntityUid, Request, Schema};
-use cedar_policy_core::ast::{Context, Eid, Entity, EntityType, EntityUID, ExtensionFunction, Name, PartialValue, Value, ValueKind};
-use cedar_policy_core::entities::{Entities as CoreEntities, NoEntitiesSchema, TCComputation};
+use cedar_policy_core::ast::{Context, Eid, Entity, EntityType, EntityUID, ExtensionFunction, Name, PartialValue, Value};
+use cedar_policy_core::entities::{Entities as CoreEntities, TCComputation};
 use cedar_policy_core::extensions::Extensions;
+use cedar_policy_core::validator::CoreSchema;
 use jiff::Timestamp;
 
 use super::{Asked, PolicyError, Question};
@@ -30,19 +31,16 @@ pub(super) fn of(question: &Question<'_>, schema: Option<&Schema>) -> Result<(Re
     };
     let [principal_uid, resource_uid] = [&principal, &resource].map(|entity| EntityUid::from(entity.uid().clone()));
     let action = EntityUid::from(uid(&types.action, question.action));
-    let entities = [principal, resource];
-    let entities = if schema.is_some() {
-        Entities::from_entities(entities.map(Into::into), schema)
-    } else {
-        // Of neither entity's parents is any among the entities, so that no further ones have to be looked for.
-        let all = TCComputation::AssumeAlreadyComputed;
-        CoreEntities::from_entities(entities, None::<&NoEntitiesSchema>, all, Extensions::all_available()).map(Into::into)
-    };
-    let entities = entities.map_err(|source| wrong(&source))?;
-    let context = Value::record(evidence(question, types)?, None);
-    let ValueKind::Record(context) = context.value else { return Err(wrong(&"the evidence is no record")) };
-    let request = Request::new(principal_uid, action, resource_uid, Context::Value(context).into(), schema);
-    Ok((request.map_err(|source| wrong(&source))?, entities))
+    let schema_of_entities = schema.map(|schema| CoreSchema::new(schema.as_ref()));
+    // Of neither entity's parents is any among the entities, so that no further ones have to be looked for.
+    let all_parents = TCComputation::AssumeAlreadyComputed;
+    let entities =
+        CoreEntities::from_entities([principal, resource], schema_of_entities.as_ref(), all_parents, Extensions::all_available())
+            .map_err(|source| wrong(&source))?;
+    let context = evidence(question, types)?.into_iter().map(|(name, value)| (name.into(), value)).collect();
+    let context = Context::Value(Arc::new(context)).into();
+    let request = Request::new(principal_uid, action, resource_uid, context, schema).map_err(|source| wrong(&source))?;
+    Ok((request, entities.into()))
 }
 
 fn wrong(source: &impl ToString) -> PolicyError {
@@ -106,10 +104,8 @@ fn texts(values: &BTreeSet<String>) -> Value {
 /// Cedar's `datetime` holds milliseconds, and can only be made of a text.
 fn datetime(value: Timestamp, types: &Types) -> Result<Value, PolicyError> {
     let text = Value::from(format!("{value:.3}"));
-    match types.datetime.call(&[text]).map_err(|source| wrong(&source))? {
-        PartialValue::Value(value) => Ok(value),
-        PartialValue::Residual(unknown) => Err(wrong(&unknown)),
-    }
+    let value = types.datetime.call(&[text]).map_err(|source| wrong(&source))?;
+    Value::try_from(value).map_err(|source| wrong(&source))
 }
 
 fn principal_entity(question: &Question<'_>, types: &Types) -> Entity {
