@@ -12,7 +12,7 @@ use reprieve_scan::Counts;
 use serde::{Deserialize, Serialize};
 
 pub use self::bytes::PartError;
-pub(crate) use self::identities::Identities;
+use self::identities::Identities;
 use crate::act::Act;
 
 /// The most problems that are named; all are counted.
@@ -35,7 +35,7 @@ pub struct Problem {
 pub struct Part {
     pub(crate) files: u64,
     pub(crate) counts: Counts,
-    pub(crate) identities: Identities,
+    identities: Identities,
     pub(crate) acts: BTreeMap<EventId, Act>,
     pub(crate) problems: u64,
     /// Those that come first.
@@ -70,6 +70,11 @@ impl Part {
                 }
             }
         }
+    }
+
+    /// Adds digests of records' ids, and leaves their memory empty.
+    pub(crate) fn add_identities(&mut self, digests: &mut Vec<u64>) {
+        self.identities.extend(digests);
     }
 
     /// Adds something that could not be read.
@@ -130,8 +135,8 @@ fn text_of(act: &Act) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::Part;
     use super::identities::MOST_KEPT;
-    use super::{Identities, Part};
 
     /// Digests as they come of ids: as good as random, and the same each time.
     fn digests(from: u64, to: u64) -> Vec<u64> {
@@ -145,9 +150,9 @@ mod tests {
     }
 
     fn part(from: u64, to: u64) -> Part {
-        let mut identities = Identities::default();
-        identities.extend(&digests(from, to));
-        Part { identities, ..Part::default() }
+        let mut part = Part::default();
+        part.add_identities(&mut digests(from, to));
+        part
     }
 
     #[test]
@@ -169,7 +174,7 @@ mod tests {
     fn as_many_records_as_can_be_told_apart_are_counted() {
         let most = MOST_KEPT as u64;
         let mut part = part(0, most);
-        part.identities.extend(&digests(0, most));
+        part.add_identities(&mut digests(0, most));
         assert_eq!(part.unique_events(), (most, true));
     }
 }

@@ -61,13 +61,12 @@ impl Part {
     /// # Errors
     /// Never for what was read of a log: only where there is no memory left to write to.
     pub fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
-        let (level, identities) = self.identities.saved();
         let Counts { bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable } = self.counts;
         let saved = Saved {
             files: self.files,
             counts: [bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable],
-            level,
-            identities,
+            level: self.identities.level(),
+            identities: self.identities.kept().to_vec(),
             acts: self.acts.values().cloned().collect(),
             problems: self.problems,
             named: self.named.iter().cloned().collect(),
@@ -99,7 +98,7 @@ impl Part {
         let mut part = Self {
             files: saved.files,
             counts: Counts { bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable },
-            identities: Identities::of_saved(saved.level, &saved.identities),
+            identities: Identities::of(saved.level, saved.identities),
             problems: saved.problems,
             named: BTreeSet::from_iter(saved.named),
             ..Self::default()

@@ -3,198 +3,71 @@
 //! The sample keeps a digest while it ends in at least as many zero bits as its level; where it would outgrow its limit, the level rises
 //! by one and half of them go. What is kept depends on the set of digests alone, so that merging is associative and commutative.
 //!
-//! Digests are as good as random already, so the table is a list of short rows in which each stands in the row that it names itself, or in
-//! the next one that had a free place. Greater digests name later rows. Zero stands for a free place, and is kept beside the list.
+//! They are kept as a list in ascending order: no place of it stays free, and to go through it from one end to the other takes less than
+//! to look into it at as many places as digests are added at once.
 
-use std::hint::black_box;
-
-/// The most digests that are kept.
-pub(crate) const MOST_KEPT: usize = most_in(MOST_ROWS);
-/// The most rows of the table: 6.6 MiB of them.
-const MOST_ROWS: usize = 105 << 10;
-/// The fewest.
-const FEWEST_ROWS: usize = 1 << 3;
-/// How many times as many rows there are where those that are there have no place left: to find each digest another place takes long.
-const GROWTH: usize = 8;
-/// From so many rows on, the table has room for the most at once, and grows where it stands: two tables side by side would need twice the
-/// memory. The system gives memory to what was written to, and to nothing else.
-const MANY_ROWS: usize = 1 << 11;
-/// Rows or digests from one that is taken to the next one.
-const STRIDE: usize = 1_021;
-/// Rows for what the last of all has no place for.
-const SPARE_ROWS: usize = 64;
-/// Digests whose rows are fetched before any is added: memory answers many questions at once as soon as it answers one.
-const AT_ONCE: usize = 256;
-/// Places of a row.
-const ROW: usize = 8;
-
-/// Places that a processor fetches together.
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(align(64))]
-struct Row([u64; ROW]);
-
-/// Returns how many digests so many rows hold, one place of sixteen left free: one that stands in the next row costs little, and one place
-/// of eight would be half a megabyte more.
-const fn most_in(rows: usize) -> usize {
-    rows * ROW / 16 * 15
-}
+/// The most digests that are kept: 6.25 MiB.
+pub(crate) const MOST_KEPT: usize = 800 << 10;
 
 /// The digests of records' ids.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Identities {
     level: u32,
-    /// Those that digests name, then what the last of these had no place for.
-    rows: Vec<Row>,
-    /// How many rows digests name; none, as long as there are no digests.
-    named: usize,
-    /// How many digests are in the rows.
-    taken: usize,
-    has_zero: bool,
+    /// In ascending order, each once.
+    digests: Vec<u64>,
 }
-
-impl PartialEq for Identities {
-    fn eq(&self, other: &Self) -> bool {
-        self.saved() == other.saved()
-    }
-}
-
-impl Eq for Identities {}
 
 impl Identities {
-    /// Adds digests.
-    pub(crate) fn extend(&mut self, digests: &[u64]) {
-        for some in digests.chunks(AT_ONCE) {
-            let fetched = some.iter().filter_map(|digest| self.rows.get(self.row_of(*digest))).fold(0, |all, Row(places)| all | places[0]);
-            black_box(fetched);
-            for digest in some {
-                self.add(*digest);
-            }
-        }
+    /// Makes a set of digests in any order; of a sample, with its level.
+    pub(crate) fn of(level: u32, mut digests: Vec<u64>) -> Self {
+        sort(&mut digests, level);
+        let mut identities = Self { level, digests };
+        identities.keep_to_limit();
+        identities
     }
 
-    fn add(&mut self, digest: u64) {
-        if digest.trailing_zeros() < self.level {
-            return;
-        }
-        if digest == 0 {
-            self.has_zero = true;
-            return;
-        }
-        if self.taken >= most_in(self.named) {
-            if self.holds(digest) {
-                return;
-            }
-            if self.taken < MOST_KEPT {
-                self.grow();
-            } else {
-                self.rise_to(self.level + 1);
-                return self.add(digest);
-            }
-        }
-        self.put(digest);
-    }
-
-    fn put(&mut self, digest: u64) {
-        let (row, place) = self.free_or(digest);
-        if row == self.rows.len() {
-            self.rows.push(Row::default());
-        }
-        if let Some(place) = self.rows.get_mut(row).and_then(|Row(places)| places.get_mut(place)) {
-            self.taken += usize::from(*place == 0);
-            *place = digest;
-        }
-    }
-
-    /// Returns the row that a digest names.
-    fn row_of(&self, digest: u64) -> usize {
-        // Its lower bits are zero in a sample.
-        usize::try_from(((digest >> 32) * self.named as u64) >> 32).unwrap_or_default()
-    }
-
-    /// Returns the row and the place where a digest is, or the free one where it would be, which may be in a row after the last.
-    fn free_or(&self, digest: u64) -> (usize, usize) {
-        let mut row = self.row_of(digest);
-        loop {
-            let Some(Row(places)) = self.rows.get(row) else { return (row, 0) };
-            // A row is filled from its beginning; most digests are new, and both questions are answered without a branch for each place.
-            let taken = places.iter().map(|place| usize::from(*place != 0)).sum();
-            let same: usize = places.iter().map(|place| usize::from(*place == digest)).sum();
-            if same > 0 {
-                return (row, places.iter().position(|place| *place == digest).unwrap_or_default());
-            }
-            if taken < ROW {
-                return (row, taken);
-            }
-            row = row.wrapping_add(1);
-        }
-    }
-
-    fn holds(&self, digest: u64) -> bool {
-        let (row, place) = self.free_or(digest);
-        self.rows.get(row).and_then(|Row(places)| places.get(place)) == Some(&digest)
-    }
-
-    fn grow(&mut self) {
-        let named = (self.named * GROWTH).clamp(FEWEST_ROWS, MOST_ROWS);
-        if named > MANY_ROWS {
-            self.rows.reserve_exact((MOST_ROWS + SPARE_ROWS).saturating_sub(self.rows.len()));
-        }
-        let used = self.rows.len();
-        self.rows.resize(named.max(used), Row::default());
-        self.named = named;
-        self.taken = 0;
-        // From the last row to the first, each digest goes on to where none is that is still to move; but for those that stood far behind
-        // the row that they named.
-        let mut late = Vec::new();
-        for row in (0..used).rev() {
-            for digest in self.take(row) {
-                if self.row_of(digest) >= row { self.put(digest) } else { late.push(digest) }
-            }
-        }
-        for digest in late {
-            self.put(digest);
-        }
-    }
-
-    fn rise_to(&mut self, level: u32) {
-        self.level = level;
-        self.has_zero &= u64::BITS >= level;
-        self.taken = 0;
-        // From the first row to the last, each digest finds a place where it was at the latest, and passes none that is still to move.
-        for row in 0..self.rows.len() {
-            for digest in self.take(row) {
-                if digest.trailing_zeros() >= level {
-                    self.put(digest);
-                }
-            }
-        }
-    }
-
-    /// Takes the digests out of a row.
-    fn take(&mut self, row: usize) -> impl Iterator<Item = u64> + use<> {
-        let Row(places) = self.rows.get_mut(row).map(std::mem::take).unwrap_or_default();
-        places.into_iter().filter(|digest| *digest != 0)
+    /// Adds digests in any order, and leaves their memory empty.
+    pub(crate) fn extend(&mut self, digests: &mut Vec<u64>) {
+        sort(digests, self.level);
+        merge_into(&mut self.digests, digests);
+        digests.clear();
+        self.keep_to_limit();
     }
 
     /// Takes in the digests of other records.
     pub(crate) fn merge(&mut self, other: &Self) {
-        if other.level > self.level {
-            self.rise_to(other.level);
+        self.rise_to(other.level);
+        let level = self.level;
+        if other.level < level {
+            let kept: Vec<u64> = other.digests.iter().copied().filter(|digest| is_kept(*digest, level)).collect();
+            merge_into(&mut self.digests, &kept);
+        } else {
+            merge_into(&mut self.digests, &other.digests);
         }
-        let mut some = Vec::with_capacity(AT_ONCE);
-        for digest in other.kept() {
-            some.push(digest);
-            if some.len() == AT_ONCE {
-                self.extend(&some);
-                some.clear();
-            }
-        }
-        self.extend(&some);
+        self.keep_to_limit();
     }
 
-    /// Returns the digests that are kept.
-    fn kept(&self) -> impl Iterator<Item = u64> {
-        far_apart(&self.rows).flat_map(|Row(places)| *places).filter(|digest| *digest != 0).chain(self.has_zero.then_some(0))
+    fn keep_to_limit(&mut self) {
+        while self.digests.len() > MOST_KEPT {
+            self.rise_to(self.level + 1);
+        }
+    }
+
+    fn rise_to(&mut self, level: u32) {
+        if level > self.level {
+            self.level = level;
+            self.digests.retain(|digest| is_kept(*digest, level));
+        }
+    }
+
+    /// Returns the level: how many zero bits each digest ends in that is kept, at least.
+    pub(crate) const fn level(&self) -> u32 {
+        self.level
+    }
+
+    /// Returns the digests that are kept, in ascending order.
+    pub(crate) fn kept(&self) -> &[u64] {
+        &self.digests
     }
 
     /// Says whether all are kept.
@@ -204,83 +77,95 @@ impl Identities {
 
     /// Returns how many different ones there are; an estimate where not all are kept.
     pub(crate) fn total(&self) -> u64 {
-        let kept = self.taken as u64 + u64::from(self.has_zero);
-        kept.saturating_mul(1_u64.checked_shl(self.level).unwrap_or(u64::MAX))
-    }
-
-    /// Returns the level, and the digests that are kept, in ascending order.
-    pub(crate) fn saved(&self) -> (u32, Vec<u64>) {
-        let mut digests: Vec<u64> = self.kept().collect();
-        digests.sort_unstable();
-        (self.level, digests)
-    }
-
-    /// Makes the set of what [`Identities::saved`] returned.
-    pub(crate) fn of_saved(level: u32, digests: &[u64]) -> Self {
-        let mut identities = Self { level, ..Self::default() };
-        identities.extend(&far_apart(digests).copied().collect::<Vec<u64>>());
-        identities
+        (self.digests.len() as u64).saturating_mul(1_u64.checked_shl(self.level).unwrap_or(u64::MAX))
     }
 }
 
-/// Returns each of many, from far away of the one before: a table would fill up from its beginning, and every search there run through all
-/// of it, if digests came in their order.
-fn far_apart<T>(all: &[T]) -> impl Iterator<Item = &T> {
-    (0..STRIDE).flat_map(|first| all.iter().skip(first).step_by(STRIDE))
+const fn is_kept(digest: u64, level: u32) -> bool {
+    digest.trailing_zeros() >= level
+}
+
+/// Makes a list of those of the digests that are kept, in ascending order and each once.
+fn sort(digests: &mut Vec<u64>, level: u32) {
+    digests.retain(|digest| is_kept(*digest, level));
+    digests.sort_unstable();
+    digests.dedup();
+}
+
+/// Merges a list in ascending order into another, from their ends on, so that it grows where it stands.
+fn merge_into(all: &mut Vec<u64>, some: &[u64]) {
+    let mut rest = all.len();
+    let mut place = rest + some.len();
+    all.resize(place, 0);
+    for digest in some.iter().rev() {
+        let before = all.get(..rest).unwrap_or_default();
+        let greater = before.iter().rev().take_while(|kept| *kept > digest).count();
+        let is_new = before.get(..rest - greater).and_then(<[u64]>::last) != Some(digest);
+        all.copy_within(rest - greater..rest, place - greater);
+        rest -= greater;
+        place -= greater;
+        if is_new {
+            place -= 1;
+            if let Some(into) = all.get_mut(place) {
+                *into = *digest;
+            }
+        }
+    }
+    // As many places are left between the two as digests were in both.
+    all.drain(rest..place);
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use proptest::prelude::*;
+
     use super::*;
 
-    /// Numbers that look random, some of which have many zeros at their ends, as those of a sample do.
-    fn digests(count: u64) -> Vec<u64> {
-        let mixed = |n: u64| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (n >> 3)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        (0..count).map(|n| mixed(n) << (n % 8 * 4)).collect()
+    proptest! {
+        /// Few numbers, so that many are in both lists, and those at both ends.
+        #[test]
+        fn a_merged_list_holds_what_both_held_once_and_in_order(one: BTreeSet<u8>, other: BTreeSet<u8>) {
+            let [mut all, some] = [&one, &other].map(|of| of.iter().map(|number| u64::from(*number)).collect::<Vec<u64>>());
+            merge_into(&mut all, &some);
+            prop_assert_eq!(all, one.union(&other).map(|number| u64::from(*number)).collect::<Vec<u64>>());
+        }
+
+        #[test]
+        fn what_is_kept_depends_on_the_digests_alone(
+            digests in proptest::collection::vec((any::<u64>(), 0_u32..64).prop_map(|(digest, zeros)| digest << zeros), 0..200),
+            cut in 0_usize..200,
+            levels in [0_u32..70, 0_u32..70],
+        ) {
+            let (first, second) = digests.split_at(cut.min(digests.len()));
+            let [one, other] = [(levels[0], first), (levels[1], second)].map(|(level, digests)| Identities::of(level, digests.to_vec()));
+            let (mut forth, mut back) = (one.clone(), other.clone());
+            forth.merge(&other);
+            back.merge(&one);
+            prop_assert_eq!(&forth, &back);
+            let level = levels[0].max(levels[1]);
+            let expected: BTreeSet<u64> = digests.iter().copied().filter(|digest| digest.trailing_zeros() >= level).collect();
+            prop_assert_eq!((forth.level(), forth.kept()), (level, &expected.into_iter().collect::<Vec<u64>>()[..]));
+        }
     }
 
     #[test]
     fn few_are_counted_exactly_however_often_they_come() {
-        for count in [0, 1, 55, 56, 57, 64, 1_000, 60_000, 200_000] {
-            let digests = digests(count);
-            let expected: BTreeSet<u64> = digests.iter().copied().collect();
-            let mut identities = Identities::default();
-            identities.extend(&digests);
-            identities.extend(&digests);
-            assert_eq!(identities.total(), expected.len() as u64, "{count}");
-            assert_eq!(identities.saved(), (0, expected.into_iter().collect()), "{count}");
-            assert!(identities.is_exact(), "{count}");
-        }
-    }
-
-    #[test]
-    fn digests_of_which_many_name_the_same_row_stay_whole_while_the_table_grows() {
-        // At the end of each table, at its beginning, and in its middle.
-        let at_the_end = |number: u64| [u64::MAX << 32, 0, (1 << 63) - 1].map(|row| row & !(u64::MAX >> 32) | (number << 20));
-        let mut all: Vec<u64> = (1..=300).flat_map(at_the_end).collect();
-        all.extend(digests(120_000));
-        let mut identities = Identities::default();
-        for some in all.chunks(1_000) {
-            identities.extend(some);
-        }
-        identities.extend(&all);
-        let expected: BTreeSet<u64> = all.iter().copied().collect();
-        assert_eq!(identities.saved(), (0, expected.iter().copied().collect()));
-        identities.rise_to(12);
-        identities.extend(&all);
-        let kept = expected.into_iter().filter(|digest| digest.trailing_zeros() >= 12);
-        assert_eq!(identities.saved(), (12, kept.collect()));
+        let digests: Vec<u64> = (0..60_000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        let twice = Identities::of(0, [&digests[..], &digests].concat());
+        assert_eq!((twice.total(), twice.is_exact()), (60_000, true));
+        let mut merged = Identities::of(0, digests);
+        merged.merge(&twice);
+        assert_eq!(merged, twice);
     }
 
     #[test]
     fn zero_is_a_digest_as_well() {
-        let mut identities = Identities::default();
-        identities.extend(&[0, 7, 0]);
-        assert_eq!(identities.saved(), (0, vec![0, 7]));
+        let mut identities = Identities::of(0, vec![7, 0, 7, 0]);
+        assert_eq!(identities.kept(), [0, 7]);
         identities.rise_to(20);
-        assert_eq!(identities.saved(), (20, vec![0]));
+        assert_eq!(identities.kept(), [0]);
     }
 
     #[test]
@@ -288,18 +173,20 @@ mod tests {
         let spread = |n: u64| (n ^ (n >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ n.rotate_left(29).wrapping_mul(0x94d0_49bb_1331_11eb);
         let count = u64::try_from(MOST_KEPT).unwrap() * 5 / 2;
         let all: Vec<u64> = (1..=count).map(spread).map(|n| spread(n ^ (n >> 27))).collect();
-        let mut at_once = Identities::default();
-        at_once.extend(&all);
-        let (first, second) = all.split_at(all.len() / 3);
-        let (mut one, mut other) = (Identities::default(), Identities::default());
-        one.extend(second);
-        other.extend(first);
-        one.merge(&other);
-        assert!(one == at_once, "parts merged differ from all at once");
+        let at_once = Identities::of(0, all.clone());
+        let mut in_parts = Identities::default();
+        for some in all.chunks(all.len() / 7).rev() {
+            in_parts.merge(&Identities::of(0, some.to_vec()));
+        }
+        let mut one_after_the_other = Identities::default();
+        for some in all.chunks(30_000) {
+            one_after_the_other.extend(&mut some.to_vec());
+        }
+        assert!(one_after_the_other == at_once, "digests added differ from all at once");
+        assert!(in_parts == at_once, "parts merged differ from all at once");
         assert!(!at_once.is_exact());
         let distance = at_once.total().abs_diff(count);
         assert!(distance * 100 < count, "{} for {count}", at_once.total());
-        let (level, saved) = at_once.saved();
-        assert!(Identities::of_saved(level, &saved) == at_once, "what was saved is read as it was");
+        assert!(Identities::of(at_once.level(), at_once.kept().to_vec()) == at_once, "what was saved is read as it was");
     }
 }
