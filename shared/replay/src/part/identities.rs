@@ -161,6 +161,15 @@ mod tests {
     }
 
     #[test]
+    fn one_more_than_can_be_kept_is_a_sample() {
+        let most: Vec<u64> = (1..=MOST_KEPT as u64).collect();
+        let mut identities = Identities::of(0, most);
+        assert!(identities.is_exact());
+        identities.extend(&mut vec![1, 2, 0]);
+        assert_eq!((identities.level(), identities.kept().len()), (1, MOST_KEPT / 2 + 1));
+    }
+
+    #[test]
     fn zero_is_a_digest_as_well() {
         let mut identities = Identities::of(0, vec![7, 0, 7, 0]);
         assert_eq!(identities.kept(), [0, 7]);
@@ -180,11 +189,13 @@ mod tests {
         }
         let mut one_after_the_other = Identities::default();
         for some in all.chunks(30_000) {
-            one_after_the_other.extend(&mut some.to_vec());
+            let mut some = some.to_vec();
+            one_after_the_other.extend(&mut some);
+            assert!(some.is_empty());
         }
         assert!(one_after_the_other == at_once, "digests added differ from all at once");
         assert!(in_parts == at_once, "parts merged differ from all at once");
-        assert!(!at_once.is_exact());
+        assert!(!at_once.is_exact() && at_once.kept().len() <= MOST_KEPT);
         let distance = at_once.total().abs_diff(count);
         assert!(distance * 100 < count, "{} for {count}", at_once.total());
         assert!(Identities::of(at_once.level(), at_once.kept().to_vec()) == at_once, "what was saved is read as it was");
