@@ -49,7 +49,7 @@ impl Part {
         // A saved part is whatever somebody wrote: too many are as many as there are numbers.
         self.files = self.files.saturating_add(files);
         self.counts += counts;
-        self.identities.merge(&identities);
+        self.identities.merge(identities);
         for act in acts.into_values() {
             self.add_act(act);
         }

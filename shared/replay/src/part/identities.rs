@@ -20,37 +20,27 @@ pub(crate) struct Identities {
 impl Identities {
     /// Makes a set of digests in any order; of a sample, with its level.
     pub(crate) fn of(level: u32, mut digests: Vec<u64>) -> Self {
-        sort(&mut digests, level);
-        let mut identities = Self { level, digests };
-        identities.keep_to_limit();
+        let mut identities = Self { level, digests: Vec::new() };
+        identities.extend(&mut digests);
         identities
     }
 
     /// Adds digests in any order, and leaves their memory empty.
     pub(crate) fn extend(&mut self, digests: &mut Vec<u64>) {
-        sort(digests, self.level);
+        digests.retain(|digest| is_kept(*digest, self.level));
+        digests.sort_unstable();
+        digests.dedup();
         merge_into(&mut self.digests, digests);
         digests.clear();
-        self.keep_to_limit();
-    }
-
-    /// Takes in the digests of other records.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.rise_to(other.level);
-        let level = self.level;
-        if other.level < level {
-            let kept: Vec<u64> = other.digests.iter().copied().filter(|digest| is_kept(*digest, level)).collect();
-            merge_into(&mut self.digests, &kept);
-        } else {
-            merge_into(&mut self.digests, &other.digests);
-        }
-        self.keep_to_limit();
-    }
-
-    fn keep_to_limit(&mut self) {
         while self.digests.len() > MOST_KEPT {
             self.rise_to(self.level + 1);
         }
+    }
+
+    /// Takes in the digests of other records.
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        self.rise_to(other.level);
+        self.extend(&mut other.digests);
     }
 
     fn rise_to(&mut self, level: u32) {
@@ -83,13 +73,6 @@ impl Identities {
 
 const fn is_kept(digest: u64, level: u32) -> bool {
     digest.trailing_zeros() >= level
-}
-
-/// Makes a list of those of the digests that are kept, in ascending order and each once.
-fn sort(digests: &mut Vec<u64>, level: u32) {
-    digests.retain(|digest| is_kept(*digest, level));
-    digests.sort_unstable();
-    digests.dedup();
 }
 
 /// Merges a list in ascending order into another, from their ends on, so that it grows where it stands.
@@ -141,8 +124,8 @@ mod tests {
             let (first, second) = digests.split_at(cut.min(digests.len()));
             let [one, other] = [(levels[0], first), (levels[1], second)].map(|(level, digests)| Identities::of(level, digests.to_vec()));
             let (mut forth, mut back) = (one.clone(), other.clone());
-            forth.merge(&other);
-            back.merge(&one);
+            forth.merge(other);
+            back.merge(one);
             prop_assert_eq!(&forth, &back);
             let level = levels[0].max(levels[1]);
             let expected: BTreeSet<u64> = digests.iter().copied().filter(|digest| digest.trailing_zeros() >= level).collect();
@@ -156,7 +139,7 @@ mod tests {
         let twice = Identities::of(0, [&digests[..], &digests].concat());
         assert_eq!((twice.total(), twice.is_exact()), (60_000, true));
         let mut merged = Identities::of(0, digests);
-        merged.merge(&twice);
+        merged.merge(twice.clone());
         assert_eq!(merged, twice);
     }
 
@@ -185,7 +168,7 @@ mod tests {
         let at_once = Identities::of(0, all.clone());
         let mut in_parts = Identities::default();
         for some in all.chunks(all.len() / 7).rev() {
-            in_parts.merge(&Identities::of(0, some.to_vec()));
+            in_parts.merge(Identities::of(0, some.to_vec()));
         }
         let mut one_after_the_other = Identities::default();
         for some in all.chunks(30_000) {
