@@ -82,8 +82,8 @@ class Account:
 
     def standing(self, stages=STAGES):
         """Returns the stacks that stand, as CloudFormation describes them, by stage."""
-        found = {stage: stacks.describe(self.stack_of(stage)) for stage in stages}
-        return {stage: stack for stage, stack in found.items() if stack}
+        found = stacks.describe_all([self.stack_of(stage) for stage in stages])
+        return {stage: stack for stage, stack in zip(stages, found, strict=True) if stack}
 
     def template(self, stage):
         return (self.root / "infra" / "aws" / f"{stage}.yaml").read_text(encoding="utf-8")
@@ -94,17 +94,21 @@ class Account:
         say(f"What                {what}")
 
 
-def asked_for(options, account, of_those_standing):
-    """Returns the stages that are meant, in order: those named, and the guard; or all that stand."""
+def to_deploy(options):
+    """Returns the stages that a deployment is about, in order: those named, and the guard unless it is the replay alone."""
+    if set(options.stages) == {"replay"}:
+        return ["replay"]
+    return [stage for stage in STAGES if stage == "guard" or stage in options.stages]
+
+
+def of_those_standing(options, account, standing):
+    """Returns the stages that stand and are meant, in order: those named, or all."""
+    if not standing:
+        raise Wrong(f"no stack `{options.stack}` stands in {account.region}; `apply` makes one")
     named = [stage for stage in STAGES if stage in options.stages]
-    if of_those_standing:
-        standing = account.standing()
-        if not standing:
-            raise Wrong(f"no stack `{options.stack}` stands in {account.region}; `apply` makes one")
-        if missing := [stage for stage in named if stage not in standing]:
-            raise Wrong(f"the stack `{account.stack_of(missing[0])}` does not stand in {account.region}")
-        return named or [stage for stage in STAGES if stage in standing]
-    return named if named == ["replay"] else [stage for stage in STAGES if stage == "guard" or stage in named]
+    if missing := [stage for stage in named if stage not in standing]:
+        raise Wrong(f"the stack `{account.stack_of(missing[0])}` does not stand in {account.region}")
+    return named or [stage for stage in STAGES if stage in standing]
 
 
 def values_by_stage(options, stages):
@@ -174,25 +178,23 @@ def upload(options, stage, zip_file):
     return {"CodeBucket": options.code_bucket, "CodeKey": key, "Architecture": options.arch}
 
 
-def derive(account, stage):
+def derive(account, stage, standing):
     """Returns the parameters of a stage that follow from what stands. None where the guard does not stand yet."""
     if stage not in FROM_GUARD:
         return {}
-    guard = stacks.describe(account.stack_of("guard"))
-    if not guard:
+    if "guard" not in standing:
         return None
-    given = stacks.outputs(guard)
+    given = stacks.outputs(standing["guard"])
     if missing := [output for output in FROM_GUARD[stage].values() if output not in given]:
         raise Failed(f"the stack `{account.stack_of('guard')}` has no output `{missing[0]}`; deploy its current template first")
     return {parameter: given[output] for parameter, output in FROM_GUARD[stage].items()}
 
 
-def trail_bucket(account, by_hand, standing):
+def trail_bucket(by_hand, standing):
     """Returns the bucket that the monitoring made, for the evidence, unless another was named by hand, now or before."""
     if "TrailBucket" in by_hand or "evidence" in standing:
         return {}
-    monitoring = stacks.describe(account.stack_of("monitoring"))
-    if monitoring and (bucket := stacks.outputs(monitoring).get("TrailBucketName")):
+    if "monitoring" in standing and (bucket := stacks.outputs(standing["monitoring"]).get("TrailBucketName")):
         return {"TrailBucket": bucket}
     raise Wrong("the monitoring made no bucket for a trail; name yours with --set evidence.TrailBucket=BUCKET")
 
@@ -216,14 +218,13 @@ def enforcing(options, account, stages, standing):
     return turned
 
 
-def deploy(options, account, stages, only_show, now):
-    """Plans each stage, shows it, asks, and carries it out."""
+def deploy(options, account, stages, standing, only_show, now):
+    """Plans each stage, shows it, asks, and carries it out. `standing` is what stands, and then what stands afterwards."""
     if not options.code_bucket:
         raise Wrong("--code-bucket is missing: a bucket in this Region for the zips")
     if options.policies and options.zips.get("guard"):
         raise Wrong("`--policies` and `--zip` exclude each other: policies go into a zip while it is built")
     values = values_by_stage(options, stages)
-    standing = account.standing(stages)
     if "guard" in stages:
         check_policies(options, standing)
     account.headline(f"{'plan of' if only_show else 'deployment of'} {', '.join(account.stack_of(stage) for stage in stages)}")
@@ -234,26 +235,26 @@ def deploy(options, account, stages, only_show, now):
     for stage in stages:
         name = account.stack_of(stage)
         say(f"\n== {name}, from infra/aws/{stage}.yaml")
-        derived = derive(account, stage)
+        derived = derive(account, stage, standing)
         if derived is None:
             say(f"  Not shown: it takes outputs of the stack `{account.stack_of('guard')}`, which does not stand yet.")
             continue
         if stage == "evidence":
-            if only_show and "monitoring" in stages and not stacks.describe(account.stack_of("monitoring")):
+            if only_show and "monitoring" in stages and "monitoring" not in standing:
                 say(f"  Not shown: it takes an output of the stack `{account.stack_of('monitoring')}`, which does not stand yet.")
                 continue
-            derived |= trail_bucket(account, values[stage], standing)
+            derived |= trail_bucket(values[stage], standing)
         derived |= upload(options, stage, zips[stage])
         made = stacks.plan(name, account.template(stage), values[stage] | derived, options.code_bucket, now)
         if made is None:
             say("  Nothing changes.")
             continue
         made.show()
-        tell_mode(values[stage], standing.get(stage))
+        tell_mode(values[stage], made.before)
         if only_show:
             made.discard()
             continue
-        carry_out(made, standing.get(stage), options, now)
+        standing[stage] = carry_out(made, options, now)
     if only_show:
         say("\nNothing was changed; the change sets are discarded, the zips are uploaded.")
 
@@ -266,36 +267,36 @@ def tell_mode(values, standing):
         say(f"  Mode: {before or 'the default, observe'} -> {after}")
 
 
-def carry_out(made, standing, options, now):
-    """Asks, remembers the way back, and carries a plan out."""
+def carry_out(made, options, now):
+    """Asks, remembers the way back, and carries a plan out. Returns the stack as it stands then."""
     try:
         calls.agree(f"Carry these {len(made.changes)} changes of `{made.stack}` out?", options.yes)
     except calls.Declined:
         made.discard()
         raise
-    if standing:
-        stacks.remember(made.stack, standing, options.code_bucket, now)
-    stacks.carry_out(made)
-    stack = stacks.describe(made.stack)
+    if made.before:
+        stacks.remember(made.stack, made.before, options.code_bucket, now)
+    stack = stacks.carry_out(made)
     calls.table(("OUTPUT", "VALUE"), sorted(stacks.outputs(stack).items()))
+    return stack
 
 
 def plan(options, account, now):
     """Shows what `apply` would change."""
-    deploy(options, account, asked_for(options, account, False), True, now)
+    deploy(options, account, to_deploy(options), account.standing(), True, now)
 
 
 def apply(options, account, now):
     """Deploys what was asked for, and says what comes next."""
-    stages = asked_for(options, account, False)
-    deploy(options, account, stages, False, now)
+    stages, standing = to_deploy(options), account.standing()
+    deploy(options, account, stages, standing, False, now)
     say()
     if "replay" in stages:
-        machine = stacks.outputs(stacks.describe(account.stack_of("replay")))["StateMachineArn"]
+        machine = stacks.outputs(standing["replay"])["StateMachineArn"]
         say("A replay of last quarter, for example; what it costs is in infra/aws/README.md:")
         say(f'  aws stepfunctions start-execution --state-machine-arn {machine} --input \'{{"from":"2026-07-01","to":"2026-09-30"}}\'')
     if "guard" in stages:
-        proof.sweep(account, stacks.outputs(stacks.describe(account.stack_of("guard"))), now)
+        proof.sweep(account, stacks.outputs(standing["guard"]), now)
         say("Whoever was subscribed to the notice topic must confirm; until then `reprieve coverage` counts the monitoring as a gap.")
         say(f"What is proven of it: {again(options, 'verify')}")
 
@@ -308,8 +309,8 @@ def again(options, verb):
 
 def upgrade(options, account, now):
     """Deploys the current release over what stands; parameters that are not named keep their value."""
-    stages = asked_for(options, account, True)
-    deploy(options, account, stages, False, now)
+    standing = account.standing()
+    deploy(options, account, of_those_standing(options, account, standing), standing, False, now)
     say(f"\nThe way back: {again(options, 'rollback')} --code-bucket {options.code_bucket}")
     say(f"What is proven of it: {again(options, 'verify')}")
 
@@ -318,7 +319,7 @@ def rollback(options, account, now):
     """Goes back to what stood before the last change: template, code and parameters."""
     if not options.code_bucket:
         raise Wrong("--code-bucket is missing: the bucket that the last change was made with remembers what was before")
-    stages = asked_for(options, account, True)
+    stages = of_those_standing(options, account, account.standing())
     account.headline(f"back to what stood before the last deployment, of {', '.join(account.stack_of(stage) for stage in stages)}")
     remembered = {stage: stacks.remembered(account.stack_of(stage), options.code_bucket) for stage in stages}
     # What one deployment changed goes back together; a stack that it left alone was changed by an earlier one.
@@ -338,8 +339,8 @@ def rollback(options, account, now):
             say("  Nothing changes.")
             continue
         made.show()
-        tell_mode(before["parameters"], stacks.describe(name))
-        carry_out(made, stacks.describe(name), options, now)
+        tell_mode(before["parameters"], made.before)
+        carry_out(made, options, now)
     say(f"\nTo go forward again: the same command. What is proven of it: {again(options, 'verify')}")
 
 
@@ -358,8 +359,8 @@ def report(options, account, _now):
 
 def uninstall(options, account, _now):
     """Takes stacks away, and says what stays, what that costs, and what is not protected any more."""
-    stages = list(reversed(asked_for(options, account, True)))
     standing = account.standing()
+    stages = list(reversed(of_those_standing(options, account, standing)))
     left_behind = [stage for stage in standing if stage not in stages and stage in FROM_GUARD]
     if "guard" in stages and left_behind:
         raise Wrong(f"the guard cannot go before the {left_behind[0]}, which takes its outputs; name both, or none for all")

@@ -9,6 +9,7 @@ import pathlib
 import re
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from . import calls
 from .calls import CallFailed, Failed, say
@@ -26,15 +27,26 @@ def aws(*arguments):
     return calls.answer_of(["aws", *arguments, "--output", "json"])
 
 
-def describe(name):
-    """Returns a stack as CloudFormation describes it, or None where there is none. One that was only ever planned counts as none."""
+def look(name):
+    """Returns a stack as CloudFormation describes it, whatever its status, or None where there is none."""
     try:
-        stack = aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"][0]
+        return aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"][0]
     except CallFailed as error:
         if "does not exist" in error.said:
             return None
         raise
-    return None if stack["StackStatus"] in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE") else stack
+
+
+def describe(name):
+    """As `look`; a stack that was only ever planned, or is deleted, counts as none."""
+    stack = look(name)
+    return None if stack and stack["StackStatus"] in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE") else stack
+
+
+def describe_all(names):
+    """Returns what `describe` does of each, in their order. They are asked for at once: the command line takes a second to start."""
+    with ThreadPoolExecutor(max_workers=len(names)) as asking:
+        return list(asking.map(describe, names))
 
 
 def outputs(stack):
@@ -86,10 +98,10 @@ def check_standing(name, stack):
 
 
 class Plan:
-    """A change set that was made and not carried out."""
+    """A change set that was made and not carried out; `before` is the stack as it stands, None where there is none yet."""
 
-    def __init__(self, stack, arn, changes, is_new):
-        self.stack, self.arn, self.changes, self.is_new = stack, arn, changes, is_new
+    def __init__(self, stack, arn, changes, before):
+        self.stack, self.arn, self.changes, self.before = stack, arn, changes, before
 
     def losses(self):
         """Returns what would be lost of what holds evidence."""
@@ -112,7 +124,7 @@ class Plan:
     def discard(self):
         """Deletes the change set, and the empty stack that a first one leaves behind."""
         aws("cloudformation", "delete-change-set", "--change-set-name", self.arn)
-        if self.is_new:
+        if self.before is None:
             aws("cloudformation", "delete-stack", "--stack-name", self.stack)
 
 
@@ -160,7 +172,7 @@ def plan(name, template, values, code_bucket, now):
             *CAPABILITIES,
         )["Id"]
     described = await_change_set(arn)
-    made = Plan(name, arn, [change["ResourceChange"] for change in described.get("Changes", [])], stack is None)
+    made = Plan(name, arn, [change["ResourceChange"] for change in described.get("Changes", [])], stack)
     if described["Status"] == "CREATE_COMPLETE":
         return made
     reason = described.get("StatusReason", "")
@@ -190,30 +202,29 @@ def pauses():
 
 
 def carry_out(made):
-    """Executes a change set and waits for its end."""
+    """Executes a change set and waits for its end. Returns the stack as it stands then."""
     if made.losses():
         made.discard()
         raise Failed(
             f"not done, because evidence would be lost: {'; '.join(made.losses())}. Deploy beside it instead, under another --stack"
         )
     aws("cloudformation", "execute-change-set", "--change-set-name", made.arn)
-    status = await_end(made.stack)
+    stack = await_end(made.stack)
+    status = stack["StackStatus"] if stack else "gone"
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        stands = "Nothing of it stands." if made.is_new else "CloudFormation has gone back by itself: it stands as before."
+        stands = "CloudFormation has gone back by itself: it stands as before." if made.before else "Nothing of it stands."
         raise Failed(f"the stack `{made.stack}` is {status}. {stands}\n{why(made.stack)}")
+    return stack
 
 
 def await_end(name):
-    """Waits until nothing is in progress on a stack. Returns its status; DELETE_COMPLETE where it is gone."""
+    """Waits until nothing is in progress on a stack. Returns it; None where it is gone."""
     for pause in pauses():
-        try:
-            status = aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"][0]["StackStatus"]
-        except CallFailed as error:
-            if "does not exist" in error.said:
-                return "DELETE_COMPLETE"
-            raise
-        if not status.endswith("_IN_PROGRESS"):
-            return status
+        stack = look(name)
+        if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
+            return None
+        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+            return stack
         time.sleep(pause)
     raise Failed(
         f"the stack `{name}` has not come to an end within an hour: `aws cloudformation describe-stack-events --stack-name {name}`"
@@ -275,6 +286,5 @@ def kept(name):
 def delete(name):
     """Deletes a stack and waits until it is gone."""
     aws("cloudformation", "delete-stack", "--stack-name", name)
-    status = await_end(name)
-    if status != "DELETE_COMPLETE":
-        raise Failed(f"the stack `{name}` is {status}; what is left of it still stands:\n{why(name)}")
+    if left := await_end(name):
+        raise Failed(f"the stack `{name}` is {left['StackStatus']}; what is left of it still stands:\n{why(name)}")

@@ -155,7 +155,7 @@ class Templates(unittest.TestCase):
 class Losses(unittest.TestCase):
     def plan(self, name, action, replacement):
         change = {"LogicalResourceId": name, "ResourceType": "AWS::X", "Action": action, "Replacement": replacement}
-        return stacks.Plan("reprieve", "arn", [change], False)
+        return stacks.Plan("reprieve", "arn", [change], {"StackStatus": "CREATE_COMPLETE"})
 
     def test_replacing_or_removing_evidence_is_a_loss(self):
         self.assertEqual(self.plan("LedgerTable", "Modify", "True").losses(), ["LedgerTable (AWS::X) would be replaced"])
@@ -174,7 +174,105 @@ class Losses(unittest.TestCase):
         self.assertEqual(asked, ["delete-change-set"])
 
 
+class Standing(unittest.TestCase):
+    """Stacks as CloudFormation would tell of them: by name, one status after another; the last for ever."""
+
+    def setUp(self):
+        for module, name in ((stacks, "aws"), (stacks, "why"), (stacks.time, "sleep")):
+            self.addCleanup(setattr, module, name, getattr(module, name))
+        stacks.aws, stacks.why, stacks.time.sleep = self.answer, lambda name: f"why of {name}", lambda seconds: None
+        self.statuses, self.asked = {}, []
+
+    def answer(self, _service, verb, *words):
+        self.asked.append(verb)
+        if verb != "describe-stacks":
+            return {}
+        name = words[1]
+        statuses = self.statuses.get(name, ["none"])
+        status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+        if status == "none":
+            raise calls.CallFailed(["aws"], f"Stack with id {name} does not exist")
+        return {"Stacks": [{"StackName": name, "StackStatus": status}]}
+
+    def plan(self, before):
+        return stacks.Plan("reprieve", "arn", [], before)
+
+    def test_all_are_found_in_their_order_but_those_that_are_none(self):
+        self.statuses = {"a": ["UPDATE_COMPLETE"], "b": ["REVIEW_IN_PROGRESS"], "d": ["ROLLBACK_COMPLETE"], "e": ["DELETE_COMPLETE"]}
+        found = [stack and stack["StackName"] for stack in stacks.describe_all(["d", "b", "a", "c", "e"])]
+        self.assertEqual(found, ["d", None, "a", None, None])
+
+    def test_what_cannot_be_asked_for_is_not_taken_for_none(self):
+        def refuse(*_words):
+            raise calls.CallFailed(["aws"], "AccessDenied")
+
+        stacks.aws = refuse
+        with self.assertRaisesRegex(calls.Failed, "AccessDenied"):
+            stacks.describe_all(["a", "b"])
+
+    def test_a_change_is_waited_for_and_what_stands_then_returned(self):
+        self.statuses = {"reprieve": ["REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"]}
+        self.assertEqual(stacks.carry_out(self.plan(None))["StackStatus"], "CREATE_COMPLETE")
+        self.assertEqual(self.asked, ["execute-change-set", *["describe-stacks"] * 3])
+
+    def test_a_change_that_failed_says_how_things_stand(self):
+        for before, status, stands in (
+            (None, "ROLLBACK_COMPLETE", "Nothing of it stands"),
+            (None, "none", "Nothing of it stands"),
+            ({"StackStatus": "CREATE_COMPLETE"}, "UPDATE_ROLLBACK_COMPLETE", "it stands as before"),
+        ):
+            self.statuses = {"reprieve": [status]}
+            with self.assertRaisesRegex(calls.Failed, f"{stands}(.|\n)*why of reprieve"):
+                stacks.carry_out(self.plan(before))
+
+    def test_a_stack_is_gone_once_nothing_is_told_of_it(self):
+        for end in ("none", "DELETE_COMPLETE"):
+            self.statuses = {"reprieve": ["DELETE_IN_PROGRESS", end]}
+            stacks.delete("reprieve")
+        self.statuses = {"reprieve": ["DELETE_IN_PROGRESS", "DELETE_FAILED"]}
+        with self.assertRaisesRegex(calls.Failed, "is DELETE_FAILED"):
+            stacks.delete("reprieve")
+
+    def test_a_plan_that_is_discarded_takes_a_first_stack_with_it(self):
+        self.plan(None).discard()
+        self.assertEqual(self.asked, ["delete-change-set", "delete-stack"])
+        self.asked.clear()
+        self.plan({"StackStatus": "CREATE_COMPLETE"}).discard()
+        self.assertEqual(self.asked, ["delete-change-set"])
+
+    def test_parameters_follow_from_what_stands(self):
+        account = argparse.Namespace(stack_of=lambda stage: f"reprieve-{stage}")
+        given = {"AuditBucketName": "audit", "LedgerTableName": "t", "AuditRetentionDays": "365", "NoticeTopicArn": "n", "MetricsNamespace": "m"}
+        guard = {"Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in given.items()]}
+        self.assertEqual(aws.derive(account, "drill", {"guard": guard})["AuditBucket"], "audit")
+        self.assertEqual(aws.derive(account, "replay", {}), {})
+        self.assertIsNone(aws.derive(account, "drill", {}))
+        with self.assertRaisesRegex(calls.Failed, "has no output `QueueArn`"):
+            aws.derive(account, "monitoring", {"guard": guard})
+        monitoring = {"Outputs": [{"OutputKey": "TrailBucketName", "OutputValue": "logs"}]}
+        self.assertEqual(aws.trail_bucket({}, {"monitoring": monitoring}), {"TrailBucket": "logs"})
+        self.assertEqual(aws.trail_bucket({}, {"monitoring": monitoring, "evidence": {}}), {})
+        self.assertEqual(aws.trail_bucket({"TrailBucket": "mine"}, {}), {})
+        with self.assertRaises(calls.Wrong):
+            aws.trail_bucket({}, {})
+
+
 class Options(unittest.TestCase):
+    def test_the_stages_meant_are_those_named_and_the_guard_or_those_that_stand(self):
+        def options(*stages):
+            return argparse.Namespace(stages=list(stages), stack="reprieve")
+
+        account = argparse.Namespace(stack_of=lambda stage: f"reprieve-{stage}", region="eu-west-1")
+        self.assertEqual(aws.to_deploy(options()), ["guard"])
+        self.assertEqual(aws.to_deploy(options("drill", "monitoring")), ["guard", "monitoring", "drill"])
+        self.assertEqual(aws.to_deploy(options("replay", "replay")), ["replay"])
+        standing = {"drill": {}, "guard": {}}
+        self.assertEqual(aws.of_those_standing(options(), account, standing), ["guard", "drill"])
+        self.assertEqual(aws.of_those_standing(options("drill"), account, standing), ["drill"])
+        for wrong, stands in ((options("replay"), standing), (options(), {})):
+            with self.assertRaises(calls.Wrong):
+                aws.of_those_standing(wrong, account, stands)
+
     def values(self, *assignments, stages=("guard",)):
         return aws.values_by_stage(argparse.Namespace(set=list(assignments), zips={}), stages)
 
