@@ -57,7 +57,7 @@ impl Finder {
     }
 }
 
-/// How deep a bracket may lead, where it matters: to 0 or 1, as what may be a name and matters is at 1 or less.
+/// How deep a bracket may lead, where it matters.
 fn most_of_brackets(depths: Depths) -> isize {
     isize::from(depths.may_contain)
 }
@@ -80,8 +80,7 @@ fn near_blocks(groups: &[Group], depths: Depths, blocks: &mut [NearBlock]) -> (u
             let (deeper, higher) = (ones(*opens), ones(*closes));
             // No mark is less deep than if all brackets that close came first.
             let least = below_base.wrapping_sub(higher);
-            let most = most_of_brackets | isize::from(*names != 0);
-            let is_near = (least <= most) | (*lines != 0);
+            let is_near = (least <= most_of_brackets) | (least <= 1) & (*names != 0) | (*lines != 0);
             if let Some(block) = blocks.get_mut(count) {
                 *block = NearBlock { index, below_base };
             }
