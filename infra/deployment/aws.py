@@ -101,6 +101,11 @@ def to_deploy(options):
     return [stage for stage in STAGES if stage == "guard" or stage in options.stages]
 
 
+def with_sources(stages):
+    """Returns the stages that are deployed, and those beside them whose outputs they take: all that is asked for, and no more."""
+    return [stage for stage in STAGES if stage in stages or (stage == "monitoring" and "evidence" in stages)]
+
+
 def of_those_standing(options, account, standing):
     """Returns the stages that stand and are meant, in order: those named, or all."""
     if not standing:
@@ -283,12 +288,14 @@ def carry_out(made, options, now):
 
 def plan(options, account, now):
     """Shows what `apply` would change."""
-    deploy(options, account, to_deploy(options), account.standing(), True, now)
+    stages = to_deploy(options)
+    deploy(options, account, stages, account.standing(with_sources(stages)), True, now)
 
 
 def apply(options, account, now):
     """Deploys what was asked for, and says what comes next."""
-    stages, standing = to_deploy(options), account.standing()
+    stages = to_deploy(options)
+    standing = account.standing(with_sources(stages))
     deploy(options, account, stages, standing, False, now)
     say()
     if "replay" in stages:

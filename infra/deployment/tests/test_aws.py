@@ -266,6 +266,8 @@ class Options(unittest.TestCase):
         self.assertEqual(aws.to_deploy(options()), ["guard"])
         self.assertEqual(aws.to_deploy(options("drill", "monitoring")), ["guard", "monitoring", "drill"])
         self.assertEqual(aws.to_deploy(options("replay", "replay")), ["replay"])
+        self.assertEqual(aws.with_sources(["guard"]), ["guard"])
+        self.assertEqual(aws.with_sources(["guard", "evidence", "drill"]), ["guard", "monitoring", "evidence", "drill"])
         standing = {"drill": {}, "guard": {}}
         self.assertEqual(aws.of_those_standing(options(), account, standing), ["guard", "drill"])
         self.assertEqual(aws.of_those_standing(options("drill"), account, standing), ["drill"])
