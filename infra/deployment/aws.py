@@ -156,8 +156,8 @@ def build(options, account, stages):
 
 def check_policies(options, standing):
     """Refuses to lose policies: a zip that stands with some is not replaced by one without unless they are given again."""
-    guard = standing.get("guard")
-    if not guard or options.policies or options.zips.get("guard"):
+    guard, given = standing.get("guard"), options.zips.get("guard")
+    if not guard or options.policies or given and policies_in(given):
         return
     stands = stacks.parameters(guard)
     with tempfile.TemporaryDirectory() as folder:
@@ -168,12 +168,19 @@ def check_policies(options, standing):
         if code != 0:
             say(f"Not known: whether policies are in the zip that stands, for {stands['CodeKey']} cannot be read.")
             return
-        with zipfile.ZipFile(file) as archive:
-            policies = [name for name in archive.namelist() if name.startswith("policies/")]
+        policies = policies_in(file)
     if policies:
-        raise Wrong(
-            f"the guard that stands was packaged with {', '.join(policies)}; give the folder again with --policies, or they are gone"
-        )
+        how = "package them into the zip that is given" if given else "give the folder again with --policies"
+        raise Wrong(f"the guard that stands was packaged with {', '.join(policies)}; {how}, or they are gone")
+
+
+def policies_in(file):
+    """Returns the names of the policies that were packaged into a zip."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return [name for name in archive.namelist() if name.startswith("policies/") and not name.endswith("/")]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise Wrong(f"`{file}` is no zip that can be read: {error}") from error
 
 
 def upload(options, stage, zip_file):
@@ -272,16 +279,22 @@ def tell_mode(values, standing):
         say(f"  Mode: {before or 'the default, observe'} -> {after}")
 
 
-def carry_out(made, options, now):
+def carry_out(made, options, now, deployment=None, undoes=None):
     """Asks, remembers the way back, and carries a plan out. Returns the stack as it stands then."""
     try:
         calls.agree(f"Carry these {len(made.changes)} changes of `{made.stack}` out?", options.yes)
     except calls.Declined:
         made.discard()
         raise
+    place = None
     if made.before:
-        stacks.remember(made.stack, made.before, options.code_bucket, now)
-    stack = stacks.carry_out(made)
+        place = stacks.remember(made.stack, made.before, options.code_bucket, now, deployment or stacks.at(now), undoes)
+    try:
+        stack = stacks.carry_out(made)
+    except stacks.Unchanged:
+        if place:
+            stacks.forget(place)
+        raise
     calls.table(("OUTPUT", "VALUE"), sorted(stacks.outputs(stack).items()))
     return stack
 
@@ -322,6 +335,18 @@ def upgrade(options, account, now):
     say(f"What is proven of it: {again(options, 'verify')}")
 
 
+def to_undo(remembered, now):
+    """Returns which deployment is taken back, and the name of the one that does so.
+
+    What one deployment changed goes back together; a stack that it left alone was changed by an earlier one. A rollback that ended before
+    all of them had gone back goes on.
+    """
+    last = max(remembered, key=lambda before: before["at"])
+    if last["undoes"] in [before["deployment"] for before in remembered]:
+        return last["undoes"], last["deployment"]
+    return last["deployment"], stacks.at(now)
+
+
 def rollback(options, account, now):
     """Goes back to what stood before the last change: template, code and parameters."""
     if not options.code_bucket:
@@ -329,16 +354,18 @@ def rollback(options, account, now):
     stages = of_those_standing(options, account, account.standing())
     account.headline(f"back to what stood before the last deployment, of {', '.join(account.stack_of(stage) for stage in stages)}")
     remembered = {stage: stacks.remembered(account.stack_of(stage), options.code_bucket) for stage in stages}
-    # What one deployment changed goes back together; a stack that it left alone was changed by an earlier one.
-    last = max((before["at"] for before in remembered.values() if before), default=None)
-    if last is None:
+    if not any(remembered.values()):
         raise Wrong(
             f"s3://{options.code_bucket}/reprieve/before/ remembers nothing of these stacks: they were never changed with this bucket"
         )
+    undone, deployment = to_undo([before for before in remembered.values() if before], now)
     for stage in stages:
         name, before = account.stack_of(stage), remembered[stage]
-        if before is None or before["at"] != last:
-            say(f"\n== {name}: the deployment of {last} did not change it; it stays as it is")
+        if before and before["undoes"] == undone:
+            say(f"\n== {name}: it has gone back already, at {before['at']}")
+            continue
+        if before is None or before["deployment"] != undone:
+            say(f"\n== {name}: the deployment of {undone} did not change it; it stays as it is")
             continue
         say(f"\n== {name}, as it stood until {before['at']}")
         made = stacks.plan(name, before["template"], before["parameters"], options.code_bucket, now)
@@ -347,7 +374,7 @@ def rollback(options, account, now):
             continue
         made.show()
         tell_mode(before["parameters"], made.before)
-        carry_out(made, options, now)
+        carry_out(made, options, now, deployment, undone)
     say(f"\nTo go forward again: the same command. What is proven of it: {again(options, 'verify')}")
 
 

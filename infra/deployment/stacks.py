@@ -97,6 +97,10 @@ def check_standing(name, stack):
         )
 
 
+class Unchanged(Failed):
+    """A change was not made: the stack stands as it did before."""
+
+
 class Plan:
     """A change set that was made and not carried out; `before` is the stack as it stands, None where there is none yet."""
 
@@ -205,16 +209,21 @@ def carry_out(made):
     """Executes a change set and waits for its end. Returns the stack as it stands then."""
     if made.losses():
         made.discard()
-        raise Failed(
+        raise Unchanged(
             f"not done, because evidence would be lost: {'; '.join(made.losses())}. Deploy beside it instead, under another --stack"
         )
-    aws("cloudformation", "execute-change-set", "--change-set-name", made.arn)
+    try:
+        aws("cloudformation", "execute-change-set", "--change-set-name", made.arn)
+    except calls.CallFailed as error:
+        raise Unchanged(str(error)) from error
     stack = await_end(made.stack)
     status = stack["StackStatus"] if stack else "gone"
-    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        stands = "CloudFormation has gone back by itself: it stands as before." if made.before else "Nothing of it stands."
-        raise Failed(f"the stack `{made.stack}` is {status}. {stands}\n{why(made.stack)}")
-    return stack
+    if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        return stack
+    if status == "UPDATE_ROLLBACK_COMPLETE":
+        raise Unchanged(f"the stack `{made.stack}` is {status}. CloudFormation has gone back by itself: it stands as before.\n{why(made.stack)}")
+    stands = "It stands neither as before nor as planned." if made.before else "Nothing of it stands."
+    raise Failed(f"the stack `{made.stack}` is {status}. {stands}\n{why(made.stack)}")
 
 
 def await_end(name):
@@ -245,13 +254,35 @@ def original_template(name):
     return body if isinstance(body, str) else json.dumps(body)
 
 
-def remember(name, stack, code_bucket, now):
-    """Puts the template and the parameters that a stack stands with into the bucket of the code, as the way back."""
-    state = {"stack": name, "at": f"{now:%Y-%m-%dT%H:%M:%SZ}", "template": original_template(name), "parameters": parameters(stack)}
+def remember(name, stack, code_bucket, now, deployment, undoes=None):
+    """Puts the template and the parameters that a stack stands with into the bucket of the code, as the way back. Returns where it is.
+
+    `deployment` names the deployment that is about to change it, `undoes` the one that this takes back.
+    """
+    state = {
+        "stack": name,
+        "at": at(now),
+        "deployment": deployment,
+        "undoes": undoes,
+        "template": original_template(name),
+        "parameters": parameters(stack),
+    }
+    place = f"s3://{code_bucket}/{way_back(name)}{now:%Y%m%dT%H%M%SZ}.json"
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "before.json")
         file.write_text(json.dumps(state), encoding="utf-8")
-        calls.run(["aws", "s3", "cp", "--only-show-errors", str(file), f"s3://{code_bucket}/{way_back(name)}{now:%Y%m%dT%H%M%SZ}.json"])
+        calls.run(["aws", "s3", "cp", "--only-show-errors", str(file), place])
+    return place
+
+
+def forget(place):
+    """Takes a way back away: what it was written for was not done, so that it would lead nowhere."""
+    calls.run(["aws", "s3", "rm", "--only-show-errors", place])
+
+
+def at(now):
+    """Returns a time as deployments are named after it."""
+    return f"{now:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def way_back(name):
@@ -268,7 +299,9 @@ def remembered(name, code_bucket):
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "before.json")
         calls.run(["aws", "s3", "cp", "--only-show-errors", f"s3://{code_bucket}/{keys[-1]}", str(file)])
-        return json.loads(file.read_text(encoding="utf-8"))
+        state = json.loads(file.read_text(encoding="utf-8"))
+    # Earlier releases named no deployment: all stacks that one changed were remembered at the same time.
+    return {"deployment": state["at"], "undoes": None} | state
 
 
 def kept(name):

@@ -4,10 +4,18 @@ The whole script is run against a local cloud by tests/e2e/tests/deployment.rs.
 """
 
 import argparse
+import contextlib
+import datetime
+import io
+import json
+import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
+import zipfile
 
 from fakes import ROOT
 
@@ -225,6 +233,21 @@ class Standing(unittest.TestCase):
             with self.assertRaisesRegex(calls.Failed, f"{stands}(.|\n)*why of reprieve"):
                 stacks.carry_out(self.plan(before))
 
+    def test_what_is_known_not_to_have_changed_is_told_apart(self):
+        before = {"StackStatus": "CREATE_COMPLETE"}
+        for status, is_unchanged in (("UPDATE_ROLLBACK_COMPLETE", True), ("UPDATE_ROLLBACK_FAILED", False), ("none", False)):
+            self.statuses = {"reprieve": [status]}
+            with self.assertRaises(calls.Failed) as raised:
+                stacks.carry_out(self.plan(before))
+            self.assertEqual(isinstance(raised.exception, stacks.Unchanged), is_unchanged, status)
+
+        def throttled(_service, verb, *_words):
+            raise calls.CallFailed(["aws", verb], "Throttling")
+
+        stacks.aws = throttled
+        with self.assertRaisesRegex(stacks.Unchanged, "Throttling"):
+            stacks.carry_out(self.plan(before))
+
     def test_a_stack_is_gone_once_nothing_is_told_of_it(self):
         for end in ("none", "DELETE_COMPLETE"):
             self.statuses = {"reprieve": ["DELETE_IN_PROGRESS", end]}
@@ -255,6 +278,150 @@ class Standing(unittest.TestCase):
         self.assertEqual(aws.trail_bucket({"TrailBucket": "mine"}, {}), {})
         with self.assertRaises(calls.Wrong):
             aws.trail_bucket({}, {})
+
+
+class Rollback(unittest.TestCase):
+    """Two stacks, each with a version as its only parameter; what is in the bucket of the code is a list for each."""
+
+    def setUp(self):
+        for name in ("plan", "carry_out", "remember", "remembered", "forget"):
+            self.addCleanup(setattr, stacks, name, getattr(stacks, name))
+            setattr(stacks, name, getattr(self, name))
+        self.addCleanup(setattr, calls, "agree", calls.agree)
+        calls.agree = lambda question, _yes: self.agree(question)
+        self.versions = {"reprieve": 1, "reprieve-monitoring": 1}
+        self.written = {name: [] for name in self.versions}
+        self.hour, self.fails, self.declined = 0, set(), set()
+
+    def agree(self, question):
+        if any(f"`{name}`" in question for name in self.declined):
+            raise calls.Declined
+
+    def plan(self, name, _template, values, _bucket, _now):
+        if values["Version"] == str(self.versions[name]):
+            return None
+        before = {"Parameters": [{"ParameterKey": "Version", "ParameterValue": str(self.versions[name])}]}
+        made = stacks.Plan(name, "arn", [], before)
+        made.wanted, made.discard = int(values["Version"]), lambda: None
+        return made
+
+    def carry_out(self, made):
+        if made.stack in self.fails:
+            raise stacks.Unchanged("Throttling")
+        self.versions[made.stack] = made.wanted
+        return {}
+
+    def remember(self, name, stack, _bucket, now, deployment, undoes=None):
+        self.written[name].append(
+            {"at": stacks.at(now), "deployment": deployment, "undoes": undoes, "template": "", "parameters": stacks.parameters(stack)}
+        )
+        return name
+
+    def forget(self, name):
+        self.written[name].pop()
+
+    def remembered(self, name, _bucket):
+        return self.written[name][-1] if self.written[name] else None
+
+    def now(self):
+        self.hour += 1
+        return datetime.datetime(2026, 11, 20, self.hour, tzinfo=datetime.UTC)
+
+    def account(self):
+        return argparse.Namespace(
+            region="eu-central-1",
+            stack_of=lambda stage: "reprieve" if stage == "guard" else f"reprieve-{stage}",
+            standing=lambda: {"guard": {}, "monitoring": {}},
+            headline=lambda what: None,
+        )
+
+    def deploy(self, version, *names):
+        now = self.now()
+        for name in names or self.versions:
+            made = self.plan(name, "", {"Version": str(version)}, "", now)
+            with contextlib.suppress(calls.Failed, calls.Declined):
+                aws.carry_out(made, argparse.Namespace(yes=True, code_bucket="code"), now)
+
+    def rollback(self, *stages):
+        options = argparse.Namespace(stack="reprieve", stages=stages, code_bucket="code", yes=True)
+        with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(calls.Failed, calls.Declined):
+            aws.rollback(options, self.account(), self.now())
+        return said.getvalue()
+
+    def both(self):
+        return self.versions["reprieve"], self.versions["reprieve-monitoring"]
+
+    def test_what_one_deployment_changed_goes_back_together_and_forward_again(self):
+        self.deploy(2)
+        self.rollback()
+        self.assertEqual(self.both(), (1, 1))
+        self.rollback()
+        self.assertEqual(self.both(), (2, 2))
+
+    def test_a_stack_that_the_deployment_left_alone_stays(self):
+        self.deploy(2)
+        self.deploy(3, "reprieve")
+        self.assertIn("did not change it", self.rollback())
+        self.assertEqual(self.both(), (2, 2))
+
+    def test_a_rollback_that_broke_off_goes_on(self):
+        for way in ("fails", "declined"):
+            self.setUp()
+            self.deploy(2)
+            getattr(self, way).add("reprieve-monitoring")
+            self.rollback()
+            self.assertEqual(self.both(), (1, 2), way)
+            getattr(self, way).clear()
+            self.assertIn("has gone back already", self.rollback())
+            self.assertEqual(self.both(), (1, 1), way)
+            self.rollback()
+            self.assertEqual(self.both(), (2, 2), "what went back in two steps goes forward in one")
+
+    def test_a_deployment_that_failed_is_none_to_go_back_from(self):
+        self.deploy(2)
+        self.fails.add("reprieve")
+        self.deploy(3, "reprieve")
+        self.fails.clear()
+        self.rollback()
+        self.assertEqual(self.both(), (1, 1))
+
+
+class Remembered(unittest.TestCase):
+    def test_what_an_earlier_release_remembered_is_read(self):
+        earlier = {"stack": "reprieve", "at": "2026-11-20T01:00:00Z", "template": "t", "parameters": {}}
+        for module, name in ((stacks, "aws"), (calls, "run")):
+            self.addCleanup(setattr, module, name, getattr(module, name))
+        stacks.aws = lambda *_words: {"Contents": [{"Key": "reprieve/before/reprieve/1.json"}]}
+        calls.run = lambda command: pathlib.Path(command[-1]).write_text(json.dumps(earlier), encoding="utf-8")
+        self.assertEqual(stacks.remembered("reprieve", "code"), earlier | {"deployment": earlier["at"], "undoes": None})
+
+
+class Policies(unittest.TestCase):
+    """What was packaged with the guard that stands, and with the zip that is to replace it."""
+
+    def check(self, standing, given):
+        self.addCleanup(setattr, calls, "run", calls.run)
+        with tempfile.TemporaryDirectory() as folder:
+
+            def packed(name, policies):
+                with zipfile.ZipFile(pathlib.Path(folder, name), "w") as archive:
+                    for each in ["bootstrap", *policies]:
+                        archive.writestr(each, "")
+                return str(pathlib.Path(folder, name))
+
+            stands = packed("standing.zip", standing)
+            calls.run = lambda command, **_: (shutil.copy(stands, command[-1]) and 0, "", "")
+            options = argparse.Namespace(policies=None, zips={} if given is None else {"guard": packed("given.zip", given)})
+            named = {"CodeBucket": "code", "CodeKey": "guard.zip"}
+            guard = {"Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in named.items()]}
+            aws.check_policies(options, {"guard": guard})
+
+    def test_policies_are_not_lost_by_a_zip_without_any(self):
+        for given in (None, []):
+            with self.assertRaisesRegex(calls.Wrong, "policies/two.cedar"):
+                self.check(["policies/two.cedar"], given)
+        self.check(["policies/two.cedar"], ["policies/three.cedar"])
+        self.check([], [])
 
 
 class Options(unittest.TestCase):
