@@ -221,7 +221,9 @@ def carry_out(made):
     if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         return stack
     if status == "UPDATE_ROLLBACK_COMPLETE":
-        raise Unchanged(f"the stack `{made.stack}` is {status}. CloudFormation has gone back by itself: it stands as before.\n{why(made.stack)}")
+        raise Unchanged(
+            f"the stack `{made.stack}` is {status}. CloudFormation has gone back by itself: it stands as before.\n{why(made.stack)}"
+        )
     stands = "It stands neither as before nor as planned." if made.before else "Nothing of it stands."
     raise Failed(f"the stack `{made.stack}` is {status}. {stands}\n{why(made.stack)}")
 
