@@ -16,6 +16,7 @@ TEMPLATES = ("evidence", "seals", "guard", "subscription", "events", "alerts", "
 FRAME = {"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#", "contentVersion": "1.0.0.0"}
 SYSTEM_TOPIC = "reprieve-subscription"
 AUDIT_CONTAINER = "reprieve-audit"
+NOT_KNOWN = "not known"
 
 
 class Tenant:
@@ -53,8 +54,11 @@ class Tenant:
             raise Wrong(f"`logStorageId` in `{self.options.parameters}` is not the resource id of a storage account: `{resource}`")
         return found.groups()
 
-    def outputs(self, template):
-        """Returns the outputs of what was deployed last into the guard's group, or None where it was not."""
+    def deployed(self, template):
+        """Returns (state, outputs) of the last deployment into the guard's group, or (None, None) where there was none.
+
+        Azure keeps one deployment of a name: one that failed replaces the one before, and has no outputs, whatever stands.
+        """
         try:
             shown = az(
                 "deployment",
@@ -69,9 +73,23 @@ class Tenant:
             )
         except CallFailed as error:
             if re.search(r"NotFound|could not be found|not found", error.said):
-                return None
+                return None, None
             raise
-        return {name: output["value"] for name, output in (shown["properties"].get("outputs") or {}).items()}
+        state, outputs = shown["properties"].get("provisioningState", "Succeeded"), shown["properties"].get("outputs")
+        if state != "Succeeded" and not outputs:
+            return state, None
+        return state, {name: output["value"] for name, output in (outputs or {}).items()}
+
+    def outputs(self, template):
+        """Returns the outputs of the last deployment, or None where there was none, or where it left none."""
+        return self.deployed(template)[1]
+
+    def lacks(self, template, what):
+        """Says why there are no outputs of a template."""
+        state, _ = self.deployed(template)
+        if state is None:
+            return f"no {what} stands in the group `{self.options.group}`"
+        return f"the last deployment of {template}.json in the group `{self.options.group}` is {state}, and does not tell what stands"
 
     def group_exists(self, subscription, group):
         return az("group", "exists", "--subscription", subscription, "--name", group) is True
@@ -146,21 +164,28 @@ def deploy(options, root, only_show, keeps_mode):
         raise Wrong(f"`--zip {options.zip}` is not a file")
     tenant = Tenant(options, root)
     group_exists = tenant.group_exists(tenant.home, options.group)
-    guard = tenant.outputs("guard") if group_exists else None
-    standing = guard.get("mode") if guard else None
-    if keeps_mode and not guard:
+    state, guard = tenant.deployed("guard") if group_exists else (None, None)
+    is_unknown = state is not None and guard is None
+    standing = NOT_KNOWN if is_unknown else guard.get("mode") if guard else None
+    if keeps_mode and state is None:
         raise Wrong(f"no guard stands in the group `{options.group}`; `apply` makes one")
+    if is_unknown and not (options.mode or options.enforce):
+        raise Wrong(
+            f"{tenant.lacks('guard', 'guard')}: whether the guard observed or enforced before is not known, and nothing was deployed. "
+            "Name the mode, with --mode observe or --mode enforce; REPRIEVE_MODE among the function app's settings says which it has. "
+            "If guard.json never succeeded before, it is --mode observe"
+        )
     mode = mode_of(tenant, standing, keeps_mode)
     tenant.headline(
         "a plan; nothing is changed" if only_show else "a deployment", mode if mode == standing or not standing else f"{standing} -> {mode}"
     )
     if options.enforce:
-        if not guard:
+        if state is None:
             raise Wrong(
                 f"`--enforce`: no guard stands in the group `{options.group}`, and a first deployment observes. Deploy without --enforce, "
                 "and look at `scripts/deploy azure report` after a week or two; or say --mode enforce, if you know"
             )
-        if standing == "observe":
+        if standing in ("observe", NOT_KNOWN):
             show_observed(tenant)
     if not group_exists:
         if not options.location:
@@ -186,13 +211,13 @@ def put_all(tenant, deployment):
     deployment.put("group", home, group, "evidence")
     evidence, seals = tenant.outputs("evidence"), tenant.outputs("seals")
     if deployment.only_show and not (evidence and seals):
-        say("Not shown: the seals' key and the guard, which take outputs of what does not stand yet.")
+        say("Not shown: the seals' key and the guard, which take outputs of what does not stand yet, or failed.")
         return
     deployment.put("group", home, group, "seals", guardPrincipalId=evidence["guardPrincipalId"])
     deployment.put("group", home, group, "guard", sealKey=tenant.outputs("seals")["sealKeyUrl"])
     guard = tenant.outputs("guard")
     if deployment.only_show and not guard:
-        say("Not shown: the subscriptions, which take outputs of the guard, and that does not stand yet.")
+        say("Not shown: the subscriptions, which take outputs of the guard, and that does not stand yet, or failed.")
         return
     if not deployment.only_show:
         put_code(tenant, guard)
@@ -253,7 +278,7 @@ def show_observed(tenant):
     """Prints what enforcing would have done, from a copy of the records."""
     evidence = tenant.outputs("evidence")
     if not evidence:
-        raise Wrong(f"no evidence stands in the group `{tenant.options.group}`")
+        raise Wrong(tenant.lacks("evidence", "evidence"))
     account = evidence["evidenceStorageId"].rpartition("/")[2]
     with tempfile.TemporaryDirectory() as folder:
         calls.run(
@@ -293,17 +318,28 @@ def states(tenant):
 
     options, home = tenant.options, tenant.home
     for template in ("evidence", "seals", "guard"):
-        judge(tenant.outputs(template) is not None, f"{template}.json is deployed", f"{template}.json is not deployed")
+        state, _ = tenant.deployed(template)
+        judge(
+            state == "Succeeded",
+            f"{template}.json is deployed",
+            f"{template}.json: its last deployment {state}" if state else f"{template}.json is not deployed",
+        )
     guard, evidence = tenant.outputs("guard"), tenant.outputs("evidence")
-    if not guard or not evidence:
+    if guard:
+        name = guard["functionAppName"]
+        app = az("functionapp", "show", "--subscription", home, "--resource-group", options.group, "--name", name)
+        judge(app.get("state") == "Running", f"`{name}` runs", f"`{name}` is {app.get('state')}")
+        listed = az("functionapp", "function", "list", "--subscription", home, "--resource-group", options.group, "--name", name) or []
+        there = {each["name"].rpartition("/")[2] for each in listed}
+        wanted = {file.parent.name for file in (tenant.root / "functions" / "azure-guard").glob("*/function.json")}
+        judge(wanted <= there, f"all {len(wanted)} functions are there", f"functions are missing: {', '.join(sorted(wanted - there))}")
+        if guard.get("mode") != "enforce":
+            not_proven.append("the guard observes: it decides and records, and changes nothing")
+    else:
+        not_proven.append("whether the function app runs, with which functions and in which mode: nobody looked")
+    if not evidence:
+        not_proven.append("whether events are heard, and the guard has its roles: nobody looked")
         return proven, not_proven
-    name = guard["functionAppName"]
-    app = az("functionapp", "show", "--subscription", home, "--resource-group", options.group, "--name", name)
-    judge(app.get("state") == "Running", f"`{name}` runs", f"`{name}` is {app.get('state')}")
-    listed = az("functionapp", "function", "list", "--subscription", home, "--resource-group", options.group, "--name", name) or []
-    there = {each["name"].rpartition("/")[2] for each in listed}
-    wanted = {file.parent.name for file in (tenant.root / "functions" / "azure-guard").glob("*/function.json")}
-    judge(wanted <= there, f"all {len(wanted)} functions are there", f"functions are missing: {', '.join(sorted(wanted - there))}")
     for subscription in tenant.guarded:
         subscribed = (
             az(
@@ -330,15 +366,14 @@ def states(tenant):
             az("role", "assignment", "list", "--assignee", evidence["guardPrincipalId"], "--scope", f"/subscriptions/{subscription}") or []
         )
         judge(roles, f"{subscription}: the guard has its role", f"{subscription}: the guard has no role")
-    if guard.get("mode") != "enforce":
-        not_proven.append("the guard observes: it decides and records, and changes nothing")
     return proven, not_proven
 
 
 def verify(options, root):
     """Prints what is proven and what is not. Returns 3, because no drill exists for Azure that would prove the rest."""
     tenant = Tenant(options, root)
-    tenant.headline("what is proven of what stands", (tenant.outputs("guard") or {}).get("mode", "no guard stands"))
+    state, guard = tenant.deployed("guard")
+    tenant.headline("what is proven of what stands", "no guard stands" if state is None else (guard or {}).get("mode", NOT_KNOWN))
     proven, not_proven = states(tenant)
     not_proven.append(
         "that an incident would be answered: there is no drill for Azure. By hand: delete a vault made for it, and see it come back"
@@ -355,10 +390,17 @@ def verify(options, root):
 def uninstall(options, root):
     """Takes away what hears, then what acts. Evidence, its lock, and what you would lose data with stay."""
     tenant = Tenant(options, root)
-    guard, evidence = tenant.outputs("guard"), tenant.outputs("evidence")
-    if not guard or not evidence:
-        raise Wrong(f"no guard stands in the group `{options.group}`")
-    tenant.headline("the end of the guard", guard.get("mode", "not known"))
+    state, guard = tenant.deployed("guard")
+    evidence = tenant.outputs("evidence")
+    if state is None:
+        raise Wrong(tenant.lacks("guard", "guard"))
+    if not evidence:
+        raise Wrong(
+            f"{tenant.lacks('evidence', 'evidence')}, so that the guard's identity is not known, and its roles cannot be taken away. "
+            "Nothing was changed. By hand: infra/azure/README.md; or mend it first, with `apply`"
+        )
+    app = guard["functionAppName"] if guard else None
+    tenant.headline("the end of the guard", (guard or {}).get("mode", NOT_KNOWN))
     account = evidence["evidenceStorageId"].rpartition("/")[2]
     principal = evidence["guardPrincipalId"]
     say(
@@ -371,6 +413,8 @@ def uninstall(options, root):
     say("  activity-log alerts, action group, diagnostic settings, the Activity Log's export: they need no guard; logs cost storage")
     say("  event hub, host storage, Application Insights: the hub is about $11 a month. How to delete them: infra/azure/README.md")
     say("  purge protection and locked retention that were switched on: nobody can take those back")
+    if not app:
+        say(f"  the function app: {tenant.lacks('guard', 'guard')}, its name neither. Without roles it changes nothing; delete it by hand")
     say("  Before: `reprieve verify` on a copy of the records, and keep the public key and the hash of the last seal.")
     calls.agree_by_name("\nThis stops what protects vaults and logs here.", options.group, options.yes)
     for subscription in tenant.guarded:
@@ -388,8 +432,12 @@ def uninstall(options, root):
         )
         az("role", "assignment", "delete", "--assignee", principal, "--scope", f"/subscriptions/{subscription}")
         say(f"{subscription}: nothing is heard there any more, and the guard has no role.")
-    az("functionapp", "delete", "--subscription", tenant.home, "--resource-group", options.group, "--name", guard["functionAppName"])
-    say(f"{guard['functionAppName']} is gone.")
+    if app:
+        az("functionapp", "delete", "--subscription", tenant.home, "--resource-group", options.group, "--name", app)
+        say(f"{app} is gone.")
+    else:
+        place = f"--subscription {tenant.home} --resource-group {options.group}"
+        say(f"The function app is still there. `az functionapp list {place}` names it; then `az functionapp delete {place} --name NAME`.")
     there = az("storage", "account", "show", "--ids", evidence["evidenceStorageId"])
     say(f"{there['name']}: still there")
 

@@ -12,7 +12,7 @@ import time
 from . import aws as single
 from . import calls, release, stacks
 from .calls import CallFailed, Failed, Wrong, say
-from .rollout import NAME, OVERRIDDEN, STAGES, Configuration, decide, leftovers, set_name
+from .rollout import NAME, OVERRIDDEN, STAGES, Configuration, decide, leftovers, modes_of, set_name, to_remember
 
 CAPABILITIES = ("CAPABILITY_NAMED_IAM",)
 
@@ -82,9 +82,7 @@ class Administrator:
             "parameters": self.set_by_hand(stage, stack_set),
             "pairs": pairs,
             "instances": instances,
-            "modes": {
-                account: mode for account, mode in memory.get(stage, {}).items() if any(each["Account"] == account for each in instances)
-            },
+            "modes": modes_of(memory.get(stage, {}), instances),
         }
 
     def set_by_hand(self, stage, stack_set):
@@ -100,7 +98,7 @@ class Administrator:
         return f"s3://{self.bucket(self.configuration.home)}/{NAME}/organisation.json"
 
     def remembered(self):
-        """Returns the modes that were overridden, by stage and account: AWS tells them only for one stack at a time."""
+        """Returns the modes that were overridden, by stage, account and Region: AWS tells them only for one stack at a time."""
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, "memory.json")
             code, _, said = calls.run(["aws", "s3", "cp", "--only-show-errors", self.memory(), str(file)], fails=False)
@@ -111,16 +109,23 @@ class Administrator:
             raise Failed(f"`{self.memory()}` cannot be read: {said.strip()}")
 
     def remember(self, stage, modes):
-        """Notes which accounts have a mode of their own, at once after it was given to them."""
-        memory = self.remembered() | {stage: modes}
+        """Notes which accounts have a mode of their own in which Region."""
+        memory = self.remembered() | {stage: to_remember(modes)}
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, "memory.json")
             file.write_text(json.dumps(memory, sort_keys=True), encoding="utf-8")
             calls.run(["aws", "s3", "cp", "--only-show-errors", str(file), self.memory()])
 
-    def preferences(self, stage):
+    def forget(self, seen):
+        """Notes no mode any more where no stack stands: one that comes there later has the mode of all."""
+        memory = self.remembered()
+        for stage, stands in seen.items():
+            if stands and to_remember(stands["modes"]) != memory.get(stage, {}):
+                self.remember(stage, stands["modes"])
+
+    def preferences(self, stage, regions=None):
         operation = self.configuration.operation
-        regions = self.configuration.regions_of(stage)
+        regions = regions or self.configuration.regions_of(stage)
         return [
             "--operation-preferences",
             json.dumps(
@@ -136,28 +141,57 @@ class Administrator:
 
     def carry_out(self, step, wanted, seen):
         """Makes one step and waits for its end."""
-        verb, name = step.call[0], ["--stack-set-name", set_name(step.stage)]
+        verb = step.call[0]
         if verb in ("create-stack-set", "update-stack-set"):
             self.write_set(step.stage, verb, wanted[step.stage], seen)
             return
         _, units, accounts, regions, *mode = step.call
+        if mode:
+            self.override(step.stage, units, accounts, regions, mode[0], seen)
+            return
+        self.operate(step.stage, verb, units, accounts, regions)
+
+    def override(self, stage, units, accounts, regions, mode, seen):
+        """Gives accounts a mode of their own, or takes it back (None), and remembers it for each Region where a stack stands."""
+        standing = {(each["Account"], each["Region"]) for each in self.instances(stage)}
+        given = {(account, region) for account in accounts for region in regions} & standing
+        if not given:
+            say("  No stack of theirs stands there, so there is nothing to set.")
+            return
+        modes = {pair: of for pair, of in seen[stage]["modes"].items() if pair in standing and pair not in given}
+        # Not known until the operation has ended well: the next run sets it again, whatever became of this one.
+        self.remember(stage, modes | dict.fromkeys(given))
+        # A list without the parameter takes the override back.
+        listed = [{"ParameterKey": OVERRIDDEN, "ParameterValue": mode}] if mode else []
+        self.operate(
+            stage,
+            "update-stack-instances",
+            units,
+            tuple(account for account in accounts if any(pair[0] == account for pair in given)),
+            regions,
+            "--parameter-overrides",
+            json.dumps(listed),
+        )
+        seen[stage]["modes"] = modes | (dict.fromkeys(given, mode) if mode else {})
+        self.remember(stage, seen[stage]["modes"])
+
+    def operate(self, stage, verb, units, accounts, regions, *extra):
+        """Makes or updates stacks, of these accounts or of all in the units, and waits for the end."""
         targets = {"OrganizationalUnitIds": list(units)}
         if accounts:
             targets |= {"Accounts": list(accounts), "AccountFilterType": "INTERSECTION"}
-        extra = []
-        if mode:
-            # A list without the parameter takes the override back.
-            extra = ["--parameter-overrides", json.dumps([{"ParameterKey": OVERRIDDEN, "ParameterValue": mode[0]}] if mode[0] else [])]
         operation = self.cloudformation(
-            verb, *name, "--deployment-targets", json.dumps(targets), "--regions", *regions, *extra, *self.preferences(step.stage)
+            verb,
+            "--stack-set-name",
+            set_name(stage),
+            "--deployment-targets",
+            json.dumps(targets),
+            "--regions",
+            *regions,
+            *extra,
+            *self.preferences(stage, regions),
         )
-        self.await_operation(step.stage, operation["OperationId"])
-        if mode:
-            modes = self.remembered().get(step.stage, {})
-            modes = {account: of for account, of in modes.items() if account not in accounts} | (
-                {account: mode[0] for account in accounts} if mode[0] else {}
-            )
-            self.remember(step.stage, modes)
+        self.await_operation(stage, operation["OperationId"])
 
     def write_set(self, stage, verb, wish, seen):
         with tempfile.TemporaryDirectory() as folder:
@@ -272,6 +306,7 @@ def apply(options, root, only_show):
     if only_show:
         say("\nNothing was changed.")
         return
+    administrator.forget(seen)
     if not steps:
         return
     if any("enforce" in step.what for step in steps) or configuration.mode == "enforce":
@@ -308,7 +343,8 @@ def status(options, root):
     rows, behind = [], 0
     for stage in STAGES:
         for instance in sorted((seen[stage] or {"instances": []})["instances"], key=lambda each: (each["Account"], each["Region"])):
-            mode = seen[stage]["modes"].get(instance["Account"], seen[stage]["parameters"].get("Mode", "observe"))
+            place = (instance["Account"], instance["Region"])
+            mode = seen[stage]["modes"].get(place, seen[stage]["parameters"].get("Mode", "observe")) or "not known"
             behind += instance["Status"] != "CURRENT"
             rows.append(
                 (set_name(stage), instance["Account"], instance["Region"], instance["Status"], mode, instance.get("StatusReason", "")[:80])
@@ -352,7 +388,7 @@ def uninstall(options, root):
                 "--regions",
                 *regions,
                 "--no-retain-stacks",
-                *administrator.preferences(stage),
+                *administrator.preferences(stage, regions),
             )
             administrator.await_operation(stage, operation["OperationId"])
         administrator.cloudformation("delete-stack-set", "--stack-set-name", set_name(stage))

@@ -106,57 +106,150 @@ def set_name(stage):
 def decide(configuration, seen, wanted):
     """Returns the steps that lead from what was seen to what is wanted, in order.
 
-    `seen` has for each stage what stands: {"digest", "parameters", "pairs": {(unit, Region)}, "modes": {account: mode}}, or None.
-    `wanted` has for each stage {"digest", "parameters"}.
+    `seen` has for each stage what stands: {"digest", "parameters", "pairs": {(unit, Region)}, "instances": as AWS lists them,
+    "modes": {(account, Region): mode}}, or None. `wanted` has for each stage {"digest", "parameters"}.
     """
     steps = []
     for stage in configuration.stages:
         stands, wish = seen.get(stage), wanted[stage]
+        updates_all = False
         if stands is None:
             steps.append(Step(stage, "make the StackSet", ("create-stack-set",)))
         elif stands["digest"] != wish["digest"] or stands["parameters"] != wish["parameters"]:
             changed = sorted(name for name in wish["parameters"] if stands["parameters"].get(name) != wish["parameters"][name])
             what = ", ".join((["template"] if stands["digest"] != wish["digest"] else []) + changed) or "parameters taken out"
             steps.append(Step(stage, f"update every stack: {what}", ("update-stack-set",)))
-        there = stands["pairs"] if stands else set()
-        for unit in configuration.units:
-            regions = [region for region in configuration.regions_of(stage) if (unit, region) not in there]
-            if regions:
-                steps.append(
-                    Step(
-                        stage,
-                        "add stacks in all accounts",
-                        ("create-stack-instances", (unit,), (), tuple(regions)),
-                        f"{unit}: {', '.join(regions)}",
-                    )
-                )
-        steps += overrides(configuration, stage, stands["modes"] if stands else {})
+            updates_all = True
+        added = additions(configuration, stage, stands)
+        given = overrides(configuration, stage, stands, added)
+        if stands and not updates_all:
+            steps += repairs(configuration, stage, stands, given)
+        steps += [
+            Step(stage, "add stacks in all accounts", ("create-stack-instances", (unit,), (), regions), f"{unit}: {', '.join(regions)}")
+            for unit, regions in added.items()
+        ]
+        steps += given
     return steps
 
 
-def overrides(configuration, stage, modes):
-    """Returns the steps that give accounts the mode that the configuration says, where another is overridden now."""
-    regions = tuple(configuration.regions_of(stage))
-    units = tuple(configuration.units)
+def additions(configuration, stage, stands):
+    """Returns the Regions that each unit lacks: {unit: (Region, ...)}."""
+    there = stands["pairs"] if stands else set()
+    lacking = {
+        unit: tuple(region for region in configuration.regions_of(stage) if (unit, region) not in there) for unit in configuration.units
+    }
+    return {unit: regions for unit, regions in lacking.items() if regions}
+
+
+def in_reach(configuration, stage, stands):
+    """Returns the instances that the configuration is about: those of its units, in the stage's Regions."""
+    regions = configuration.regions_of(stage)
+    return [
+        each
+        for each in (stands["instances"] if stands else [])
+        if each.get("OrganizationalUnitId") in configuration.units and each["Region"] in regions
+    ]
+
+
+def together(configuration, stage, pairs):
+    """Yields (accounts, Regions) that hold each (account, Region) once and no other: a call takes all accounts in all Regions."""
+    by_account = {}
+    for account, region in pairs:
+        by_account.setdefault(account, set()).add(region)
+    order = configuration.regions_of(stage)
+    by_regions = {}
+    for account in sorted(by_account):
+        by_regions.setdefault(tuple(region for region in order if region in by_account[account]), []).append(account)
+    for regions, accounts in sorted(by_regions.items()):
+        yield tuple(accounts), regions
+
+
+def where(accounts, regions):
+    return f"{', '.join(accounts)}: {', '.join(regions)}"
+
+
+def repairs(configuration, stage, stands, given):
+    """Returns the steps that make current what a failed operation left behind. Each account keeps its own mode.
+
+    AWS takes the new template and parameters even where the operation fails, so that the StackSet alone does not tell:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStackSet.html
+    """
+    updated = {(account, region) for step in given for account in step.call[2] for region in step.call[3]}
+    behind = {
+        (each["Account"], each["Region"])
+        for each in in_reach(configuration, stage, stands)
+        if each["Status"] not in ("CURRENT", "INOPERABLE")
+    }
+    return [
+        Step(
+            stage,
+            "update stacks that are not current",
+            ("update-stack-instances", tuple(configuration.units), accounts, regions),
+            where(accounts, regions),
+        )
+        for accounts, regions in together(configuration, stage, behind - updated)
+    ]
+
+
+def overrides(configuration, stage, stands, added):
+    """Returns the steps that give accounts the mode that the configuration says, in each Region where another is overridden now."""
+    modes, units = stands["modes"] if stands else {}, tuple(configuration.units)
+    reached = in_reach(configuration, stage, stands)
+    standing = {(each["Account"], each["Region"]) for each in reached if each["Status"] != "INOPERABLE"}
+    to_come = coming(configuration, reached, added)
     steps = []
     for mode in ("observe", "enforce"):
-        accounts = tuple(sorted(account for account, wish in configuration.modes.items() if wish == mode and modes.get(account) != mode))
-        if accounts:
-            steps.append(Step(stage, f"set Mode={mode}", ("update-stack-instances", units, accounts, regions, mode), ", ".join(accounts)))
-    if dropped := tuple(sorted(account for account in modes if account not in configuration.modes)):
-        steps.append(
-            Step(
-                stage,
-                f"back to the mode of all, {configuration.mode}",
-                ("update-stack-instances", units, dropped, regions, None),
-                ", ".join(dropped),
-            )
-        )
+        pairs = {(account, region) for account, region in standing | to_come if configuration.modes.get(account) == mode}
+        for accounts, regions in together(configuration, stage, {pair for pair in pairs if modes.get(pair) != mode}):
+            call = ("update-stack-instances", units, accounts, regions, mode)
+            steps.append(Step(stage, f"set Mode={mode}", call, where(accounts, regions)))
+    dropped = {pair for pair in modes if pair in standing and pair[0] not in configuration.modes}
+    for accounts, regions in together(configuration, stage, dropped):
+        call = ("update-stack-instances", units, accounts, regions, None)
+        steps.append(Step(stage, f"back to the mode of all, {configuration.mode}", call, where(accounts, regions)))
     return steps
+
+
+def coming(configuration, reached, added):
+    """Returns each (account, Region) with a mode of its own where a stack may come: AWS alone knows who is in a new unit."""
+    units_of = {account: set() for account in configuration.modes}
+    for each in reached:
+        units_of.setdefault(each["Account"], set()).add(each["OrganizationalUnitId"])
+    settled = {each["OrganizationalUnitId"] for each in reached}
+    return {
+        (account, region)
+        for account, units in units_of.items()
+        if account in configuration.modes
+        for unit, regions in added.items()
+        if unit in units or not units and unit not in settled
+        for region in regions
+    }
+
+
+def modes_of(remembered, instances):
+    """Returns the overridden modes of what stands, {(account, Region): mode}, from what was remembered of a stage.
+
+    What was remembered is {account: {Region: mode}}, where a mode is null while nobody knows which came of an operation. Formerly it
+    was {account: mode}, for each Region.
+    """
+    modes = {}
+    for each in instances:
+        of = remembered.get(each["Account"], {})
+        if isinstance(of, str) or each["Region"] in of:
+            modes[each["Account"], each["Region"]] = of if isinstance(of, str) else of[each["Region"]]
+    return modes
+
+
+def to_remember(modes):
+    """Returns {account: {Region: mode}}, as it is written down."""
+    memory = {}
+    for (account, region), mode in sorted(modes.items()):
+        memory.setdefault(account, {})[region] = mode
+    return memory
 
 
 def leftovers(configuration, seen):
-    """Returns what stands and is not in the configuration, as lines: nothing is taken away by leaving it out."""
+    """Returns what no step changes, though it is not as the configuration says, as lines: nothing is taken away by leaving it out."""
     lines = []
     for stage in STAGES:
         if not seen.get(stage):
@@ -169,4 +262,10 @@ def leftovers(configuration, seen):
             f"{set_name(stage)} stands in {unit}, {region}, which the configuration leaves out"
             for unit, region in sorted(seen[stage]["pairs"] - wanted)
         ]
+        for each in sorted(in_reach(configuration, stage, seen[stage]), key=lambda each: (each["Account"], each["Region"])):
+            if each["Status"] == "INOPERABLE":
+                lines.append(
+                    f"{set_name(stage)} in {each['Account']}, {each['Region']} is INOPERABLE, so that no update reaches it. It needs "
+                    "`delete-stack-instances` with `--retain-stacks`, for it alone: infra/aws/README.md, An organisation"
+                )
     return lines

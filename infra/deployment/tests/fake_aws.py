@@ -1,4 +1,8 @@
-"""A fake `aws` that keeps StackSets and objects. An organisation of three accounts in two units; an account can be told to fail."""
+"""A fake `aws` that keeps StackSets and objects. An organisation of three accounts in two units; an account can be told to fail.
+
+As in AWS, a StackSet and its overrides are what the last call made them even where the operation failed, and an instance is on record
+before its stack is made. `stacks` has the parameters with which each stack really runs.
+"""
 
 import hashlib
 import json
@@ -7,6 +11,7 @@ import pathlib
 from fakes import State, answer, options_of, refuse
 
 UNITS = {"ou-abcd-11111111": ["111122223333", "222233334444"], "ou-abcd-22222222": ["333344445555"], "ou-abcd-33333333": []}
+REASONS = {"SUCCEEDED": "", "FAILED": "no more roles", "CANCELLED": "Cancelled since failure tolerance has exceeded"}
 SETS = {
     "create-stack-set",
     "describe-stack-set",
@@ -79,7 +84,7 @@ def stack_sets(state, verb, options):
             return refuse("NameAlreadyExistsException")
         if options["permission-model"] != ["SERVICE_MANAGED"]:
             return refuse("fake aws: permission model")
-        sets[name] = {"instances": {}, "overrides": {}, "operations": {}}
+        sets[name] = {"instances": {}, "overrides": {}, "operations": {}, "stacks": {}}
     if name not in sets:
         return refuse(f"An error occurred (StackSetNotFoundException): StackSet {name} not found")
     one = sets[name]
@@ -100,7 +105,8 @@ def stack_sets(state, verb, options):
         one |= {"template": text_of(options["template-body"][0]), "given": given, "auto": json.loads(options["auto-deployment"][0])}
         if verb == "create-stack-set":
             return answer({"StackSetId": f"{name}:1"})
-        return operation(state, one, [(account, region) for account, regions in one["instances"].items() for region in regions], "update")
+        pairs = [(account, region) for account, regions in one["instances"].items() for region in regions]
+        return operation(state, one, pairs, verb, json.loads(options["operation-preferences"][0]))
     if verb == "describe-stack-set":
         defaults = {key: str(value.get("Default", "")) for key, value in json.loads(one["template"])["Parameters"].items()}
         parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in (defaults | one["given"]).items()]
@@ -144,6 +150,8 @@ def instances(state, one, verb, options):
     preferences = json.loads(options["operation-preferences"][0])
     if not 0 <= preferences["FailureTolerancePercentage"] <= 100 or not 1 <= preferences["MaxConcurrentPercentage"] <= 100:
         return refuse("ValidationError: operationPreferences")
+    if set(preferences["RegionOrder"]) != set(regions):
+        return refuse("ValidationError: the Region order names other Regions than the call")
     if verb == "create-stack-instances":
         one["units"] = sorted({*one.get("units", []), *targets["OrganizationalUnitIds"]})
         one["regions"] = sorted({*one.get("regions", []), *regions})
@@ -152,38 +160,44 @@ def instances(state, one, verb, options):
             if "no-retain-stacks" not in options:
                 return refuse("fake aws: whether stacks are retained must be said")
             one["instances"].get(account, {}).pop(region, None)
+            one["overrides"].pop(f"{account} {region}", None)
+            one["stacks"].pop(f"{account} {region}", None)
             if not one["instances"].get(account):
                 one["instances"].pop(account, None)
             continue
         if verb == "update-stack-instances" and region not in one["instances"].get(account, {}):
             return refuse("StackInstanceNotFoundException")
         if verb == "create-stack-instances":
-            one["instances"].setdefault(account, {})[region] = {"Status": "CURRENT", "OrganizationalUnitId": unit}
+            one["instances"].setdefault(account, {})[region] = {"Status": "OUTDATED", "OrganizationalUnitId": unit}
         if "parameter-overrides" in options:
             overrides = {each["ParameterKey"]: each["ParameterValue"] for each in json.loads(options["parameter-overrides"][0])}
             one["overrides"][f"{account} {region}"] = overrides
-    return operation(state, one, [(account, region) for account, region, _ in pairs], verb)
+    return operation(state, one, [(account, region) for account, region, _ in pairs], verb, preferences)
 
 
-def operation(state, one, pairs, verb):
-    """Carries an operation out on stacks; the account that is told to fail fails, and with it the operation."""
+def operation(state, one, pairs, verb, preferences):
+    """Carries an operation out on stacks, Region by Region. The account that is told to fail fails; what comes after it is cancelled."""
     number = str(len(one["operations"]) + 1)
-    failing = state.of("failing", None)
-    results = []
-    for account, region in pairs:
-        has_failed = account == failing
-        results.append(
-            {
-                "Account": account,
-                "Region": region,
-                "Status": "FAILED" if has_failed else "SUCCEEDED",
-                "StatusReason": "no more roles" if has_failed else "",
-            }
-        )
-        if has_failed and region in one["instances"].get(account, {}):
-            one["instances"][account][region] |= {"Status": "OUTDATED", "StatusReason": "no more roles"}
-        elif region in one["instances"].get(account, {}):
-            one["instances"][account][region] |= {"Status": "CURRENT", "StatusReason": ""}
-    status = "FAILED" if any(each["Status"] == "FAILED" for each in results) else "SUCCEEDED"
+    failing, results, has_stopped = state.of("failing", None), [], False
+    order = preferences["RegionOrder"]
+    for region in sorted({region for _, region in pairs}, key=lambda region: order.index(region) if region in order else len(order)):
+        accounts = [account for account, at in pairs if at == region]
+        for account in accounts:
+            status = "CANCELLED" if has_stopped else "FAILED" if account == failing else "SUCCEEDED"
+            results.append({"Account": account, "Region": region, "Status": status, "StatusReason": REASONS[status]})
+            settle(one, account, region, status)
+        failed = accounts.count(failing)
+        has_stopped = has_stopped or failed * 100 > preferences["FailureTolerancePercentage"] * len(accounts)
+    status = "FAILED" if has_stopped else "SUCCEEDED"
     one["operations"][number] = {"verb": verb, "status": status, "results": results}
     return answer({"OperationId": number})
+
+
+def settle(one, account, region, status):
+    """Leaves an instance as an operation leaves it. No update reaches one that is INOPERABLE."""
+    instance = one["instances"].get(account, {}).get(region)
+    if not instance or instance["Status"] == "INOPERABLE":
+        return
+    instance |= {"Status": "CURRENT" if status == "SUCCEEDED" else "OUTDATED", "StatusReason": REASONS[status]}
+    if status == "SUCCEEDED":
+        one["stacks"][f"{account} {region}"] = one["given"] | one["overrides"].get(f"{account} {region}", {})

@@ -68,6 +68,8 @@ def deployment(state, kind, act, options):
         return 0
     name = options["name"].removeprefix("reprieve-")
     if name == state.of("refuses", None):
+        # It replaces the deployment of that name, whatever that had made.
+        made[key] = {"properties": {"provisioningState": "Failed", "outputs": None, "given": given}}
         return refuse("ERROR: (AuthorizationFailed) the client may not write role assignments")
     outputs = {output: f"/{output}" for output in template.get("outputs", {})}
     if name == "guard":

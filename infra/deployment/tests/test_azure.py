@@ -110,6 +110,73 @@ class Azure(ScriptCase):
         self.assertEqual(code, 1)
         self.assertIn("the client may not write role assignments", errors)
 
+    def enforced_and_then_failed(self):
+        """A guard enforces; its next deployment fails, and replaces the outputs of the one before."""
+        self.first()
+        self.deploy("apply", "--enforce", "--yes")
+        self.change(refuses="guard")
+        self.assertEqual(self.deploy("upgrade", "--yes")[0], 1)
+        self.change(refuses=None)
+
+    def test_after_a_failed_deployment_the_mode_is_asked_for_and_nothing_is_deployed(self):
+        self.enforced_and_then_failed()
+        before = self.seen()["deployments"]
+        for verb in ("upgrade", "apply", "plan"):
+            with self.subTest(verb=verb):
+                code, _, errors = self.deploy(verb, *(["--yes"] if verb != "plan" else []))
+                self.assertEqual(code, 2)
+                self.assertIn("the last deployment of guard.json in the group `reprieve` is Failed", errors)
+                self.assertIn("--mode enforce", errors)
+                self.assertEqual(self.seen()["deployments"], before)
+
+    def test_a_mode_in_the_file_does_not_answer_what_the_guard_had(self):
+        self.enforced_and_then_failed()
+        self.parameters["mode"] = {"value": "observe"}
+        code, _, errors = self.deploy("apply", "--yes")
+        self.assertEqual(code, 2)
+        self.assertIn("Name the mode", errors)
+
+    def test_after_a_failed_deployment_a_mode_that_is_named_goes_on(self):
+        for verb, words in (("upgrade", ["--mode", "enforce"]), ("apply", ["--enforce"])):
+            with self.subTest(verb=verb):
+                self.state.unlink(missing_ok=True)
+                self.enforced_and_then_failed()
+                code, said, errors = self.deploy(verb, *words, "--yes")
+                self.assertEqual((code, errors), (0, ""), said)
+                self.assertIn("not known -> enforce", said)
+                self.assertEqual(self.deployed("guard")["mode"], "enforce")
+
+    def test_verify_does_not_take_a_failed_deployment_for_proven(self):
+        self.enforced_and_then_failed()
+        code, said, errors = self.deploy("verify")
+        self.assertEqual((code, errors), (3, ""), said)
+        proven, not_proven = said.split("Not proven:")
+        self.assertNotIn("guard.json", proven)
+        self.assertNotIn("no guard stands", proven)
+        self.assertIn("guard.json: its last deployment Failed", not_proven)
+        self.assertIn("nobody looked", not_proven)
+        self.assertIn(f"{OTHER}: the guard has its role", proven)
+
+    def test_uninstalling_after_a_failed_deployment_takes_what_it_knows_and_names_the_rest(self):
+        self.enforced_and_then_failed()
+        code, said, errors = self.deploy("uninstall", typed="reprieve\n")
+        self.assertEqual((code, errors), (0, ""), said)
+        state = self.seen()
+        self.assertEqual((state["topics"], state["roles"]), ({}, []))
+        self.assertIn("fn-reprieve", state["apps"])
+        self.assertIn("az functionapp delete", said)
+        self.assertIn("The function app is still there", said)
+
+    def test_uninstalling_without_knowing_the_evidence_changes_nothing(self):
+        self.first()
+        self.change(refuses="evidence")
+        self.assertEqual(self.deploy("upgrade", "--yes")[0], 1)
+        before = self.seen()
+        code, _, errors = self.deploy("uninstall", typed="reprieve\n")
+        self.assertEqual(code, 2)
+        self.assertIn("the last deployment of evidence.json", errors)
+        self.assertEqual({**before, "calls": None}, {**self.seen(), "calls": None})
+
     def test_verify_says_what_is_proven_and_that_no_drill_is(self):
         self.first()
         code, said, errors = self.deploy("verify")

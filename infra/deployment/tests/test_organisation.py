@@ -38,13 +38,23 @@ class Organisation(ScriptCase):
         )
 
     def modes(self, stage):
-        """Returns the mode of each stack: that of all, unless it is overridden."""
-        one = self.seen()["sets"][f"reprieve-{stage}"]
-        return {
-            f"{account} {region}": one["overrides"].get(f"{account} {region}", {}).get("Mode", one["given"]["Mode"])
-            for account, regions in one["instances"].items()
-            for region in regions
-        }
+        """Returns the mode with which each stack runs."""
+        return {place: runs["Mode"] for place, runs in self.seen()["sets"][f"reprieve-{stage}"]["stacks"].items()}
+
+    def assert_all_current(self):
+        """Each stack runs with the StackSet's code, in each Region, and the status says so."""
+        for name, one in self.seen()["sets"].items():
+            places = {f"{account} {region}" for account, regions in one["instances"].items() for region in regions}
+            self.assertEqual(set(one["stacks"]), places, name)
+            self.assertEqual({runs["CodeKey"] for runs in one["stacks"].values()}, {one["given"]["CodeKey"]}, name)
+        code, said, _ = self.deploy("status")
+        self.assertEqual(code, 0, said)
+        self.assertEqual(len([line for line in said.splitlines() if " CURRENT " in line]), 8, said)
+
+    def status_modes(self, stage):
+        """Returns the mode of each stack as the status says."""
+        rows = [line.split() for line in self.deploy("status")[1].splitlines() if line.split()[:1] == [f"reprieve-{stage}"]]
+        return {f"{row[1]} {row[2]}": row[4] for row in rows}
 
     def test_a_plan_changes_nothing(self):
         code, said, errors = self.deploy("plan")
@@ -152,6 +162,78 @@ class Organisation(ScriptCase):
         code, said, errors = self.deploy("apply", "--yes")
         self.assertEqual((code, errors), (0, ""), said)
         self.assertEqual(self.deploy("status")[0], 0)
+
+    def test_after_a_failed_creation_the_same_command_makes_everything_current(self):
+        self.change(failing="222233334444")
+        self.assertEqual(self.deploy("apply", "--yes")[0], 1)
+        self.assertEqual(list(self.seen()["sets"]["reprieve-guard"]["stacks"]), ["111122223333 eu-central-1"])
+        self.change(failing=None)
+        code, said, errors = self.deploy("apply", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertIn("update stacks that are not current", said)
+        self.assertIn("222233334444: eu-central-1, us-east-1", said)
+        self.assert_all_current()
+        self.assertIn("Nothing changes.", self.deploy("plan")[1])
+
+    def test_after_a_failed_update_the_same_command_makes_everything_current_and_keeps_the_modes(self):
+        accounts = {"111122223333": {"mode": "enforce"}}
+        self.deploy("apply", "--yes", accounts=accounts)
+        self.change(failing="222233334444")
+        self.write("guard.zip", "a newer zip of the guard")
+        self.assertEqual(self.deploy("apply", "--yes", accounts=accounts)[0], 1)
+        self.change(failing=None)
+        code, said, errors = self.deploy("apply", "--yes", accounts=accounts)
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assert_all_current()
+        self.assertEqual(self.modes("guard")["111122223333 us-east-1"], "enforce")
+        self.assertEqual(self.modes("guard")["222233334444 us-east-1"], "observe")
+
+    def test_a_mode_that_failed_halfway_is_not_known_until_it_is_set_or_taken_back(self):
+        self.deploy("apply", "--yes")
+        self.change(failing="222233334444")
+        self.assertEqual(self.deploy("apply", "--yes", accounts={"222233334444": {"mode": "enforce"}})[0], 1)
+        self.assertIn("not known", self.deploy("status")[1])
+        self.change(failing=None)
+        code, said, errors = self.deploy("apply", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assert_all_current()
+        self.assertEqual(set(self.modes("guard").values()), {"observe"})
+
+    def test_what_no_update_reaches_is_told_and_no_step_tries(self):
+        self.deploy("apply", "--yes")
+        sets = self.seen()["sets"]
+        sets["reprieve-guard"]["instances"]["222233334444"]["us-east-1"]["Status"] = "INOPERABLE"
+        self.change(sets=sets)
+        code, said, _ = self.deploy("apply", "--yes")
+        self.assertEqual(code, 0)
+        self.assertIn("Left as it is: reprieve-guard in 222233334444, us-east-1 is INOPERABLE", said)
+        self.assertIn("`delete-stack-instances` with `--retain-stacks`", said)
+        self.assertNotIn("not current", said)
+
+    def test_an_account_keeps_its_mode_in_a_region_that_is_added(self):
+        accounts = {"111122223333": {"mode": "enforce"}}
+        self.deploy("apply", "--yes", accounts=accounts, regions=["eu-central-1"])
+        code, said, errors = self.deploy("apply", "--yes", accounts=accounts)
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertIn("111122223333: us-east-1", said)
+        modes = self.modes("guard")
+        self.assertEqual((modes["111122223333 eu-central-1"], modes["111122223333 us-east-1"]), ("enforce", "enforce"))
+        self.assertEqual(modes["222233334444 us-east-1"], "observe")
+        self.assertEqual(self.status_modes("guard"), modes)
+        self.assertIn("Nothing changes.", self.deploy("plan", accounts=accounts)[1])
+
+    def test_a_mode_remembered_for_an_account_means_each_region_where_it_stands(self):
+        accounts, memory = {"111122223333": {"mode": "enforce"}}, "s3://code-eu-central-1/reprieve/organisation.json"
+        self.deploy("apply", "--yes", accounts=accounts, regions=["eu-central-1"])
+        formerly = {stage: {"111122223333": "enforce", "999900001111": "enforce"} for stage in ("guard", "monitoring", "drill")}
+        self.change(objects=self.seen()["objects"] | {memory: json.dumps(formerly)})
+        code, said, errors = self.deploy("apply", "--yes", accounts=accounts)
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertEqual(self.modes("guard")["111122223333 us-east-1"], "enforce")
+        self.assertEqual(self.status_modes("guard"), self.modes("guard"))
+        remembered = json.loads(self.seen()["objects"][memory])
+        self.assertEqual(remembered["guard"], {"111122223333": {"eu-central-1": "enforce", "us-east-1": "enforce"}})
+        self.assertEqual(remembered["drill"], {"111122223333": {"eu-central-1": "enforce"}})
 
     def test_the_status_names_each_account_region_and_mode(self):
         self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
