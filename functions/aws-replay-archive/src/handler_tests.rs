@@ -192,7 +192,8 @@ fn reduce(world: &World, parts: u64) -> Result<Value, Failure> {
 
 fn reduce_for(world: &World, parts: u64, seconds: i64) -> Result<Value, Failure> {
     let plan = estimate(world, &json!({})).unwrap();
-    invoke_for(world, json!({ "task": "reduce", "plan": plan, "progress": { "done": false, "parts": parts } }), seconds)
+    let (progress, manifest) = (json!({ "done": false, "parts": parts }), "replay/run-1/map/id/manifest.json");
+    invoke_for(world, json!({ "task": "reduce", "plan": plan, "progress": progress, "manifest": manifest }), seconds)
 }
 
 fn object(world: &World, name: &str) -> Vec<u8> {
@@ -346,6 +347,28 @@ fn a_run_that_read_fewer_files_than_there_were_is_refused() {
     assert!(!world.results.objects.lock().unwrap().contains_key("replay/run-1/answer.json"));
 }
 
+/// P134
+#[test]
+fn what_an_execution_of_before_told_of_other_batches_counts_nothing_twice() {
+    let world = archive();
+    let of_before = [vec!["a.json.gz", "b.json.gz"], vec!["d.json.gz"]].map(|names| invoke(&world, batch(&world, &names)).unwrap());
+    tell(&world, &of_before);
+    let objects = &world.results.objects;
+    let told = objects.lock().unwrap().get("replay/run-1/map/id/SUCCEEDED_0.jsonl").cloned().unwrap();
+    objects.lock().unwrap().insert("replay/run-1/map/before/SUCCEEDED_0.jsonl".to_owned(), told);
+    let now = [vec!["a.json.gz"], vec!["b.json.gz", "d.json.gz"]].map(|names| invoke(&world, batch(&world, &names)).unwrap());
+    tell(&world, &now);
+    let failure = reduce(&world, 0).unwrap_err();
+    assert!(failure.to_string().contains("2 part(s) are there of which no batch of it tells"), "{failure}");
+    assert!(!objects.lock().unwrap().contains_key("replay/run-1/answer.json"));
+    for mapped in &of_before {
+        objects.lock().unwrap().remove(mapped["part"].as_str().unwrap()).unwrap();
+    }
+    reduce(&world, 0).unwrap();
+    let answer = object(&world, "replay/run-1/answer.json");
+    assert_eq!(String::from_utf8(answer), String::from_utf8(on_one_machine(&world, &["a.json.gz", "b.json.gz", "d.json.gz"])));
+}
+
 #[test]
 fn a_run_that_is_merged_in_legs_ends_with_the_same_answer() {
     let world = archive();
@@ -356,7 +379,8 @@ fn a_run_that_is_merged_in_legs_ends_with_the_same_answer() {
     // A leg of hardly any time merges one part at least, writes down what it has, and goes on from there.
     let (mut parts, mut legs) = (0, 0);
     let reduced = loop {
-        let task = crate::task::Reduce { asked: asked(&world), log_files: 3, merged_parts: parts };
+        let told_below = "replay/run-1/map/id/".to_owned();
+        let task = crate::task::Reduce { asked: asked(&world), log_files: 3, merged_parts: parts, told_below };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let reduced = runtime.block_on(reduce::reduce(&world.results, task, Duration::ZERO)).unwrap();
         legs += 1;

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reprieve_aws_evidence::ListedLogFile;
-use reprieve_engine::CallError;
 use reprieve_replay::{Collector, Part};
 use reprieve_scan::why_left_out;
 use serde::{Deserialize, Serialize};
@@ -81,6 +80,11 @@ struct Shared<L: LogFiles> {
     queue: Queue<L>,
     collector: Collector,
     prefix: String,
+    /// How many log files are to be read.
+    asked: usize,
+    /// How much time there was for that.
+    given: Duration,
+    /// When it ends.
     until: Instant,
     /// Why the batch fails, where it does: what the first thread that failed says.
     failure: Mutex<Option<Failure>>,
@@ -91,21 +95,13 @@ async fn read<L: LogFiles>(logs: L, files: Vec<ListedLogFile>, prefix: String, l
     let asked = files.len();
     let until = Instant::now() + left;
     let queue = Queue::new(logs, files);
-    let shared = Arc::new(Shared { queue, collector: Collector::default(), prefix, until, failure: Mutex::new(None) });
+    let shared = Arc::new(Shared { queue, collector: Collector::default(), prefix, asked, given: left, until, failure: Mutex::new(None) });
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let mut readers = JoinSet::new();
     for _ in 0..threads {
         let shared = Arc::clone(&shared);
         readers.spawn_blocking(move || shared.read_all());
     }
-    let late = |shared: &Shared<L>| {
-        let files = shared.collector.so_far().files();
-        Failure::OutOfTime(format!(
-            "{} s were not enough for {asked} log files: about {files} were read. Lower `FilesPerBatch` of the stack, or raise \
-             `ReadMemory`",
-            left.as_secs()
-        ))
-    };
     loop {
         match timeout_at(until, readers.join_next()).await {
             Ok(Some(Ok(()))) => {}
@@ -116,7 +112,7 @@ async fn read<L: LogFiles>(logs: L, files: Vec<ListedLogFile>, prefix: String, l
             Ok(None) => break,
             Err(_) => {
                 shared.queue.clear();
-                return Err(late(&shared));
+                return Err(shared.late());
             }
         }
     }
@@ -132,21 +128,35 @@ async fn read<L: LogFiles>(logs: L, files: Vec<ListedLogFile>, prefix: String, l
 impl<L: LogFiles> Shared<L> {
     fn read_all(&self) {
         while let Some((file, reader)) = self.queue.next() {
-            let mut reader = UntilThen { inner: reader, until: self.until };
+            let mut reader = UntilThen { inner: reader, until: self.until, has_cut: false };
             self.collector.read(file.name_below(&self.prefix), &mut reader);
+            if reader.has_cut {
+                // Nothing is wrong with the file: what was read of it must not be taken for all that can be.
+                self.fail(|| self.late());
+                return;
+            }
             let Some(error) = reader.inner.failure() else { continue };
             if is_passing(error) {
-                self.fail(&file, error);
+                self.fail(|| Failure::of_call(&format!("`s3://{}/{}` could not be read", file.bucket, file.key), error));
                 return;
             }
             tracing::warn!(key = file.key, %error, "a log file cannot be read; it is named in the answer");
         }
     }
 
-    fn fail(&self, file: &ListedLogFile, error: &CallError) {
-        let what = format!("`s3://{}/{}` could not be read", file.bucket, file.key);
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Failure::of_call(&what, error));
+    /// Fails the batch, unless another thread did so before.
+    fn fail(&self, why: impl FnOnce() -> Failure) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(why);
         self.queue.clear();
+    }
+
+    /// Says that the time was too short.
+    fn late(&self) -> Failure {
+        let (asked, seconds, files) = (self.asked, self.given.as_secs(), self.collector.so_far().files());
+        Failure::OutOfTime(format!(
+            "{seconds} s were not enough for {asked} log files: about {files} were read. Lower `FilesPerBatch` of the stack, or raise \
+             `ReadMemory`"
+        ))
     }
 }
 
@@ -154,13 +164,73 @@ impl<L: LogFiles> Shared<L> {
 struct UntilThen<R> {
     inner: R,
     until: Instant,
+    /// Whether it ended so.
+    has_cut: bool,
 }
 
 impl<R: Read> Read for UntilThen<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if Instant::now() >= self.until {
+            self.has_cut = true;
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the time is over"));
         }
         self.inner.read(into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reprieve_engine::CallError;
+
+    use super::*;
+
+    /// An archive of empty files.
+    #[derive(Debug, Clone)]
+    struct EmptyFiles;
+
+    #[derive(Debug)]
+    struct NoBytes;
+
+    impl Read for NoBytes {
+        fn read(&mut self, _into: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+
+    impl LogReader for NoBytes {
+        fn failure(&self) -> Option<&CallError> {
+            None
+        }
+    }
+
+    impl LogFiles for EmptyFiles {
+        type Reader = NoBytes;
+
+        async fn visit(&self, _bucket: &str, _prefix: &str, _visit: impl FnMut(ListedLogFile) + Send) -> Result<(), CallError> {
+            Ok(())
+        }
+
+        fn open(&self, _file: &ListedLogFile) -> NoBytes {
+            NoBytes
+        }
+    }
+
+    /// P134
+    #[test]
+    fn a_file_that_the_end_of_the_time_cuts_off_fails_the_batch() {
+        let file = |key: &str| ListedLogFile { bucket: "trail".to_owned(), key: key.to_owned(), bytes: 1 };
+        let shared = Shared {
+            queue: Queue::new(EmptyFiles, vec![file("a.json.gz"), file("b.json.gz")]),
+            collector: Collector::default(),
+            prefix: String::new(),
+            asked: 2,
+            given: Duration::ZERO,
+            until: Instant::now(),
+            failure: Mutex::new(None),
+        };
+        shared.read_all();
+        assert!(shared.queue.next().is_none(), "no other thread reads on");
+        let failure = shared.failure.into_inner().unwrap();
+        assert!(matches!(failure, Some(Failure::OutOfTime(_))), "{failure:?}");
     }
 }

@@ -58,7 +58,7 @@ pub(crate) struct Answered {
 pub(crate) async fn reduce<R: Results>(results: &R, task: Reduce, left: Duration) -> Result<Reduced, Failure> {
     let until = Instant::now() + left;
     let run = &task.asked.run;
-    let told = told(results, run).await?;
+    let told = told(results, run, &task.told_below).await?;
     let parts = held_to(results, run, &told, task.log_files).await?;
     let merged = usize::try_from(task.merged_parts).ok().filter(|merged| *merged <= parts.len());
     let merged = merged.ok_or_else(|| refused(run, &format!("of {} parts {} are said to be merged", parts.len(), task.merged_parts)))?;
@@ -83,10 +83,10 @@ pub(crate) async fn reduce<R: Results>(results: &R, task: Reduce, left: Duration
     Ok(Reduced { progress: Progress { done: true, parts: count }, answer: Some(answered) })
 }
 
-/// Reads what the batches answered, by part. After a redrive, or in a run that was started again, a batch may have answered twice.
-async fn told(results: &impl Results, run: &str) -> Result<BTreeMap<String, Mapped>, Failure> {
-    let prefix = part_name::told(run);
-    let names = results.list(&prefix).await.map_err(|error| Failure::of_call("what the batches answered cannot be listed", &error))?;
+/// Reads what the batches of this execution answered, by part; after a redrive a batch may have answered twice. What an execution of before
+/// told under the same name is of the same files, which must not count twice where its batches were others.
+async fn told(results: &impl Results, run: &str, prefix: &str) -> Result<BTreeMap<String, Mapped>, Failure> {
+    let names = results.list(prefix).await.map_err(|error| Failure::of_call("what the batches answered cannot be listed", &error))?;
     let mut told = BTreeMap::new();
     for name in names.iter().filter(|name| is_of_successes(name)) {
         let bytes = results.read(name).await.map_err(|error| Failure::of_call(&format!("`{name}` cannot be read"), &error))?;

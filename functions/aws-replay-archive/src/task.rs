@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::part_name;
 
 /// The most characters of a run's name, as Step Functions has it for executions.
 const RUN_LENGTH: usize = 80;
@@ -101,13 +102,17 @@ pub(crate) struct Reduce {
     pub(crate) log_files: u64,
     /// How many parts were merged before.
     pub(crate) merged_parts: u64,
+    /// Below what Step Functions wrote what the batches of this execution answered; with a slash at its end.
+    pub(crate) told_below: String,
 }
 
+/// A payload but for a batch. `manifest` is the key of the object in which Step Functions lists the files that it wrote beside it:
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html>.
 #[derive(Deserialize)]
 #[serde(tag = "task", rename_all = "snake_case", deny_unknown_fields)]
 enum Payload {
     Estimate { execution: String, bucket: String, within: String, limits: GivenLimits, input: Input },
-    Reduce { plan: Plan, progress: Progress },
+    Reduce { plan: Plan, progress: Progress, manifest: String },
 }
 
 /// As a template writes numbers into a state machine: as text.
@@ -212,9 +217,10 @@ impl Task {
                 let asked = input.parse(execution, bucket, &within)?;
                 Ok(Self::Estimate(Estimate { asked, limits, confirmed_gigabytes }))
             }
-            Payload::Reduce { plan, progress } => {
+            Payload::Reduce { plan, progress, manifest } => {
                 run_name(&plan.asked.run)?;
-                Ok(Self::Reduce(Reduce { asked: plan.asked, log_files: plan.log_files, merged_parts: progress.parts }))
+                let told_below = folder_of(&manifest, &plan.asked.run)?;
+                Ok(Self::Reduce(Reduce { asked: plan.asked, log_files: plan.log_files, merged_parts: progress.parts, told_below }))
             }
         }
     }
@@ -284,6 +290,15 @@ fn run_name(run: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Refused(format!("the run cannot be named `{run}`: give `run` as 1 to {RUN_LENGTH} letters, digits, `-`, `_` and `.`")))
+}
+
+/// Returns the folder of a manifest, which lies below what the run is told in.
+fn folder_of(manifest: &str, run: &str) -> Result<String, Failure> {
+    let below = part_name::told(run);
+    let folder = manifest.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).filter(|folder| folder.starts_with(&below));
+    folder.ok_or_else(|| {
+        Failure::Refused(format!("the manifest `{manifest}` does not lie below `{below}`, where the batches of the run tell"))
+    })
 }
 
 /// Reads a day or a moment, in UTC. A day that is the `last` one counts whole, as for `reprieve replay --to`.

@@ -84,8 +84,16 @@ fn a_plan_is_understood_as_it_was_written() {
         files_per_batch: 2,
         at_once: 1,
     };
-    let payload = json!({ "task": "reduce", "plan": plan, "progress": { "done": false, "parts": 2 } });
-    assert_eq!(Task::parse(payload), Ok(Task::Reduce(Reduce { asked: plan.asked, log_files: 3, merged_parts: 2 })));
+    let of = |manifest: &str| {
+        Task::parse(json!({ "task": "reduce", "plan": plan, "progress": { "done": false, "parts": 2 }, "manifest": manifest }))
+    };
+    let told_below = "replay/run-1/map/id/".to_owned();
+    let reduce = Reduce { asked: plan.asked.clone(), log_files: 3, merged_parts: 2, told_below };
+    assert_eq!(of("replay/run-1/map/id/manifest.json"), Ok(Task::Reduce(reduce)));
+    for elsewhere in ["replay/run-2/map/id/manifest.json", "manifest.json", ""] {
+        let failure = of(elsewhere).unwrap_err();
+        assert!(failure.to_string().contains("does not lie below `replay/run-1/map/`"), "{failure}");
+    }
 }
 
 #[test]

@@ -54,4 +54,7 @@ fn what_batches_tell_is_written_where_the_merge_looks_for_it() {
     let folder = prefix.strip_prefix("States.Format('").and_then(|rest| rest.strip_suffix("', $.plan.run)")).unwrap();
     assert_eq!(format!("{}/", folder.replace("{}", "run-1")), part_name::told("run-1"));
     assert_eq!(writer["WriterConfig"], serde_json::json!({ "Transformation": "COMPACT", "OutputType": "JSONL" }));
+    let states = &template["Resources"]["StateMachine"]["Properties"]["Definition"]["States"];
+    assert_eq!(states["Read"]["ResultPath"], "$.map");
+    assert_eq!(states["Merge"]["Parameters"]["Payload"]["manifest.$"], "$.map.ResultWriterDetails.Key");
 }

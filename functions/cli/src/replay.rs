@@ -27,8 +27,8 @@ use reprieve_replay::{Answer, Collector, Part, Period, Problem, Rules, judge_las
 use reprieve_scan::LeftOut;
 use serde::Serialize;
 
-use self::places::{Places, SavedPart};
-use self::read::{How, Partial, read};
+use self::places::{Input, Places, SavedPart};
+use self::read::{How, Partial, miss_unreadable, read};
 use self::stop::Stop;
 use crate::args::desk::CloudArguments;
 use crate::args::replay::ReplayArguments;
@@ -49,12 +49,31 @@ struct Replay {
     period: Period,
     /// Where Ctrl-C stopped the reading.
     partial: Option<Partial>,
-    /// What was unusual, where that was asked for.
+    /// What was unusual, where that was asked for and searched to the end.
     anomalies: Option<Vec<Anomaly>>,
+    /// Ctrl-C stopped the search for it, after everything else was read.
+    is_search_stopped: bool,
     /// Files of folders that are no logs.
     left_out: Vec<LeftOut>,
     /// How long the reading took.
     took: Duration,
+}
+
+impl Replay {
+    /// Says what Ctrl-C stopped, if anything.
+    fn stopped(&self) -> Option<String> {
+        let search = || self.is_search_stopped.then(|| "stopped by Ctrl-C: anomalies were not searched".to_owned());
+        self.partial.as_ref().map(Partial::sentence).or_else(search)
+    }
+
+    /// Returns the exit code.
+    fn code(&self) -> u8 {
+        match (self.stopped(), self.answer.read.errors) {
+            (Some(_), _) => INTERRUPTED,
+            (None, 0) => 0,
+            (None, _) => NOT_ALL_READ,
+        }
+    }
 }
 
 /// The answer's JSON, with what was unusual where that was asked for.
@@ -83,7 +102,11 @@ pub(crate) fn run(arguments: &ReplayArguments, now: Timestamp) -> anyhow::Result
     if let Some(key) = &arguments.explain {
         return story::run(key, places, &rules, arguments, &how);
     }
-    let replay = replay(places, &rules, arguments, &how)?;
+    if arguments.anomalies {
+        anomalies::check(&places.inputs, &places.parts)?;
+    }
+    let search = arguments.anomalies.then_some(|inputs: &Arc<Vec<Input>>| anomalies::find(inputs, &rules, &how));
+    let replay = replay(places, &rules, arguments.save.as_deref(), &how, search)?;
     write_files(&replay, arguments, now)?;
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());
     if arguments.json.as_deref().is_some_and(is_stdout) {
@@ -100,35 +123,31 @@ fn threads(arguments: &ReplayArguments) -> usize {
     arguments.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 
-/// Reads and judges.
-fn replay(places: Places, rules: &Rules, arguments: &ReplayArguments, how: &How) -> anyhow::Result<Replay> {
+/// Reads, saves where that is asked for, and judges; searches for what was unusual, which reads a second time and takes nothing back of what
+/// the first time brought. A search that Ctrl-C stopped finds `None`.
+fn replay(
+    places: Places,
+    rules: &Rules,
+    to_save: Option<&Path>,
+    how: &How,
+    search: Option<impl FnOnce(&Arc<Vec<Input>>) -> anyhow::Result<Option<Vec<Anomaly>>>>,
+) -> anyhow::Result<Replay> {
     let started = Instant::now();
     let Places { inputs, parts, left_out } = places;
-    if arguments.anomalies {
-        anomalies::check(&inputs, &parts)?;
-    }
     let inputs = Arc::new(inputs);
     let collector = Arc::new(Collector::default());
-    for file in &left_out {
-        if let reprieve_scan::Why::Unreadable(why) = &file.why {
-            collector.unreadable(&file.name, why.clone());
-        }
-    }
+    miss_unreadable(&left_out, &*collector);
     let loaded = load(&parts, &collector);
-    let mut partial = read(&inputs, &collector, how, "Reading");
+    let partial = read(&inputs, &collector, how, "Reading");
     let mut part = Arc::try_unwrap(collector).map_or_else(|shared| shared.so_far(), Collector::finish);
     part.merge(loaded);
     let took = started.elapsed();
-    let anomalies = match (arguments.anomalies, &partial) {
-        // What was not read has no order of time.
-        (false, _) | (true, Some(_)) => None,
-        (true, None) => {
-            let found = anomalies::find(&inputs, rules, how)?;
-            partial = found.partial;
-            Some(found.anomalies)
-        }
-    };
-    if let Some(file) = &arguments.save {
+    // What was not read has no order of time.
+    let search = search.filter(|_| partial.is_none());
+    let is_searched = search.is_some();
+    let anomalies = search.map_or(Ok(None), |search| search(&inputs))?;
+    let is_search_stopped = is_searched && anomalies.is_none();
+    if let Some(file) = to_save {
         match &partial {
             None => save(&part, file)?,
             Some(_) => anstream::eprintln!("reprieve: `{}` is not written, for not everything was read", file.display()),
@@ -138,7 +157,7 @@ fn replay(places: Places, rules: &Rules, arguments: &ReplayArguments, how: &How)
     if let Some(partial) = &partial {
         forgive(&mut answer.problems, &mut answer.read.errors, partial);
     }
-    Ok(Replay { answer, period: rules.period, partial, anomalies, left_out, took })
+    Ok(Replay { answer, period: rules.period, partial, anomalies, is_search_stopped, left_out, took })
 }
 
 /// Loads parts of earlier replays. One that cannot be read is a problem, as a log is.
@@ -195,11 +214,10 @@ fn json(replay: &Replay) -> anyhow::Result<Vec<u8>> {
 fn ended(replay: &Replay) -> anyhow::Result<ExitCode> {
     let read = &replay.answer.read;
     name_problems(&replay.answer.problems, read.errors)?;
-    if let Some(partial) = &replay.partial {
-        anstream::eprintln!("reprieve: {}", partial.sentence().yellow().bold());
-        return Ok(ExitCode::from(INTERRUPTED));
+    if let Some(sentence) = replay.stopped() {
+        anstream::eprintln!("reprieve: {}", sentence.yellow().bold());
     }
-    Ok(if read.errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL_READ) })
+    Ok(ExitCode::from(replay.code()))
 }
 
 /// Names problems on standard error, the first of them.
@@ -215,4 +233,57 @@ fn name_problems(problems: &[Problem], errors: u64) -> anyhow::Result<()> {
         writeln!(err, "reprieve: and {}", counted(more, "more problem"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    /// A folder of two log files, one of which breaks off.
+    fn logs() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let record =
+            r#"{"Records": [{"eventVersion": "1.11", "eventID": "e-1", "eventSource": "s3.amazonaws.com", "eventName": "GetObject"}]}"#;
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(record.as_bytes()).unwrap();
+        let mut packed = packed.finish().unwrap();
+        std::fs::write(folder.path().join("whole.json"), record).unwrap();
+        packed.truncate(packed.len() / 2);
+        std::fs::write(folder.path().join("torn.json.gz"), packed).unwrap();
+        folder
+    }
+
+    fn replayed(folder: &Path, is_searched: bool, found: Option<Vec<Anomaly>>) -> Replay {
+        let places = Places::find(&[folder.to_owned()], &CloudArguments { region: None, profile: None }).unwrap();
+        let how = How { threads: 1, stop: Stop::default(), is_quiet: true };
+        let search = is_searched.then_some(move |_: &Arc<Vec<Input>>| anyhow::Ok(found));
+        replay(places, &Rules::shipped(), Some(&folder.join("all.part")), &how, search).unwrap()
+    }
+
+    /// P129
+    #[test]
+    fn a_search_that_is_stopped_takes_nothing_from_what_was_read() {
+        let (with, without) = (logs(), logs());
+        let (stopped, unasked) = (replayed(with.path(), true, None), replayed(without.path(), false, None));
+        assert_eq!(stopped.answer, unasked.answer);
+        assert_ne!(stopped.answer.read.errors, 0, "what is wrong with a file stays wrong");
+        assert!(stopped.partial.is_none() && stopped.anomalies.is_none());
+        assert_eq!(std::fs::read(with.path().join("all.part")).unwrap(), std::fs::read(without.path().join("all.part")).unwrap());
+        assert_eq!(stopped.stopped().as_deref(), Some("stopped by Ctrl-C: anomalies were not searched"));
+        assert_eq!((stopped.code(), unasked.code()), (INTERRUPTED, NOT_ALL_READ));
+        let mut shown = Vec::new();
+        text::print(&stopped, &mut shown).unwrap();
+        assert!(String::from_utf8_lossy(&shown).contains("anomalies were not searched"));
+    }
+
+    #[test]
+    fn a_search_that_ends_is_told_and_stops_nothing() {
+        let folder = logs();
+        let found = replayed(folder.path(), true, Some(Vec::new()));
+        assert_eq!((found.stopped(), found.code()), (None, NOT_ALL_READ));
+        assert_eq!(found.anomalies, Some(Vec::new()));
+    }
 }

@@ -428,6 +428,8 @@ fn what_cannot_be_used_is_refused_with_what_to_do() {
         (vec!["AWSLogs", "--json", "nowhere/answer.json"], "`nowhere/answer.json` cannot be written"),
         (vec!["all.part", "--anomalies"], "name the log files for --anomalies"),
         (vec!["all.part", "--explain", "x"], "name the log files for --explain"),
+        (vec!["AWSLogs", "--explain", "x", "--account", "111122223333"], "`--account <ID>`"),
+        (vec!["AWSLogs", "--explain", "x", "--region", "eu-central-1"], "`--region <REGION>`"),
         (vec!["s3://"], "`s3://` names no bucket"),
     ] {
         let output = replay(folder.path(), &arguments);

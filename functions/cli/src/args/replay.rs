@@ -34,7 +34,7 @@ pub(crate) struct ReplayArguments {
     /// Tells the story of one key instead: every event, decision and state, in order
     ///
     /// The key by its ARN, its id, its alias, an id of Azure, a name of Google, or the last part of one.
-    #[arg(long, value_name = "KEY", conflicts_with_all = ["html", "save", "anomalies"])]
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["html", "save", "anomalies", "accounts", "regions"])]
     pub(crate) explain: Option<String>,
 
     /// Finds what was unusual as well; reads everything a second time

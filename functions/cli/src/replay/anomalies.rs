@@ -20,19 +20,11 @@ use reprieve_scan::{Entry, Scan, Scanner};
 use reprieve_wire::audit::Parsed;
 
 use super::places::{Input, SavedPart};
-use super::read::{How, Partial, Sink, read};
+use super::read::{How, Sink, read};
 
 /// Bytes of entries that wait in memory to be written.
 const WAITING: usize = 4 * 1024 * 1024;
 const DAY_SECONDS: i64 = 86_400;
-
-/// What was found.
-pub(super) struct Unusual {
-    /// The anomalies, the highest score first.
-    pub(super) anomalies: Vec<Anomaly>,
-    /// Where Ctrl-C came.
-    pub(super) partial: Option<Partial>,
-}
 
 /// Says whether these can be searched at all.
 ///
@@ -48,17 +40,18 @@ pub(super) fn check(inputs: &[Input], parts: &[SavedPart]) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Finds what was unusual.
+/// Finds what was unusual, the highest score first; `None` where Ctrl-C came, since what was not read has no order of time.
 ///
 /// # Errors
 /// When the temporary folder cannot be made, written or read.
-pub(super) fn find(inputs: &Arc<Vec<Input>>, rules: &Rules, how: &How) -> anyhow::Result<Unusual> {
+pub(super) fn find(inputs: &Arc<Vec<Input>>, rules: &Rules, how: &How) -> anyhow::Result<Option<Vec<Anomaly>>> {
     let folder = tempfile::Builder::new().prefix("reprieve-replay-").tempdir().context("no temporary folder can be made")?;
     how.stop.remove_at_end(folder.path().to_owned());
     let days = Arc::new(Days { folder: folder.path().to_owned(), scanner: Scanner::default(), waiting: Mutex::default() });
-    let partial = read(inputs, &days, how, "Anomalies");
-    let anomalies = if partial.is_some() { Vec::new() } else { days.consider(rules)? };
-    Ok(Unusual { anomalies, partial })
+    if read(inputs, &days, how, "Anomalies").is_some() {
+        return Ok(None);
+    }
+    days.consider(rules).map(Some)
 }
 
 /// Entries by day.

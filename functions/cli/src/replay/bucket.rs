@@ -48,15 +48,34 @@ pub(super) struct Listed {
     pub(super) left_out: Vec<LeftOut>,
 }
 
-/// Splits an address into bucket and prefix; `None` where a place is none.
+/// An address of a bucket, or of what lies in one below a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Address<'a> {
+    bucket: &'a str,
+    /// The prefix, without the slash at its end.
+    prefix: &'a str,
+    /// Whether it was written with a slash at its end, and so can be no object.
+    is_folder: bool,
+}
+
+impl Address<'_> {
+    /// Returns the prefix that is listed. With the slash, where it was given: a policy may allow that alone, and what lies beside is not
+    /// listed.
+    fn listed_prefix(&self) -> String {
+        let slash = if self.is_folder && !self.prefix.is_empty() { "/" } else { "" };
+        format!("{}{slash}", self.prefix)
+    }
+}
+
+/// Parses an address; `None` where a place is none.
 ///
 /// # Errors
 /// When it names no bucket.
-pub(super) fn parse(place: &Path) -> anyhow::Result<Option<(&str, &str)>> {
+pub(super) fn parse(place: &Path) -> anyhow::Result<Option<Address<'_>>> {
     let Some(name) = place.to_str().and_then(|place| place.strip_prefix(SCHEME)) else { return Ok(None) };
     let (bucket, prefix) = name.split_once('/').unwrap_or((name, ""));
     anyhow::ensure!(!bucket.is_empty(), "`{}` names no bucket: give `s3://BUCKET` or `s3://BUCKET/PREFIX`", place.display());
-    Ok(Some((bucket, prefix.trim_end_matches('/'))))
+    Ok(Some(Address { bucket, prefix: prefix.trim_end_matches('/'), is_folder: prefix.ends_with('/') }))
 }
 
 /// The buckets, and the runtime that brings their bytes while other threads read.
@@ -85,11 +104,13 @@ impl Buckets {
         Ok(Self { runtime, archive })
     }
 
-    /// Lists what is below a prefix, as a folder of that name would hold it; or the one file of that name.
+    /// Lists what is below an address, as a folder of that name would hold it; or the one file of that name.
     ///
     /// # Errors
     /// When S3 refuses.
-    pub(super) fn list(&self, bucket: &str, prefix: &str) -> anyhow::Result<Listed> {
+    pub(super) fn list(&self, address: Address<'_>) -> anyhow::Result<Listed> {
+        let Address { bucket, prefix, is_folder: _ } = address;
+        let listed_prefix = address.listed_prefix();
         let mut listed = Listed::default();
         let take = |file: ListedLogFile| {
             let is_the_file = file.key == prefix;
@@ -106,8 +127,8 @@ impl Buckets {
             let object = Object { archive: self.archive.clone(), ahead: Mutex::default(), file };
             listed.files.push((address, name, object.file.bytes, object));
         };
-        let visited = self.runtime.block_on(self.archive.visit(bucket, prefix, take));
-        visited.with_context(|| format!("`{SCHEME}{bucket}/{prefix}` cannot be listed"))?;
+        let visited = self.runtime.block_on(self.archive.visit(bucket, &listed_prefix, take));
+        visited.with_context(|| format!("`{SCHEME}{bucket}/{listed_prefix}` cannot be listed"))?;
         Ok(listed)
     }
 
@@ -128,14 +149,18 @@ mod tests {
 
     #[test]
     fn an_address_is_a_bucket_and_a_prefix() {
-        for (place, parsed) in [
-            ("logs", None),
-            ("s3://trail", Some(("trail", ""))),
-            ("s3://trail/", Some(("trail", ""))),
-            ("s3://trail/AWSLogs/o-1/", Some(("trail", "AWSLogs/o-1"))),
+        for (place, parsed, listed) in [
+            ("s3://trail", ("trail", ""), ""),
+            ("s3://trail/", ("trail", ""), ""),
+            ("s3://trail/AWSLogs/o-1", ("trail", "AWSLogs/o-1"), "AWSLogs/o-1"),
+            ("s3://trail/AWSLogs/o-1/", ("trail", "AWSLogs/o-1"), "AWSLogs/o-1/"),
+            ("s3://trail/AWSLogs/a.json.gz", ("trail", "AWSLogs/a.json.gz"), "AWSLogs/a.json.gz"),
         ] {
-            assert_eq!(parse(Path::new(place)).unwrap(), parsed, "{place}");
+            let address = parse(Path::new(place)).unwrap().unwrap();
+            assert_eq!((address.bucket, address.prefix), parsed, "{place}");
+            assert_eq!(address.listed_prefix(), listed, "{place}: with the slash that was given, and none that was not");
         }
+        assert_eq!(parse(Path::new("logs")).unwrap(), None);
         assert!(parse(Path::new("s3:///AWSLogs")).is_err());
     }
 }

@@ -107,6 +107,10 @@ impl Page<'_> {
         self.replay.partial.as_ref().map(super::read::Partial::sentence)
     }
 
+    fn is_search_stopped(&self) -> bool {
+        self.replay.is_search_stopped
+    }
+
     fn anomalies(&self) -> Option<&[Anomaly]> {
         self.replay.anomalies.as_deref()
     }

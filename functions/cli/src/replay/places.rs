@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use flate2::read::GzDecoder;
 use reprieve_scan::{LeftOut, Why, find};
 
-use super::bucket::{self, Buckets, Object};
+use super::bucket::{self, Address, Buckets, Object};
 use crate::args::desk::CloudArguments;
 
 /// How files of parts are named.
@@ -105,12 +105,12 @@ impl Places {
         for place in places {
             match bucket::parse(place)? {
                 None => all.add(place, &mut known)?,
-                Some((name, prefix)) => {
+                Some(address) => {
                     let buckets: &mut Buckets = match &mut buckets {
                         Some(buckets) => buckets,
                         none => none.insert(Buckets::open(cloud)?),
                     };
-                    all.add_bucket(place, buckets, (name, prefix), &mut known)?;
+                    all.add_bucket(place, buckets, address, &mut known)?;
                 }
             }
         }
@@ -121,14 +121,8 @@ impl Places {
         Ok(all)
     }
 
-    fn add_bucket(
-        &mut self,
-        place: &Path,
-        buckets: &Buckets,
-        (name, prefix): (&str, &str),
-        known: &mut BTreeSet<PathBuf>,
-    ) -> anyhow::Result<()> {
-        let listed = buckets.list(name, prefix)?;
+    fn add_bucket(&mut self, place: &Path, buckets: &Buckets, address: Address<'_>, known: &mut BTreeSet<PathBuf>) -> anyhow::Result<()> {
+        let listed = buckets.list(address)?;
         if listed.files.is_empty() {
             bail!("`{}` holds no log files: name a prefix with files such as `*.json.gz`, or one of the files", place.display());
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 use reprieve_replay::story::StoryCollector;
 use reprieve_replay::{Collector, Problem};
-use reprieve_scan::{Scan, each};
+use reprieve_scan::{LeftOut, Scan, Why, each};
 
 use super::places::Input;
 use super::progress::{Watched, bar};
@@ -85,6 +85,16 @@ impl Sink for StoryCollector {
 
     fn miss(&self, name: &str, why: String) {
         self.unreadable(name, why);
+    }
+}
+
+/// Tells a sink of what folders hold and cannot be looked at, such as a folder that may not be opened.
+pub(super) fn miss_unreadable(left_out: &[LeftOut], sink: &impl Sink) {
+    for file in left_out {
+        match &file.why {
+            Why::Unreadable(why) => sink.miss(&file.name, why.clone()),
+            Why::Digest | Why::Insight | Why::Name | Why::Link | Why::NoFile => {}
+        }
     }
 }
 
@@ -166,5 +176,26 @@ impl<S> Run<S> {
                 break;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reprieve_replay::Rules;
+    use reprieve_replay::story::tell;
+
+    use super::*;
+
+    /// P129
+    #[test]
+    fn a_folder_that_cannot_be_read_is_a_problem_of_the_answer_and_of_a_story() {
+        let left_out = |name: &str, why: Why| LeftOut { name: name.to_owned(), why };
+        let left_out = [left_out("closed", Why::Unreadable("permission denied".to_owned())), left_out("notes.txt", Why::Name)];
+        let (collector, story) = (Collector::default(), StoryCollector::new("orders"));
+        miss_unreadable(&left_out, &collector);
+        miss_unreadable(&left_out, &story);
+        let told = tell(&story.finish(), &Rules::shipped());
+        let named: Vec<&str> = told.problems.iter().map(|problem| problem.file.as_str()).collect();
+        assert_eq!((collector.finish().problems(), told.errors, named), (1, 1, vec!["closed"]));
     }
 }

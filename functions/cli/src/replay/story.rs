@@ -11,7 +11,7 @@ use reprieve_replay::story::{Chapter, Story, StoryCollector, Told, What, tell};
 use reprieve_replay::{Rules, Verdict};
 
 use super::places::Places;
-use super::read::{How, Partial, read};
+use super::read::{How, Partial, miss_unreadable, read};
 use super::{INTERRUPTED, NOT_ALL_READ, is_stdout, name_problems, words};
 use crate::args::replay::ReplayArguments;
 use crate::plain::{counted, grouped, short_name, visible};
@@ -27,11 +27,12 @@ const INDENT: usize = 21;
 /// # Errors
 /// When there is nothing to read but parts, or the output cannot be written.
 pub(super) fn run(key: &str, places: Places, rules: &Rules, arguments: &ReplayArguments, how: &How) -> anyhow::Result<ExitCode> {
-    let Places { inputs, parts, .. } = places;
+    let Places { inputs, parts, left_out } = places;
     if let Some(part) = parts.first() {
         bail!("`{}` is a part, which does not hold all that happened to a key: name the log files for --explain", part.name);
     }
     let collector = Arc::new(StoryCollector::new(key));
+    miss_unreadable(&left_out, &*collector);
     let partial = read(&Arc::new(inputs), &collector, how, "Reading");
     let part = Arc::try_unwrap(collector).map_or_else(|shared| shared.so_far(), StoryCollector::finish);
     let mut story = tell(&part, rules);

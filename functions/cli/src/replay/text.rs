@@ -21,8 +21,8 @@ const LISTED: usize = 10;
 /// Prints the summary.
 pub(super) fn print(replay: &Replay, out: &mut impl Write) -> std::io::Result<()> {
     let answer = &replay.answer;
-    if let Some(partial) = &replay.partial {
-        paragraph(&partial.sentence(), "", Style::new().yellow().bold(), out)?;
+    if let Some(sentence) = replay.stopped() {
+        paragraph(&sentence, "", Style::new().yellow().bold(), out)?;
         writeln!(out)?;
     }
     writeln!(out, "{}  {}", "Replay".bold(), words::period_of(answer, replay.period).bright_black())?;

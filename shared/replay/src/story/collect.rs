@@ -9,7 +9,7 @@ use reprieve_scan::{Entry, Needles, Scan, Scanner};
 use reprieve_wire::audit::{NEEDLES, Parsed};
 
 use super::part::{RunKey, StoryPart};
-use crate::act::{Act, is_routine};
+use crate::act::{Act, is_beginning, is_routine};
 use crate::part::Problem;
 
 /// Fields in which a call of KMS names a second key, or the alias by which it was called.
@@ -119,8 +119,9 @@ impl StoryCollector {
     }
 }
 
-/// Says whether an entry is told by itself. Uses, looks, and the grants that services make and retire by the thousand are told in runs.
+/// Says whether an entry is told by itself. Uses, looks, and the grants that services make and retire by the thousand are told in runs; so
+/// is that a deletion has begun, for there is no decision before its end.
 fn is_kept_whole(entry: &AuditEvent) -> bool {
     let is_look = matches!(entry.operation, Operation::Read | Operation::List | Operation::Other);
-    !entry.operation.is_use() && !is_look && !is_routine(&entry.event)
+    !entry.operation.is_use() && !is_look && !is_routine(&entry.event) && !is_beginning(entry)
 }

@@ -1,6 +1,7 @@
 //! Histories of keys and vaults in Azure.
 
-use reprieve_replay::{Answer, Collector, Rules, judge};
+use reprieve_replay::story::{StoryCollector, What, tell};
+use reprieve_replay::{Answer, Collector, Rules, Verdict, judge};
 use serde_json::{Value, json};
 
 use crate::scene::told;
@@ -78,9 +79,54 @@ fn a_disabled_key_would_have_been_enabled() {
 #[test]
 fn a_deleted_vault_would_have_been_recovered() {
     let answer = judged(&[on_vault("Microsoft.KeyVault/vaults/delete", "10:00:00", "Success")]);
-    assert_eq!(answer.decisions.iter().map(|decided| decided.verdict).collect::<Vec<_>>(), [reprieve_replay::Verdict::WouldRestore]);
+    assert_eq!(answer.decisions.iter().map(|decided| decided.verdict).collect::<Vec<_>>(), [Verdict::WouldRestore]);
     let assumed: Vec<&String> = answer.decisions.iter().flat_map(|decided| &decided.assumed).collect();
     assert!(assumed.iter().any(|sentence| sentence.starts_with("What Azure keeps of the resource itself")), "{assumed:?}");
+}
+
+#[test]
+fn a_call_that_is_logged_as_begun_and_as_done_is_one_act() {
+    let done = on_vault("Microsoft.KeyVault/vaults/delete", "10:00:05", "Success");
+    for word in ["Start", "Started", "ACCEPT", "Accepted", "In Progress", "InProgress"] {
+        let begun = on_vault("Microsoft.KeyVault/vaults/delete", "10:00:00", word);
+        let mut listed = begun.clone();
+        let fields = listed.as_object_mut().unwrap();
+        fields.remove("resultType");
+        fields.insert("status".to_owned(), json!({ "value": word, "localizedValue": "Begonnen" }));
+        for begun in [begun, listed] {
+            let answer = judged(&[begun, done.clone()]);
+            assert_eq!(answer.decisions.iter().map(|decided| decided.event.as_str()).collect::<Vec<_>>(), ["vault-100005"], "{word}");
+            assert_eq!(answer.acts.values().sum::<u64>(), 1, "{word}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_began_and_failed_is_refused_and_no_danger() {
+    let begun = on_vault("Microsoft.KeyVault/vaults/delete", "10:00:00", "Start");
+    let failed = on_vault("Microsoft.KeyVault/vaults/delete", "10:00:05", "Failure");
+    let later = on_vault("Microsoft.KeyVault/vaults/write", "12:00:00", "Success");
+    let answer = judged(&[begun, failed, later]);
+    let of_deletion = answer.decisions.iter().filter(|decided| decided.call.ends_with("DELETE"));
+    assert_eq!(of_deletion.map(|decided| decided.verdict).collect::<Vec<_>>(), [Verdict::Refused]);
+    assert_eq!(answer.kpis.seconds_in_danger, 0);
+}
+
+#[test]
+fn what_only_began_is_kept_where_it_takes_nothing_away() {
+    let answer = judged(&[on_vault("Microsoft.KeyVault/vaults/write", "10:00:00", "Start")]);
+    assert_eq!(answer.acts.values().sum::<u64>(), 1, "a vault may be recovered by it");
+}
+
+#[test]
+fn a_story_tells_that_a_deletion_began_and_decides_on_its_end() {
+    let collector = StoryCollector::new("kv-logs");
+    let records =
+        [("10:00:00", "Start"), ("10:00:05", "Success")].map(|(time, result)| on_vault("Microsoft.KeyVault/vaults/delete", time, result));
+    collector.read("log.json", json!({ "records": records }).to_string().as_bytes());
+    let story = tell(&collector.finish(), &Rules::shipped());
+    let decided = story.chapters.iter().map(|chapter| matches!(&chapter.what, What::Act { decision: Some(_), .. }));
+    assert_eq!(decided.collect::<Vec<_>>(), [false, true]);
 }
 
 #[test]
