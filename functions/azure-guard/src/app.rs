@@ -1,7 +1,9 @@
 //! Routes and invocations. Nothing is decided here.
 //!
-//! An item that cannot be read is never dropped: the invocation fails, and after the last attempt Event Grid puts the event into the
-//! dead-letter store, where it can be read and given in again. The other items of its batch are answered all the same, once.
+//! An item that cannot be read or answered fails its invocation. What Event Grid brought ends in the dead-letter store after the last
+//! attempt, where it can be read and given in again. What the event hub brought has no such place: the host tries the batch five times
+//! more, for about five minutes, and then goes on behind it. What was not answered by then the sweep finds; what was not recorded is
+//! missing in the archive. The other items of a batch are answered all the same, once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,8 +38,9 @@ const RECORD: [&str; 2] = ["RecordKeyEvents", "RecordActivityLog"];
 /// Event Grid takes an invocation for failed after 30 s; by then all of it is written down.
 pub(crate) const INVOCATION_TAKES: Duration = Duration::from_secs(25);
 
-/// Beyond what Event Grid and Event Hubs hand over in one invocation.
-const BODY_LIMIT_BYTES: usize = 8 * 1024 * 1024;
+/// More than the host hands over in one invocation: four messages of an event hub (`maxEventBatchSize` in `host.json`), each of 1 MiB and
+/// written as a text in a text, which makes up to seven bytes of one. Instances have 512 MB.
+pub const BODY_LIMIT_BYTES: usize = 32 * 1024 * 1024;
 
 /// The guard as this handler runs it, whatever stands behind its ports.
 pub trait Guard: Send + Sync + 'static {

@@ -10,6 +10,6 @@ mod app;
 mod keep;
 mod record;
 
-pub use app::{App, Guard, router};
+pub use app::{App, BODY_LIMIT_BYTES, Guard, router};
 pub use keep::{Keeper, Seals};
 pub use record::Evidence;

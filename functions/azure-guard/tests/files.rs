@@ -5,9 +5,19 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use azure_guard::BODY_LIMIT_BYTES;
 use reprieve_core::azure::Function;
 use reprieve_runtime::environment;
 use serde_json::Value;
+
+/// The triggers that a host without extensions has.
+const BUILT_IN: [&str; 2] = ["httpTrigger", "timerTrigger"];
+
+/// The largest message of an event hub in the Standard tier. Source: <https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas>
+const LARGEST_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// What one byte of a message comes to at most: in a text in a text, a control character is `\\u0000`.
+const MOST_ESCAPED_BYTES: usize = 7;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -75,7 +85,7 @@ fn functions_of_the_event_hub_are_called_in_batches_each_by_its_own_consumer_gro
         assert_eq!(binding["connection"], "AuditEvents", "{function}");
         assert_eq!(binding["cardinality"], "many", "{function}");
         assert_eq!(binding["eventHubName"], "%REPRIEVE_AZURE_EVENT_HUB_NAME%", "{function}");
-        // Without it, the host goes on behind a batch that failed.
+        // Without it, the host goes on behind a batch that failed once.
         assert!(file["retry"]["maxRetryCount"].as_i64().is_some_and(|count| count > 0), "{function}");
         assert!(groups.insert(binding["consumerGroup"].as_str().unwrap().to_owned()), "{function}: a group of its own");
     }
@@ -91,6 +101,36 @@ fn the_host_starts_the_binary_that_is_built_and_hands_payloads_over() {
     let bin = manifest.split("[[bin]]").nth(1).unwrap();
     assert!(bin.lines().any(|line| line == "name = \"azure-guard\""), "{bin}");
     assert_eq!(host["version"], "2.0");
+}
+
+/// A host without the bundle loads none of the functions that events call.
+/// Source: <https://learn.microsoft.com/azure/azure-functions/extension-bundles>
+#[test]
+fn the_host_has_the_extensions_that_the_triggers_need() {
+    let needs_extension = |function: &String| {
+        let file = json(&root().join(function).join("function.json"));
+        let bindings = file["bindings"].as_array().unwrap();
+        bindings.iter().any(|binding| !BUILT_IN.contains(&binding["type"].as_str().unwrap()))
+    };
+    let in_need: Vec<String> = folders().into_iter().filter(needs_extension).collect();
+    assert!(!in_need.is_empty(), "events call functions");
+    let bundle = json(&root().join("host.json"))["extensionBundle"].clone();
+    assert_eq!(bundle["id"], "Microsoft.Azure.Functions.ExtensionBundle", "{in_need:?}");
+    let version = bundle["version"].as_str().unwrap();
+    let major = version.strip_prefix('[').and_then(|range| range.split('.').next()).and_then(|major| major.parse::<u32>().ok());
+    assert!(major.is_some_and(|major| major >= 4), "`{version}`");
+}
+
+/// What is refused for its size would be refused again, and lost with all of its batch.
+#[test]
+fn a_full_batch_of_the_largest_messages_is_no_body_too_large() {
+    let host = json(&root().join("host.json"));
+    let messages = usize::try_from(host["extensions"]["eventHubs"]["maxEventBatchSize"].as_u64().unwrap()).unwrap();
+    assert!(messages * LARGEST_MESSAGE_BYTES * MOST_ESCAPED_BYTES <= BODY_LIMIT_BYTES, "{messages} messages");
+    // A tier above takes larger messages.
+    let template = json(&root().join("../../infra/azure/guard.json"));
+    let namespace = template["resources"].as_array().unwrap().iter().find(|each| each["type"] == "Microsoft.EventHub/namespaces").unwrap();
+    assert_eq!(namespace["sku"]["name"], "Standard");
 }
 
 /// The host ends what takes longer.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
-use azure_guard::{Evidence, router};
+use azure_guard::{BODY_LIMIT_BYTES, Evidence, router};
 use http_body_util::BodyExt as _;
 use reprieve_core::Posture;
 use reprieve_core::azure::{Function, ResourceId};
@@ -266,7 +266,7 @@ async fn what_is_none_of_a_functions_business_is_left_alone() {
 #[tokio::test]
 async fn whatever_comes_the_answer_is_a_json_object() {
     let stage = stage();
-    let large = vec![b' '; 9 * 1024 * 1024];
+    let large = vec![b' '; BODY_LIMIT_BYTES + 1];
     let rows: [(Method, &str, Vec<u8>, StatusCode); 10] = [
         (Method::POST, "/NoSuchFunction", b"{}".to_vec(), StatusCode::NOT_FOUND),
         (Method::POST, "/recovervault", b"{}".to_vec(), StatusCode::NOT_FOUND),

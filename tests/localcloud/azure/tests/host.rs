@@ -108,7 +108,14 @@ async fn folders_that_the_host_would_refuse_are_refused() {
     let unresolved = json!({ "bindings": [{ "type": "timerTrigger", "name": "a", "schedule": "%NOTHING%" }] });
     let retry = json!({ "strategy": "fixedDelay", "maxRetryCount": 1, "delayInterval": "00:00:01" });
     let retried = json!({ "bindings": [{ "type": "eventGridTrigger", "name": "a" }], "retry": retry });
+    let handler = json!({ "description": { "defaultExecutablePath": "handler" } });
+    let bare = json!({ "version": "2.0", "customHandler": handler });
+    let other = json!({ "version": "2.0", "customHandler": handler, "extensionBundle": { "id": "Another", "version": "[4.*, 5.0.0)" } });
+    let unregistered = "The binding type(s) 'eventGridTrigger' are not registered. Please ensure the type is correct and the binding \
+                        extension is installed.";
     let cases = [
+        ("host.json", bare, unregistered),
+        ("host.json", other, unregistered),
         ("host.json", json!({ "version": "1.0" }), "`version` is `1.0`"),
         ("host.json", json!({ "version": "2.0" }), "`customHandler` is missing"),
         ("Odd/function.json", two, "exactly one trigger"),

@@ -11,6 +11,9 @@ use serde::de::DeserializeOwned;
 
 use super::HostError;
 
+/// The extensions of Event Grid and Event Hubs, among others.
+const EXTENSION_BUNDLE: &str = "Microsoft.Azure.Functions.ExtensionBundle";
+
 /// A function app.
 #[derive(Debug, Clone)]
 pub(super) struct FunctionApp {
@@ -84,6 +87,12 @@ impl Retry {
 struct HostFile {
     version: String,
     custom_handler: Option<CustomHandler>,
+    extension_bundle: Option<ExtensionBundle>,
+}
+
+#[derive(Deserialize)]
+struct ExtensionBundle {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -148,8 +157,28 @@ impl FunctionApp {
         if functions.is_empty() {
             return Err(wrong(folder, "no folder in it has a `function.json`".to_owned()));
         }
+        let has_extensions = host.extension_bundle.is_some_and(|bundle| bundle.id == EXTENSION_BUNDLE);
+        if !has_extensions {
+            check_built_in(folder, &functions)?;
+        }
         Ok(Self { executable, arguments: handler.arguments, working_folder, functions })
     }
+}
+
+/// Refuses a function whose trigger is of an extension, in the host's own words: a custom handler brings no extension itself, and the host
+/// has timers and HTTP alone. Source: <https://learn.microsoft.com/azure/azure-functions/extension-bundles>
+fn check_built_in(folder: &Path, functions: &BTreeMap<String, Function>) -> Result<(), HostError> {
+    for function in functions.values() {
+        let binding = match function.trigger {
+            Trigger::EventGrid { .. } => "eventGridTrigger",
+            Trigger::EventHub { .. } => "eventHubTrigger",
+            Trigger::Timer { .. } => continue,
+        };
+        let path = folder.join(&function.name).join("function.json");
+        let words = "Please ensure the type is correct and the binding extension is installed.";
+        return Err(wrong(&path, format!("The binding type(s) '{binding}' are not registered. {words}")));
+    }
+    Ok(())
 }
 
 fn read_functions(folder: &Path, settings: &BTreeMap<String, String>) -> Result<BTreeMap<String, Function>, HostError> {

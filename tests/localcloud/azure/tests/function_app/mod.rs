@@ -20,7 +20,9 @@ pub(crate) struct App {
 pub(crate) fn app() -> App {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let app = App { folder };
-    app.write("host.json", &json!({ "version": "2.0", "customHandler": { "description": { "defaultExecutablePath": "handler" } } }));
+    let bundle = json!({ "id": "Microsoft.Azure.Functions.ExtensionBundle", "version": "[4.*, 5.0.0)" });
+    let started = json!({ "description": { "defaultExecutablePath": "handler" } });
+    app.write("host.json", &json!({ "version": "2.0", "extensionBundle": bundle, "customHandler": started }));
     app.function("OnEvent", &json!({ "type": "eventGridTrigger", "name": "event", "direction": "in" }), None);
     app.function("OnEvents", &json!({ "type": "eventGridTrigger", "name": "events", "direction": "in", "cardinality": "many" }), None);
     let hub = json!({ "type": "eventHubTrigger", "name": "messages", "direction": "in", "eventHubName": "%HUB%", "connection": "AUDIT", "cardinality": "many" });
