@@ -23,7 +23,7 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use reprieve_core::AuditEvent;
 use reprieve_engine::{
-    AuditSink, CallError, Clock, Delivery, Handled, KeyVersionControl, NoticeSink, PolicySource, VersionClaims, VersionGuard, VersionMeter,
+    AuditSink, Clock, Delivery, Handled, KeyVersionControl, NoticeSink, PolicySource, VersionClaims, VersionGuard, VersionMeter,
     VersionSweep,
 };
 use reprieve_runtime::log_answer;
@@ -51,7 +51,7 @@ pub trait Guard: Send + Sync + 'static {
     /// Works on one entry of the audit log. `None` where it takes no version of a key away.
     fn handle(&self, entry: &AuditEvent, delivery: Delivery) -> impl Future<Output = Option<Handled>> + Send;
     /// Sweeps.
-    fn sweep(&self, delivery: Delivery) -> impl Future<Output = Result<VersionSweep, CallError>> + Send;
+    fn sweep(&self, delivery: Delivery) -> impl Future<Output = VersionSweep> + Send;
     /// Returns the time.
     fn now(&self) -> Timestamp;
 }
@@ -70,7 +70,7 @@ where
         Self::handle(self, entry, delivery).await
     }
 
-    async fn sweep(&self, delivery: Delivery) -> Result<VersionSweep, CallError> {
+    async fn sweep(&self, delivery: Delivery) -> VersionSweep {
         Self::sweep(self, delivery).await
     }
 
@@ -119,15 +119,9 @@ async fn entry<G: Guard>(State(guard): State<Arc<G>>, headers: HeaderMap, body: 
 async fn sweep<G: Guard>(State(guard): State<Arc<G>>) -> Response {
     let received_at = guard.now();
     let delivery = Delivery { received_at, count: 1, stopped_at: later(received_at, SWEEP_TAKES) };
-    let report = match guard.sweep(delivery).await {
-        Ok(report) => report,
-        Err(error) => {
-            tracing::error!(%error, "the sweep could not look");
-            return respond(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "again", "why": error.to_string()}));
-        }
-    };
+    let report = guard.sweep(delivery).await;
     for reason in &report.failed {
-        tracing::warn!(reason, "a version is still open and will be looked at again");
+        tracing::warn!(reason, "a version or project is still open and will be looked at again");
     }
     let is_whole = report.failed.is_empty() && report.left == 0;
     let status = if is_whole { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

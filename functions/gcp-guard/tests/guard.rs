@@ -96,6 +96,49 @@ async fn what_was_disabled_before_stays_disabled() {
     assert_eq!(stage.changes(), ["RestoreCryptoKeyVersion"]);
 }
 
+/// P124
+#[tokio::test]
+async fn what_was_disabled_before_stays_so_where_the_log_begins_with_an_empty_page() {
+    let stage = Stage::start("enforce").await;
+    let version = stage.cloud.make_key(KEY);
+    let terms = Terms { window: window_around_now(), ..Terms::of_action("disable") };
+    stage.cloud.label(KEY, &approval_labels(&GoogleName::parse(&version).unwrap(), &terms));
+    stage.cloud.call_as("ops@example.com", "Disable", &version);
+    let destroyed = stage.cloud.call_as("mallory@example.com", "DestroyCryptoKeyVersion", &version);
+    stage.cloud.slow_log_down();
+    let reply = stage.deliver(&destroyed).await;
+    assert!(reply.status == 200 && reply.body.contains("was disabled before"), "{reply:?}");
+    assert_eq!(stage.cloud.version_state(&version).as_deref(), Some("DISABLED"));
+}
+
+/// P124
+#[tokio::test]
+async fn what_may_have_been_disabled_before_is_restored_and_left_to_a_human() {
+    let stage = Stage::start("enforce").await;
+    let version = stage.cloud.make_key(KEY);
+    let entry = stage.cloud.call_as("mallory@example.com", "DestroyCryptoKeyVersion", &version);
+    stage.cloud.fail("ListLogEntries", 403, 100);
+    let reply = stage.deliver(&entry).await;
+    assert!(reply.status == 200 && reply.body.contains("it stays disabled, because the log could not be read"), "{reply:?}");
+    assert_eq!(stage.cloud.version_state(&version).as_deref(), Some("DISABLED"));
+    assert_eq!(stage.changes(), ["RestoreCryptoKeyVersion"]);
+    let records = stage.records();
+    let told = |text: &String| text.contains("could not be read, so it is left disabled");
+    assert!(records.last().is_some_and(|(_, outcome)| told(outcome)), "{records:?}");
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_for_now_is_asked_again() {
+    let stage = Stage::start("enforce").await;
+    let version = stage.cloud.make_key(KEY);
+    let entry = stage.cloud.call_as("mallory@example.com", "DestroyCryptoKeyVersion", &version);
+    stage.cloud.fail("ListLogEntries", 503, 4);
+    assert_eq!(stage.deliver(&entry).await.status, 503);
+    assert_eq!(stage.changes(), [""; 0]);
+    assert_eq!(stage.deliver(&entry).await.status, 200);
+    assert_eq!(stage.cloud.version_state(&version).as_deref(), Some("ENABLED"));
+}
+
 #[tokio::test]
 async fn an_incident_keeps_it_disabled() {
     let stage = Stage::start("enforce").await;
@@ -236,6 +279,25 @@ async fn a_lost_entry_is_found_by_the_sweep() {
     assert_eq!(stage.cloud.version_state(&old).as_deref(), Some("DISABLED"));
     let reply = stage.sweep().await;
     assert_eq!(reply.json()["answered"], json!(0), "{}", reply.body);
+}
+
+#[tokio::test]
+async fn a_project_that_cannot_be_read_does_not_end_the_sweep_of_the_others() {
+    let stage = Stage::start("enforce").await;
+    let unread = stage.cloud.make_key(KEY);
+    let read = stage.cloud.make_key(&KEY.replace("projects/prod/", "projects/staging/"));
+    for version in [&unread, &read] {
+        stage.cloud.call_as("mallory@example.com", "DestroyCryptoKeyVersion", version);
+    }
+    // The projects are searched in the order of their names.
+    stage.cloud.fail("ListLocations", 403, 1);
+    let reply = stage.sweep().await;
+    assert_eq!((reply.status, &reply.json()["answered"]), (503, &json!(1)), "{}", reply.body);
+    assert!(reply.json()["failed"][0].as_str().unwrap().contains("project `prod`"), "{}", reply.body);
+    assert_eq!(stage.cloud.version_state(&read).as_deref(), Some("ENABLED"));
+    assert_eq!(stage.cloud.version_state(&unread).as_deref(), Some("DESTROY_SCHEDULED"));
+    assert_eq!(stage.sweep().await.status, 200);
+    assert_eq!(stage.cloud.version_state(&unread).as_deref(), Some("ENABLED"));
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
 use reprieve_core::{ApprovalRules, AuditEvent, Decision, Event, EventForm, KeyNames, Mode, Phase, Plan, Record, Status, StepOutcome};
 
-pub use self::port::{KeyVersionControl, VersionClaims, VersionMeter};
+pub use self::port::{KeyVersionControl, LostVersions, VersionClaims, VersionMeter};
 pub use self::sweep::VersionSweep;
 use crate::act::not_carried_out;
 use crate::guard::{ATTEMPT_WORTH_TELLING, Delivery, Handled};
@@ -175,10 +175,11 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
         Ok(VersionFacts {
             version: known(version)?,
             labels: known(labels)?,
-            past: Known::Is(past.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the log could not be asked what the version was before");
-                Vec::new()
-            })),
+            past: match known(past)? {
+                // There is always a log: where none is found, it was not read.
+                Known::Absent => Known::Unreadable("it was not found".to_owned()),
+                read @ (Known::Is(_) | Known::Unreadable(_)) => read,
+            },
         })
     }
 

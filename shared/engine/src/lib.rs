@@ -22,7 +22,7 @@ mod whose;
 
 pub use clock::SystemClock;
 pub use evidence::{BaselineStore, Batch, EvidenceSink, EvidenceStore, SealSigner, StoredObject, Versioned};
-pub use google::{KeyVersionControl, VersionClaims, VersionGuard, VersionMeter, VersionPorts, VersionSettings, VersionSweep};
+pub use google::{KeyVersionControl, LostVersions, VersionClaims, VersionGuard, VersionMeter, VersionPorts, VersionSettings, VersionSweep};
 pub use guard::{Delivery, Guard, Handled, Ports, Settings};
 pub use policies::{KeptPolicies, PolicyStore};
 pub use port::{

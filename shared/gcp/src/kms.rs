@@ -6,7 +6,7 @@ use http::Method;
 use jiff::Timestamp;
 use reprieve_core::audit::AuditEvent;
 use reprieve_core::google::{GoogleName, KeyVersion, Labels, VersionState};
-use reprieve_engine::{CallError, KeyVersionControl};
+use reprieve_engine::{CallError, KeyVersionControl, LostVersions};
 use serde_json::{Value, json};
 
 use crate::api::{Api, encoded};
@@ -62,8 +62,8 @@ impl CloudKms {
         Err(CallError::Rejected { call, message: format!("the list of `{path}` has no end") })
     }
 
-    async fn lost_in(&self, project: &str) -> Result<Vec<KeyVersion>, CallError> {
-        let mut lost = Vec::new();
+    /// Adds the lost versions of a project to those found: where it fails, what it found before stays.
+    async fn lost_in(&self, project: &str, lost: &mut Vec<KeyVersion>) -> Result<(), CallError> {
         for location in names(&self.list(LIST_LOCATIONS, &format!("projects/{project}/locations"), "locations", None).await?) {
             for ring in names(&self.list(LIST_RINGS, &format!("{location}/keyRings"), "keyRings", None).await?) {
                 for key in names(&self.list(LIST_KEYS, &format!("{ring}/cryptoKeys"), "cryptoKeys", None).await?) {
@@ -79,7 +79,7 @@ impl CloudKms {
                 }
             }
         }
-        Ok(lost)
+        Ok(())
     }
 }
 
@@ -108,12 +108,14 @@ impl KeyVersionControl for CloudKms {
         logging::calls_on(&self.api, version).await
     }
 
-    async fn lost(&self) -> Result<Vec<KeyVersion>, CallError> {
-        let mut lost = Vec::new();
+    async fn lost(&self) -> LostVersions {
+        let mut lost = LostVersions::default();
         for project in &self.projects {
-            lost.extend(self.lost_in(project).await?);
+            if let Err(error) = self.lost_in(project, &mut lost.found).await {
+                lost.unread.push(format!("project `{project}` could not be searched to its end: {error}"));
+            }
         }
-        Ok(lost)
+        lost
     }
 }
 

@@ -1,7 +1,10 @@
 //! Google's own log: the latest calls that changed a version's state.
 //!
-//! Admin Activity logs are always written, and are kept for 400 days. Source:
+//! Admin Activity logs are always written, and are kept for 400 days. Google may answer an empty page with a token, where it had no
+//! time to search further: what was not read to its end says nothing, so it is an error and never an empty list. Source:
 //! <https://docs.cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list>
+
+use std::time::Duration;
 
 use http::Method;
 use reprieve_core::audit::AuditEvent;
@@ -10,6 +13,7 @@ use reprieve_engine::CallError;
 use reprieve_wire::audit::Parsed;
 use reprieve_wire::google::parse_entry;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::api::Api;
 
@@ -17,24 +21,65 @@ const CALL: &str = "logging:ListLogEntries";
 const URL: &str = "https://logging.googleapis.com/v2/entries:list";
 
 /// So many calls say what a version was before, and by whom it was taken away.
-const PAGE_SIZE: u32 = 50;
+const PAGE_SIZE: usize = 50;
+
+/// More pages than this are no answer for one version, but a search that does not end.
+const PAGES_LIMIT: usize = 20;
+
+/// For the search with all its pages: what waits to be given back waits for it.
+const SEARCH_TAKES: Duration = Duration::from_secs(20);
 
 /// Returns the latest calls that changed the state of a version, whether or not they succeeded.
+///
+/// # Errors
+/// When the log could not be searched to its end, or holds what cannot be read.
 pub(crate) async fn calls_on(api: &Api, version: &GoogleName) -> Result<Vec<AuditEvent>, CallError> {
     let project = version.project().unwrap_or_default();
-    let body = json!({
+    let mut body = json!({
         "resourceNames": [format!("projects/{project}")],
         "filter": filter(project, version),
         "orderBy": "timestamp desc",
         "pageSize": PAGE_SIZE,
     });
-    let answer = api.send_json(CALL, Method::POST, URL, &body).await?;
-    let entries = answer.get("entries").and_then(Value::as_array).cloned().unwrap_or_default();
-    let ours = entries.iter().filter_map(|entry| match parse_entry(entry) {
-        Ok(Parsed::Entry(event)) => Some(*event),
-        Ok(Parsed::NotOurs { .. }) | Err(_) => None,
-    });
-    Ok(ours.collect())
+    let end = Instant::now() + SEARCH_TAKES;
+    let mut entries = Vec::new();
+    for _ in 0..PAGES_LIMIT {
+        let mut answer = api.send_json(CALL, Method::POST, URL, &body).await?;
+        match answer.get_mut("entries").map(Value::take) {
+            // An empty list is left out.
+            None => {}
+            Some(Value::Array(found)) => entries.extend(found),
+            Some(_) => return Err(unreadable("its `entries` are no list")),
+        }
+        let token = answer.get_mut("nextPageToken").map(Value::take).filter(|token| token.as_str().is_some_and(|token| !token.is_empty()));
+        let Some(token) = token.filter(|_| entries.len() < PAGE_SIZE) else {
+            entries.truncate(PAGE_SIZE);
+            return calls_in(&entries);
+        };
+        if Instant::now() >= end {
+            break;
+        }
+        if let Some(body) = body.as_object_mut() {
+            body.insert("pageToken".to_owned(), token);
+        }
+    }
+    Err(unreadable(&format!("the search for the calls on `{version}` came to no end")))
+}
+
+fn calls_in(entries: &[Value]) -> Result<Vec<AuditEvent>, CallError> {
+    let mut calls = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match parse_entry(entry) {
+            Ok(Parsed::Entry(event)) => calls.push(*event),
+            Ok(Parsed::NotOurs { .. }) => {}
+            Err(error) => return Err(unreadable(&error.unquoted())),
+        }
+    }
+    Ok(calls)
+}
+
+fn unreadable(what: &str) -> CallError {
+    CallError::Rejected { call: CALL, message: format!("the answer cannot be used: {what}") }
 }
 
 fn filter(project: &str, version: &GoogleName) -> String {
@@ -45,4 +90,18 @@ fn filter(project: &str, version: &GoogleName) -> String {
         "logName=\"projects/{project}/logs/cloudaudit.googleapis.com%2Factivity\" AND protoPayload.serviceName=\"cloudkms.googleapis.com\" \
          AND protoPayload.resourceName=\"{version}\" AND ({methods})"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_no_call_that_was_never_made() {
+        for entry in [json!("no"), json!({ "textPayload": "no" }), json!({ "protoPayload": "no" })] {
+            assert!(matches!(calls_in(std::slice::from_ref(&entry)), Err(CallError::Rejected { .. })), "{entry}");
+        }
+        let of_another = json!({ "protoPayload": { "serviceName": "k8s.io", "methodName": "io.k8s.core.v1.secrets.get" } });
+        assert_eq!(calls_in(&[of_another]), Ok(Vec::new()));
+    }
 }

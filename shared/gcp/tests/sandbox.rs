@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::google::{GoogleName, VersionState};
 use reprieve_core::{EventId, Mode};
-use reprieve_engine::{CallError, Claim, EvidenceStore as _, KeyVersionControl as _, VersionClaims as _};
+use reprieve_engine::{CallError, Claim, EvidenceStore as _, KeyVersionControl as _, LostVersions, VersionClaims as _};
 use reprieve_gcp::{Api, Bucket, CloudKms, Endpoint, GoogleHttp, MetadataServer, StorageClaims};
 use reprieve_google_sandbox::{OWN_ACCOUNT, Sandbox};
 
@@ -96,8 +96,8 @@ async fn every_lost_version_is_listed_over_all_pages() {
         cloud.set_version_state(&versions[2], "DISABLED");
     }
     cloud.make_key("projects/other/locations/us/keyRings/a/cryptoKeys/k");
-    let lost = kms(&api).lost().await.unwrap();
-    assert_eq!(lost.len(), 8);
+    let LostVersions { found: lost, unread } = kms(&api).lost().await;
+    assert_eq!((lost.len(), unread), (8, Vec::new()));
     assert!(lost.iter().all(|version| version.name.project() == Some("prod")), "{lost:?}");
 }
 
@@ -116,6 +116,37 @@ async fn the_past_of_a_version_is_its_own_and_the_latest_first() {
     let past = kms(&api).past(&name(&version)).await.unwrap();
     let operations: Vec<&str> = past.iter().map(|entry| entry.operation.as_str()).collect();
     assert_eq!(operations, ["destroy", "enable", "disable"]);
+}
+
+#[tokio::test]
+async fn a_project_that_cannot_be_listed_is_named_and_the_next_one_is_listed() {
+    let (cloud, api, _) = stage().await;
+    let kms = CloudKms::new(api, ["prod".to_owned(), "staging".to_owned()]);
+    for project in ["prod", "staging"] {
+        let version = cloud.make_key(&format!("projects/{project}/locations/us/keyRings/a/cryptoKeys/k"));
+        cloud.set_version_state(&version, "DISABLED");
+    }
+    cloud.fail("ListCryptoKeys", 403, 1);
+    let lost = kms.lost().await;
+    let found: Vec<_> = lost.found.iter().map(|version| version.name.project()).collect();
+    assert_eq!((found, lost.unread.len()), (vec![Some("staging")], 1), "{lost:?}");
+    assert!(lost.unread[0].contains("project `prod`"), "{lost:?}");
+    assert_eq!(kms.lost().await.found.len(), 2);
+}
+
+#[tokio::test]
+async fn of_a_long_past_the_latest_calls_are_read_though_the_first_page_is_empty() {
+    let (cloud, api, _) = stage().await;
+    let version = cloud.make_key(KEY);
+    for _ in 0..30 {
+        cloud.call_as("ops@example.com", "Disable", &version);
+        cloud.call_as("ops@example.com", "Enable", &version);
+    }
+    cloud.slow_log_down();
+    let past = kms(&api).past(&name(&version)).await.unwrap();
+    let latest = past.first().map(|entry| entry.operation.as_str());
+    assert_eq!((past.len(), latest), (50, Some("enable")));
+    assert_eq!(cloud.calls().iter().filter(|call| *call == "ListLogEntries").count(), 2);
 }
 
 #[tokio::test]

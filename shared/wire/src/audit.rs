@@ -7,7 +7,7 @@
 
 mod aws;
 mod azure;
-mod clean;
+pub(crate) mod clean;
 mod excerpt;
 
 use reprieve_core::Event;

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 pub use delivery::{Delivered, Headers, parse_delivery};
 
 use self::method::Method;
-use crate::audit::Parsed;
+use crate::audit::{Parsed, clean};
 use crate::cloudtrail::{derived_id, time};
 use crate::error::{WireError, shorten_value};
 use crate::fields::{Fields, Oddities};
@@ -86,10 +86,10 @@ fn parse_object(object: &Map<String, Value>) -> Result<Parsed, WireError> {
     asked.extend(who.excerpt);
     Ok(Parsed::Entry(Box::new(AuditEvent {
         log: Log::GoogleCloudAudit,
-        event,
+        event: clean::event(event),
         operation: method.operation,
         asset: resource.asset,
-        credential: who.credential,
+        credential: clean::credential(who.credential),
         request: asked,
         response: excerpt::response(&response),
     })))

@@ -223,6 +223,21 @@ fn no_secret_material_is_kept() {
     }
 }
 
+#[test]
+fn what_is_refused_or_odd_is_said_and_not_quoted() {
+    let mut value = case("destroy, refused");
+    let payload = &mut value["protoPayload"];
+    payload["status"]["message"] = json!("Permission 'cloudkms.cryptoKeyVersions.destroy' denied, found U0VDUkVU");
+    payload["requestMetadata"]["callerSuppliedUserAgent"] = json!("tool https://host.example/path?sig=U0VDUkVU");
+    payload["response"] = json!("U0VDUkVU");
+    let event = entry(&value).event;
+    let CallOutcome::Refused { message, .. } = &event.outcome else { unreachable!() };
+    assert_eq!(message.as_deref(), Some("Permission cloudkms.cryptoKeyVersions.destroy denied, found …"));
+    assert_eq!(event.actor.user_agent.as_deref(), Some("tool https://host.example/path"));
+    assert!(event.oddities.iter().any(|oddity| oddity.field == "protoPayload.response"), "{event:?}");
+    assert!(!serde_json::to_string(&event).unwrap().contains("U0VDUkVU"), "{event:?}");
+}
+
 proptest! {
     #[test]
     fn no_blob_is_kept_wherever_it_stands(index in 0..60_usize, field in proptest::sample::select(vec![

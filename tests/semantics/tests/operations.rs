@@ -209,6 +209,37 @@ fn every_alert_on_google_cloud_has_a_section_and_reaches_a_human() {
 }
 
 #[test]
+fn the_service_on_google_cloud_may_start_and_entries_may_reach_it_or_its_dead_letters() {
+    let yaml = |file: &str| -> Value { serde_saphyr::from_str(&read(&format!("infra/google/{file}"))).expect("the file is YAML") };
+    let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    let service = yaml("service.yaml");
+    let generation = text(&service, "/spec/template/metadata/annotations/run.googleapis.com~1execution-environment");
+    let memory = text(&service, "/spec/template/spec/containers/0/resources/limits/memory");
+    let mebibytes: u32 = memory.strip_suffix("Mi").and_then(|number| number.parse().ok()).expect("the memory is in mebibytes");
+    assert!(generation != "gen2" || mebibytes >= 512, "Cloud Run refuses {generation} with {memory}");
+
+    let bindings = yaml("bindings.yaml");
+    let bindings = bindings.get("bindings").and_then(Value::as_array).unwrap();
+    let demand = |member: &str, role: &str, on: &str| {
+        let fits =
+            |binding: &Value| text(binding, "/member").ends_with(member) && text(binding, "/role") == role && text(binding, "/on") == on;
+        assert!(bindings.iter().any(fits), "nothing grants `{role}` on `{on}` to `{member}`");
+    };
+    let events = yaml("eventarc.yaml");
+    let destination = last(&text(&events, "/sink/destination"));
+    let dead_letters = last(&text(&events, "/subscription/deadLetterPolicy/deadLetterTopic"));
+    let pubsub = "@gcp-sa-pubsub.iam.gserviceaccount.com";
+    demand("WRITER_IDENTITY", "roles/pubsub.publisher", &format!("topics/{destination}"));
+    demand(pubsub, "roles/pubsub.publisher", &format!("topics/{dead_letters}"));
+    demand(pubsub, "roles/pubsub.subscriber", &format!("subscriptions/{}", text(&events, "/subscription/name")));
+    assert_eq!(text(&events, "/subscription/topic"), destination);
+    assert_eq!(text(&events, "/deadLetterSubscription/topic"), dead_letters, "nobody keeps the dead letters");
+    let topics = events.get("topics").and_then(Value::as_array).unwrap();
+    assert_eq!(topics.iter().map(|topic| text(topic, "/name")).collect::<Vec<_>>(), [destination, dead_letters]);
+}
+
+#[test]
 fn every_notice_has_a_section() {
     let page = read(PAGE);
     let mut phrases = Vec::new();

@@ -108,7 +108,7 @@ async fn run(mode: &str, cloud: &str, webhooks: &str) -> (Child, String) {
             ("PORT", port.to_string().as_str()),
             ("REPRIEVE_MODE", mode),
             ("REPRIEVE_LOG", "warn"),
-            ("REPRIEVE_GOOGLE_PROJECTS", "prod"),
+            ("REPRIEVE_GOOGLE_PROJECTS", "prod,staging"),
             ("REPRIEVE_GOOGLE_AUDIT_BUCKET", AUDIT_BUCKET),
             ("REPRIEVE_GOOGLE_CLAIMS_BUCKET", CLAIMS_BUCKET),
             ("REPRIEVE_GOOGLE_ENDPOINT_URL", cloud),

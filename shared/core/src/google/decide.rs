@@ -255,7 +255,7 @@ fn answer(event: &Event, version: &KeyVersion, loss: Loss, restore: bool, happen
             why.escalations.push(format!("it is left disabled, because its labels could not be read, which may hold it: {reason}"));
             Err("it stays disabled, because an incident may hold it".to_owned())
         }
-        (None, Known::Is(_) | Known::Absent) => was_enabled(event, version, loss, situation),
+        (None, Known::Is(_) | Known::Absent) => was_enabled(event, version, loss, situation, &mut why),
     };
     let plan = plan(&version.name, restore, enable.is_ok());
     if plan.steps.is_empty() {
@@ -272,7 +272,7 @@ fn answer(event: &Event, version: &KeyVersion, loss: Loss, restore: bool, happen
 }
 
 /// Says whether the version was enabled before: with what there is to say of it, or why it is left disabled.
-fn was_enabled(event: &Event, version: &KeyVersion, loss: Loss, situation: &GoogleSituation<'_>) -> Result<String, String> {
+fn was_enabled(event: &Event, version: &KeyVersion, loss: Loss, situation: &GoogleSituation<'_>, why: &mut Why) -> Result<String, String> {
     if loss == Loss::Disabled {
         return Ok(String::new());
     }
@@ -280,6 +280,10 @@ fn was_enabled(event: &Event, version: &KeyVersion, loss: Loss, situation: &Goog
     match past::prior(&situation.facts.past, &version.name, event, &is_own) {
         Prior::Enabled => Ok(String::new()),
         Prior::Unknown => Ok(" (nothing says that it was disabled before)".to_owned()),
+        Prior::Unread(reason) => {
+            why.escalations.push(format!("whether it was disabled before could not be read, so it is left disabled: {reason}"));
+            Err("it stays disabled, because the log could not be read".to_owned())
+        }
         Prior::Disabled => Err("it was disabled before, and stays so".to_owned()),
         Prior::JustDisabled(call) => {
             let mut aside = Why::new(Severity::Low, String::new());

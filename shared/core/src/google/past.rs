@@ -21,6 +21,8 @@ pub(super) enum Prior<'a> {
     JustDisabled(&'a AuditEvent),
     /// The log does not say, as of a version that was enabled since it was made.
     Unknown,
+    /// The log could not be read, and why.
+    Unread(&'a str),
 }
 
 /// Whose calls are our own.
@@ -38,6 +40,9 @@ fn effective<'a>(past: &'a Known<Vec<AuditEvent>>, version: &'a GoogleName) -> V
 
 /// Returns what the version was before the event.
 pub(super) fn prior<'a>(past: &'a Known<Vec<AuditEvent>>, version: &'a GoogleName, event: &Event, is_own: IsOwn<'_>) -> Prior<'a> {
+    if let Some(reason) = past.unreadable_reason() {
+        return Prior::Unread(reason);
+    }
     let Some(at) = event.time else { return Prior::Unknown };
     for (time, entry) in effective(past, version) {
         if time >= at || entry.event.id == event.id {

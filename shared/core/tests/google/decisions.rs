@@ -206,6 +206,25 @@ fn labels_that_cannot_be_read_may_hold_it() {
 }
 
 #[test]
+fn a_log_that_cannot_be_read_may_say_that_it_was_disabled_before() {
+    let unread = |mut scene: Scene| {
+        scene.facts.past = Known::Unreadable("access denied".to_owned());
+        scene
+    };
+    let decision = unread(destroyed()).decide();
+    assert_eq!((unread(destroyed()).answer().as_str(), decision.wakes_a_human()), (RESTORE, true));
+    assert!(decision.why().sentence.contains("it stays disabled, because the log could not be read"), "{}", decision.why().sentence);
+    assert!(decision.why().escalations.iter().any(|line| line.contains("access denied")), "{decision:?}");
+    assert_eq!(unread(destroyed()).state("DISABLED").answer(), "escalate");
+    // Without a time, the log could not be asked what was before; that it was not read counts all the same.
+    let mut timeless = unread(destroyed());
+    timeless.entry.event.time = None;
+    assert_eq!(timeless.answer(), RESTORE);
+    // What was disabled now was enabled before, whatever the log says.
+    assert_eq!(unread(disabled()).answer(), ENABLE);
+}
+
+#[test]
 fn what_is_labelled_prod_needs_two_approvers() {
     let scene = destroyed().approved(&version(), &Terms::default()).labelled("env", "prod");
     let decision = scene.decide();

@@ -22,8 +22,17 @@ pub trait KeyVersionControl: Sync {
     fn enable(&self, version: &GoogleName) -> impl Future<Output = Result<(), CallError>> + Send;
     /// Returns the latest calls that changed the version's state, by Google's own log. Logs are late, so what is missing may have been.
     fn past(&self, version: &GoogleName) -> impl Future<Output = Result<Vec<AuditEvent>, CallError>> + Send;
-    /// Lists the versions, in all that is guarded, which wait to be destroyed or are disabled.
-    fn lost(&self) -> impl Future<Output = Result<Vec<KeyVersion>, CallError>> + Send;
+    /// Lists the versions, in all that is guarded, which wait to be destroyed or are disabled, and says what could not be searched.
+    fn lost(&self) -> impl Future<Output = LostVersions> + Send;
+}
+
+/// What a search for lost versions came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LostVersions {
+    /// The versions that were found.
+    pub found: Vec<KeyVersion>,
+    /// What could not be searched to its end, and why.
+    pub unread: Vec<String>,
 }
 
 /// Sees to it that one event is worked on by one, and to the end once.

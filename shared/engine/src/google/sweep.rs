@@ -11,9 +11,9 @@ use reprieve_core::google::decide::KMS_SOURCE;
 use reprieve_core::google::{KeyVersion, Loss, VersionFacts};
 use reprieve_core::{Actor, AuditEvent, CallOutcome, Details, Event, EventForm, EventId, Target};
 
-use super::{KeyVersionControl, VersionClaims, VersionGuard, VersionMeter};
+use super::{KeyVersionControl, LostVersions, VersionClaims, VersionGuard, VersionMeter};
 use crate::guard::{Delivery, Handled};
-use crate::port::{AuditSink, CallError, Clock, NoticeSink, PolicySource};
+use crate::port::{AuditSink, Clock, NoticeSink, PolicySource};
 
 /// What a sweep came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct VersionSweep {
     pub answered: usize,
     /// How many had been answered before, or are nobody's act.
     pub known: usize,
-    /// What is still open, and why.
+    /// What is still open or could not be searched, and why.
     pub failed: Vec<String>,
     /// How many were left for the next sweep, for lack of time.
     pub left: usize,
@@ -33,15 +33,12 @@ pub struct VersionSweep {
 impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clock, M: VersionMeter, P: PolicySource>
     VersionGuard<K, L, A, N, C, M, P>
 {
-    /// Sweeps.
-    ///
-    /// # Errors
-    /// When what there is could not be listed.
-    pub async fn sweep(&self, delivery: Delivery) -> Result<VersionSweep, CallError> {
-        let mut lost = self.ports.control.lost().await?;
+    /// Sweeps what could be listed, and reports what could not.
+    pub async fn sweep(&self, delivery: Delivery) -> VersionSweep {
+        let LostVersions { found: mut lost, unread } = self.ports.control.lost().await;
         // The earliest to be destroyed comes first; what is disabled is in no hurry.
         lost.sort_by_key(|version| (version.destroy_at.is_none(), version.destroy_at, version.name.clone()));
-        let mut report = VersionSweep { lost: lost.len(), ..VersionSweep::default() };
+        let mut report = VersionSweep { lost: lost.len(), failed: unread, ..VersionSweep::default() };
         let answers = stream::iter(lost).map(|version| async move {
             if self.ports.clock.now() >= delivery.act_until() {
                 return None;
@@ -58,7 +55,7 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
             }
         }
         self.ports.meter.sweep(&report);
-        Ok(report)
+        report
     }
 
     async fn answer_lost(&self, version: &KeyVersion, delivery: Delivery) -> Option<Handled> {

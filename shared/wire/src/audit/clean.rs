@@ -1,7 +1,7 @@
 //! Takes out of an event what its parser quotes of the input: an audit entry holds only what a list names.
 //!
 //! Notes keep what they say, and lose what they quote. A provider's message may repeat a parameter, so of its words only those pass
-//! that providers' own sentences are made of, the names of actions, and ARNs.
+//! that providers' own sentences are made of, the names of actions and permissions, and ARNs.
 
 use reprieve_core::audit::Credential;
 use reprieve_core::{CallOutcome, Event, Oddity, Target};
@@ -30,7 +30,7 @@ const WORDS: &str = "a access action actions active alias all allow allowed alre
     will window with without you your";
 
 /// Cleans an event.
-pub(super) fn event(mut event: Event) -> Event {
+pub(crate) fn event(mut event: Event) -> Event {
     event.oddities = event.oddities.into_iter().map(oddity).collect();
     event.outcome = outcome(event.outcome);
     event.target = match event.target {
@@ -45,7 +45,7 @@ pub(super) fn event(mut event: Event) -> Event {
 }
 
 /// Cleans what names a credential.
-pub(super) fn credential(mut credential: Credential) -> Credential {
+pub(crate) fn credential(mut credential: Credential) -> Credential {
     for text in [&mut credential.id, &mut credential.identity_provider].into_iter().flatten() {
         *text = limited(&without_queries(text));
     }
@@ -94,7 +94,11 @@ fn word(text: &str) -> String {
     let usual = bare.to_ascii_lowercase();
     let is_number = !bare.is_empty() && bare.len() <= 3 && bare.bytes().all(|byte| byte.is_ascii_digit());
     let is_known = WORDS.split_ascii_whitespace().any(|known| known == usual);
-    if is_number || is_known || is_action(bare) || is_arn(bare) { without_odd_marks(text, bare) } else { "…".to_owned() }
+    if is_number || is_known || is_action(bare) || is_permission(bare) || is_arn(bare) {
+        without_odd_marks(text, bare)
+    } else {
+        "…".to_owned()
+    }
 }
 
 /// Keeps the punctuation of a sentence around a word, and nothing else.
@@ -111,6 +115,16 @@ fn is_action(text: &str) -> bool {
     text.split_once(':').is_some_and(|(service, action)| {
         SERVICES.contains(&service) && action.len() <= 50 && action.bytes().all(|byte| byte.is_ascii_alphabetic())
     })
+}
+
+/// `cloudkms.cryptoKeyVersions.destroy`: a service of Google Cloud, a kind of resource and a verb, in letters.
+fn is_permission(text: &str) -> bool {
+    const SERVICES: [&str; 4] = ["cloudkms", "secretmanager", "logging", "monitoring"];
+    let is_word = |part: &str| part.len() <= 50 && part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    match text.split('.').collect::<Vec<&str>>().as_slice() {
+        [service, resource, verb] => SERVICES.contains(service) && is_word(resource) && is_word(verb),
+        _ => false,
+    }
 }
 
 fn is_arn(text: &str) -> bool {
@@ -154,6 +168,11 @@ mod tests {
                 ),
             ),
             ("1 validation error detected: Value 'hunter2' at 'plaintext' failed", Some("1 … error … at … failed")),
+            (
+                "Permission 'cloudkms.cryptoKeyVersions.destroy' denied on resource 'hunter2' (or it may not exist).",
+                Some("Permission cloudkms.cryptoKeyVersions.destroy denied on resource … or it may not exist."),
+            ),
+            ("cloudkms.aHVudGVyMg==.get", None),
             ("hunter2", None),
             ("", None),
         ] {

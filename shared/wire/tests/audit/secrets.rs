@@ -107,6 +107,10 @@ const MISPLACED: &[&str] = &[
     "claims",
     "authorization",
     "durationMsX",
+    "authenticationInfo",
+    "request",
+    "requestMetadata",
+    "response",
 ];
 
 /// Objects whose names are the caller's to choose, and which are kept.
@@ -206,10 +210,11 @@ fn leaks(record: &Value, secret: &str) -> Option<String> {
     }
 }
 
-/// The innermost record: an envelope has it under `detail`, Event Grid under `data`.
+/// The innermost record: an envelope has it under `detail`, Event Grid under `data`, an entry of Google's under `protoPayload`.
 fn inner(record: &mut Value) -> &mut Value {
     let name = if record.get("detail").is_some_and(Value::is_object) { "/detail" } else { "" };
     let name = if record.pointer("/data/operationName").is_some() { "/data" } else { name };
+    let name = if record.get("protoPayload").is_some_and(Value::is_object) { "/protoPayload" } else { name };
     record.pointer_mut(name).unwrap_or_else(|| unreachable!("the record, or what is in it"))
 }
 
@@ -244,8 +249,12 @@ proptest! {
             _ => json!({ "error": { "message": secret } }).to_string(),
         };
         if let Some(object) = inner(&mut record).as_object_mut() {
-            object.insert("errorCode".to_owned(), if form == 3 { shaped(&secret, shape) } else { json!("ValidationException") });
+            let code = if form == 3 { shaped(&secret, shape) } else { json!("ValidationException") };
+            object.insert("errorCode".to_owned(), code.clone());
             object.insert("errorMessage".to_owned(), json!(message));
+            if object.contains_key("methodName") {
+                object.insert("status".to_owned(), json!({ "code": code, "message": message }));
+            }
             object.insert("resultDescription".to_owned(), json!(message));
             if let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) {
                 properties.insert("statusMessage".to_owned(), json!(message));

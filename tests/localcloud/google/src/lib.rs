@@ -108,6 +108,11 @@ impl Sandbox {
         self.state().log.clear();
     }
 
+    /// Lets every list of entries begin with an empty page and a token, as Google does where a search takes long.
+    pub fn slow_log_down(&self) {
+        self.state().is_log_slow = true;
+    }
+
     /// Answers the next `times` calls of this name (`RestoreCryptoKeyVersion`, `GetCryptoKey`, `InsertObject`, ...) with this status.
     pub fn fail(&self, call: &str, status: u16, times: usize) {
         self.state().faults.push((call.to_owned(), status, times));

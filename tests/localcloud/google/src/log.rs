@@ -62,9 +62,21 @@ pub(crate) fn list(state: &State, body: &Value) -> Result<Value, Refusal> {
             && methods.iter().any(|method| text("/protoPayload/methodName").contains(method))
     };
     let size = body.get("pageSize").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok()).unwrap_or(50);
-    let entries: Vec<Value> = state.log.iter().rev().filter(matches).take(size).cloned().collect();
-    // An empty list is left out.
+    // A token says how many entries were answered before.
+    let token = body.get("pageToken").and_then(Value::as_str);
+    let start = token.map_or(Ok(0), str::parse::<usize>).map_err(|_| invalid("the page token is none of ours"))?;
     let mut answer = Map::new();
+    if state.is_log_slow && token.is_none() {
+        answer.insert("nextPageToken".to_owned(), Value::from("0"));
+        return Ok(Value::Object(answer));
+    }
+    let found: Vec<&Value> = state.log.iter().rev().filter(matches).collect();
+    let entries: Vec<Value> = found.iter().copied().skip(start).take(size).cloned().collect();
+    let end = start.saturating_add(entries.len());
+    if end < found.len() {
+        answer.insert("nextPageToken".to_owned(), Value::from(end.to_string()));
+    }
+    // An empty list is left out.
     if !entries.is_empty() {
         answer.insert("entries".to_owned(), Value::from(entries));
     }

@@ -22,6 +22,8 @@ pub(crate) struct State {
     pub(crate) versions: BTreeMap<String, Version>,
     pub(crate) objects: BTreeMap<(String, String), Object>,
     pub(crate) log: Vec<Value>,
+    /// The first page of every list of entries is empty, and has a token.
+    pub(crate) is_log_slow: bool,
     /// Calls that fail: the name, the status, and how often yet.
     pub(crate) faults: Vec<(String, u16, usize)>,
     pub(crate) calls: Vec<String>,
