@@ -105,6 +105,10 @@ UNBOUNDED = {
     "drill.yaml": {"kms:ListAliases": NO_RESOURCES, "kms:CreateKey": "the key is not there yet; conditions say what it must become"},
 }
 
+# Condition keys that a call carries only where it says the parameter: an Allow that tests one must hold without it.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_IfExists
+OFTEN_ABSENT = ["kms:BypassPolicyLockoutSafetyCheck"]
+
 # What a key policy never hands to anybody: a grant passes calls on, and past the policy.
 HANDING_ON = ["kms:CreateGrant"]
 
@@ -150,6 +154,10 @@ def statement_faults(template, narrowed):
             forbidden, why = DESTROYING, "destroys or approves; the guard only gives back"
         if "NotAction" in node or "NotResource" in node or "NotPrincipal" in node:
             yield f"{where}: allows by exclusion; name what is allowed"
+        for test, keys in node.get("Condition", {}).items():
+            for key in OFTEN_ABSENT:
+                if key in keys and test in ("Bool", "StringEquals"):
+                    yield f"{where}: `{test}` on `{key}` never holds where the call does not say it; test it with `{test}IfExists`"
         for action in as_list(node.get("Action", [])):
             if not isinstance(action, str):
                 yield f"{where}: action {json.dumps(action)} is not plain text, so nobody can check it"

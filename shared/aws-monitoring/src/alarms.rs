@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, Statistic, Tag};
+use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, StandardUnit, Statistic, Tag};
 use aws_types::SdkConfig;
 use futures_util::{StreamExt as _, stream};
 use reprieve_core::facts::Known;
@@ -92,6 +92,7 @@ impl Alarms {
             .set_dimensions(Some(dimensions))
             .set_statistic(statistic)
             .period(as_count(PUT, "a period in seconds", alarm.period_seconds)?)
+            .set_unit(alarm.unit.as_deref().map(StandardUnit::from))
             .evaluation_periods(as_count(PUT, "a number of periods", alarm.evaluation_periods)?)
             .set_datapoints_to_alarm(at_least)
             .threshold(alarm.threshold.value())
@@ -144,6 +145,7 @@ fn read(alarm: MetricAlarm, is_ours: bool) -> Alarm {
         dimensions,
         statistic: alarm.statistic.map(|statistic| statistic.as_str().to_owned()).unwrap_or_default(),
         period_seconds: count(alarm.period).unwrap_or_default(),
+        unit: alarm.unit.map(|unit| unit.as_str().to_owned()),
         evaluation_periods: count(alarm.evaluation_periods).unwrap_or_default(),
         datapoints_to_alarm: count(alarm.datapoints_to_alarm),
         threshold: Number::of(alarm.threshold.unwrap_or_default()),

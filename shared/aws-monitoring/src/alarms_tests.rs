@@ -69,6 +69,7 @@ async fn an_alarm_is_read_whole_and_tags_are_asked_of_our_names_alone() {
         dimensions: BTreeMap::new(),
         statistic: "Sum".to_owned(),
         period_seconds: 300,
+        unit: None,
         evaluation_periods: 1,
         datapoints_to_alarm: None,
         threshold: Number::of(1.0),
@@ -91,6 +92,13 @@ async fn an_alarm_over_an_expression_has_no_metric_of_its_own() {
 }
 
 #[tokio::test]
+async fn an_alarm_is_read_with_the_only_unit_that_it_looks_at() {
+    let alarm = MetricAlarm::builder().alarm_name("seconds").unit(StandardUnit::Seconds).build();
+    let found = alarms(&[&has(vec![alarm])]).look().await;
+    assert_eq!(found.value().unwrap().first().unwrap().unit.as_deref(), Some("Seconds"));
+}
+
+#[tokio::test]
 async fn alarms_that_cannot_be_read_are_unreadable_and_none_is_an_empty_list() {
     let denied = mock!(Client::describe_alarms).then_error(|| DescribeAlarmsError::generic(refusal("AccessDenied")));
     let found = alarms(&[&denied]).look().await;
@@ -109,6 +117,7 @@ async fn a_new_alarm_is_put_in_one_call_with_our_tag() {
             request.alarm_name() == Some(NAME)
                 && request.statistic() == Some(&Statistic::Sum)
                 && request.period() == Some(300)
+                && request.unit().is_none()
                 && request.threshold() == Some(1.0)
                 && request.treat_missing_data() == Some("notBreaching")
                 && request.actions_enabled() == Some(true)

@@ -74,12 +74,13 @@ impl MonitoringControl for AwsMonitoringControl {
             Change::CreateTrail { name, bucket, log_group_arn, log_role_arn } => {
                 self.trails.create(NewTrail { name, bucket, log_group_arn, log_role_arn }).await
             }
-            Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds } => {
+            Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket } => {
                 let lacking = Lacking {
                     multi_region: *multi_region,
                     global_services: *global_services,
                     log_file_validation: *log_file_validation,
                     feeds: feeds.as_ref(),
+                    bucket: bucket.as_deref(),
                 };
                 self.trails.update(trail, lacking).await
             }

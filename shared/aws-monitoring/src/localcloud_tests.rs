@@ -102,6 +102,7 @@ fn alarm(topic: String) -> Alarm {
         dimensions: BTreeMap::new(),
         statistic: "Sum".to_owned(),
         period_seconds: 300,
+        unit: None,
         evaluation_periods: 1,
         datapoints_to_alarm: None,
         threshold: Number::of(1.0),

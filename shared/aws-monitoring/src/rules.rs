@@ -71,7 +71,7 @@ impl Rules {
         let mut next = None;
         loop {
             let answer = self.client.list_targets_by_rule().rule(name).set_next_token(next).send().await.map_err(sorted(TARGETS))?;
-            targets.extend(answer.targets.unwrap_or_default().into_iter().map(|target| target.arn));
+            targets.extend(answer.targets.unwrap_or_default().into_iter().filter(hands_over_whole).map(|target| target.arn));
             next = answer.next_token.filter(|token| !token.is_empty());
             if next.is_none() {
                 return Ok(targets);
@@ -107,7 +107,7 @@ impl Rules {
         Ok(())
     }
 
-    /// Lets a rule feed a queue, beside what it feeds already.
+    /// Lets a rule feed a queue with its events as they are, beside what it feeds already.
     pub(crate) async fn put_target(&self, rule: &str, target_arn: &str, dead_letter_arn: &str) -> Result<(), CallError> {
         let retries = RetryPolicy::builder().maximum_retry_attempts(ATTEMPTS).maximum_event_age_in_seconds(PATIENCE_SECONDS).build();
         let target = Target::builder()
@@ -120,6 +120,11 @@ impl Rules {
         let answer = self.client.put_targets().rule(rule).targets(target).send().await.map_err(sorted_change(PUT_TARGETS))?;
         answer.failed_entries.unwrap_or_default().first().map_or(Ok(()), |failed| Err(refused(failed)))
     }
+}
+
+/// Says whether a target is handed events as they are: any input of its own would put something else in their place.
+fn hands_over_whole(target: &Target) -> bool {
+    target.input.is_none() && target.input_path.is_none() && target.input_transformer.is_none()
 }
 
 /// A target can be refused in an answer that succeeded.

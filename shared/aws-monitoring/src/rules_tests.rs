@@ -4,6 +4,8 @@ use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleError;
 use aws_sdk_eventbridge::operation::list_targets_by_rule::{ListTargetsByRuleError, ListTargetsByRuleInput, ListTargetsByRuleOutput};
 use aws_sdk_eventbridge::operation::put_rule::PutRuleOutput;
 use aws_sdk_eventbridge::operation::put_targets::PutTargetsOutput;
+use aws_sdk_eventbridge::types::InputTransformer;
+use aws_sdk_eventbridge::types::builders::TargetBuilder;
 use aws_smithy_mocks::{Rule as Script, RuleMode, mock, mock_client};
 use aws_smithy_types::retry::RetryConfig;
 
@@ -59,6 +61,25 @@ async fn a_rule_is_read_with_all_its_targets() {
             targets: Known::Is(vec![QUEUE.to_owned(), "arn:second".to_owned()]),
         };
         assert_eq!(found, Known::Is(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_is_handed_something_else_than_the_events_does_not_count() {
+    type Alter = fn(TargetBuilder) -> TargetBuilder;
+    let alterations: [Alter; 3] = [
+        |target| target.input("{}"),
+        |target| target.input_path("$.detail.nothing"),
+        |target| target.input_transformer(InputTransformer::builder().input_template("{}").build().unwrap()),
+    ];
+    for alter in alterations {
+        let feeds = mock!(Client::list_targets_by_rule).then_output(move || {
+            let altered = alter(Target::builder().id("Queue").arn(QUEUE)).build().unwrap();
+            let whole = Target::builder().id("second").arn("arn:second").build().unwrap();
+            ListTargetsByRuleOutput::builder().targets(altered).targets(whole).build()
+        });
+        let found = look(&rules(&[&stands(RuleState::Enabled), &feeds])).await;
+        assert_eq!(found.value().unwrap().targets, Known::Is(vec!["arn:second".to_owned()]));
     }
 }
 

@@ -43,6 +43,14 @@ impl Listed {
     }
 }
 
+/// Whether a trail records, and what it was last refused.
+#[derive(Debug, Default)]
+struct Delivery {
+    is_logging: bool,
+    logs_error: Option<String>,
+    files_error: Option<String>,
+}
+
 /// What a trail is made with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewTrail<'a> {
@@ -59,6 +67,7 @@ pub(crate) struct Lacking<'a> {
     pub(crate) global_services: bool,
     pub(crate) log_file_validation: bool,
     pub(crate) feeds: Option<&'a Feed>,
+    pub(crate) bucket: Option<&'a str>,
 }
 
 impl Trails {
@@ -88,9 +97,9 @@ impl Trails {
     async fn look_at(&self, Listed { arn, home_region, settings }: Listed) -> Trail {
         let client = self.client_in(&home_region);
         let (status, selectors, is_ours) = join!(status(&client, &arn), selectors(&client, &arn), self.is_ours(&client, &arn));
-        let (is_logging, delivery_error) = match status {
-            Ok((is_logging, delivery_error)) => (Known::Is(is_logging), delivery_error),
-            Err(error) => (known(Err(error)), None),
+        let (is_logging, Delivery { logs_error, files_error, .. }) = match status {
+            Ok(delivery) => (Known::Is(delivery.is_logging), delivery),
+            Err(error) => (known(Err(error)), Delivery::default()),
         };
         let non_empty = |text: Option<String>| text.filter(|text| !text.is_empty());
         Trail {
@@ -104,7 +113,8 @@ impl Trails {
             log_group_arn: non_empty(settings.cloud_watch_logs_log_group_arn),
             log_role_arn: non_empty(settings.cloud_watch_logs_role_arn),
             is_logging,
-            delivery_error,
+            delivery_error: logs_error,
+            file_delivery_error: files_error,
             selectors: known(selectors),
             is_ours,
             arn,
@@ -162,6 +172,7 @@ impl Trails {
             .set_enable_log_file_validation(on(lacking.log_file_validation))
             .set_cloud_watch_logs_log_group_arn(lacking.feeds.map(|feed| feed.log_group_arn.clone()))
             .set_cloud_watch_logs_role_arn(lacking.feeds.map(|feed| feed.log_role_arn.clone()))
+            .set_s3_bucket_name(lacking.bucket.map(str::to_owned))
             .send()
             .await
             .map_err(sorted_change("cloudtrail:UpdateTrail"))?;
@@ -212,11 +223,13 @@ fn listed(settings: SdkTrail) -> Result<Listed, CallError> {
     Ok(Listed { arn, home_region, settings })
 }
 
-async fn status(client: &Client, arn: &str) -> Result<(bool, Option<String>), CallError> {
+async fn status(client: &Client, arn: &str) -> Result<Delivery, CallError> {
     let call = "cloudtrail:GetTrailStatus";
     let status = client.get_trail_status().name(arn).send().await.map_err(sorted(call))?;
     let is_logging = status.is_logging.ok_or_else(|| senseless(call, "the answer has no `IsLogging`"))?;
-    Ok((is_logging, status.latest_cloud_watch_logs_delivery_error.filter(|error| !error.is_empty())))
+    let said = |error: Option<String>| error.filter(|error| !error.is_empty());
+    let logs_error = said(status.latest_cloud_watch_logs_delivery_error);
+    Ok(Delivery { is_logging, logs_error, files_error: said(status.latest_delivery_error) })
 }
 
 async fn selectors(client: &Client, arn: &str) -> Result<Selectors, CallError> {

@@ -78,7 +78,7 @@ async fn a_trail_is_read_with_its_status_what_it_records_and_whose_it_is() {
     assert_eq!(trail.home_region.as_str(), "eu-central-1");
     assert!(trail.is_multi_region && trail.includes_global_services && trail.validates_log_files && trail.is_ours);
     assert_eq!((trail.log_group_arn.as_deref(), trail.log_role_arn.as_deref()), (Some(GROUP), Some(ROLE)));
-    assert_eq!((trail.is_logging, trail.delivery_error), (Known::Is(true), None));
+    assert_eq!((trail.is_logging, trail.delivery_error, trail.file_delivery_error), (Known::Is(true), None, None));
     let selector = BasicSelector {
         includes_management_events: true,
         read_write_type: "All".to_owned(),
@@ -139,8 +139,13 @@ fn a_trail_is_asked_and_changed_in_its_home_region() {
 
 #[tokio::test]
 async fn delivery_errors_and_advanced_selectors_are_read() {
-    let status = mock!(Client::get_trail_status)
-        .then_output(|| GetTrailStatusOutput::builder().is_logging(false).latest_cloud_watch_logs_delivery_error("Access denied.").build());
+    let status = mock!(Client::get_trail_status).then_output(|| {
+        GetTrailStatusOutput::builder()
+            .is_logging(false)
+            .latest_cloud_watch_logs_delivery_error("Access denied.")
+            .latest_delivery_error("NoSuchBucket")
+            .build()
+    });
     let selectors = mock!(Client::get_event_selectors).then_output(|| {
         let category = AdvancedFieldSelector::builder().field("eventCategory").equals("Management").build().unwrap();
         let source = AdvancedFieldSelector::builder().field("eventSource").not_equals("kms.amazonaws.com").build().unwrap();
@@ -150,6 +155,7 @@ async fn delivery_errors_and_advanced_selectors_are_read() {
     let trails = trails(&[&describes(&[HERE]), &status, &selectors, &bears(MANAGED_BY)]);
     let [trail] = <[Trail; 1]>::try_from(looked(&trails).await).unwrap();
     assert_eq!((trail.is_logging, trail.delivery_error.as_deref()), (Known::Is(false), Some("Access denied.")));
+    assert_eq!(trail.file_delivery_error.as_deref(), Some("NoSuchBucket"));
     let Known::Is(Selectors::Advanced(selectors)) = trail.selectors else { panic!("{:?}", trail.selectors) };
     let fields: Vec<(&str, &[String], &[String])> =
         selectors[0].fields.iter().map(|field| (field.field.as_str(), field.equals.as_slice(), field.not_equals.as_slice())).collect();
@@ -201,7 +207,19 @@ async fn an_update_says_only_what_is_lacking() {
                 && request.s3_bucket_name().is_none()
         })
         .then_output(|| UpdateTrailOutput::builder().build());
-    let lacking = Lacking { multi_region: true, global_services: false, log_file_validation: false, feeds: None };
+    let lacking = Lacking { multi_region: true, global_services: false, log_file_validation: false, feeds: None, bucket: None };
+    assert_eq!(trails(&[&update]).update(HERE, lacking).await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_update_names_the_bucket_that_a_trail_writes_to_again() {
+    let update = mock!(Client::update_trail)
+        .match_requests(|request| {
+            request.name() == Some(HERE) && request.s3_bucket_name() == Some("bucket") && request.is_multi_region_trail().is_none()
+        })
+        .then_output(|| UpdateTrailOutput::builder().build());
+    let bucket = Some("bucket");
+    let lacking = Lacking { multi_region: false, global_services: false, log_file_validation: false, feeds: None, bucket };
     assert_eq!(trails(&[&update]).update(HERE, lacking).await, Ok(()));
 }
 

@@ -40,6 +40,7 @@ fn alarm() -> Alarm {
         dimensions: BTreeMap::new(),
         statistic: "Sum".to_owned(),
         period_seconds: 300,
+        unit: None,
         evaluation_periods: 1,
         datapoints_to_alarm: None,
         threshold: Number::of(1.0),
@@ -92,10 +93,31 @@ fn a_trail_shows_what_it_is_given_back() {
         global_services: false,
         log_file_validation: true,
         feeds: Some(Feed { log_group_arn: GROUP_ARN.to_owned(), log_role_arn: ROLE.to_owned() }),
+        bucket: None,
     };
     texts.push(shown(&change));
     texts.push(shown(&Change::StartLogging { trail: TRAIL.to_owned() }));
     insta::assert_snapshot!(texts.join("\n\n"));
+}
+
+#[test]
+fn a_trail_shows_the_bucket_that_it_writes_to_again() {
+    let change = Change::UpdateTrail {
+        trail: TRAIL.to_owned(),
+        multi_region: false,
+        global_services: false,
+        log_file_validation: false,
+        feeds: None,
+        bucket: Some("trails".to_owned()),
+    };
+    assert_eq!(shown(&change), format!("~ trail `{TRAIL}`\n    bucket: trails"));
+}
+
+#[test]
+fn an_alarm_shows_the_unit_that_it_loses() {
+    let was = Alarm { unit: Some("Seconds".to_owned()), ..alarm() };
+    let change = Change::PutMetricAlarm { alarm: Box::new(alarm()), was: Some(Box::new(was)) };
+    assert_eq!(shown(&change), format!("~ alarm `{NAME}`\n    unit: Seconds -> (none)"));
 }
 
 #[test]

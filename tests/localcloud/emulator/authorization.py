@@ -107,8 +107,9 @@ def request_context(service, iam_action, body, params):
         context.update({"kms:KeySpec": members.get("KeySpec", "SYMMETRIC_DEFAULT"),
                         "kms:KeyUsage": members.get("KeyUsage", "ENCRYPT_DECRYPT"),
                         "kms:KeyOrigin": members.get("Origin", "AWS_KMS"),
-                        "kms:MultiRegion": str(members.get("MultiRegion", False)).lower(),
-                        "kms:BypassPolicyLockoutSafetyCheck": str(members.get("BypassPolicyLockoutSafetyCheck", False)).lower()})
+                        "kms:MultiRegion": str(members.get("MultiRegion", False)).lower()})
+    if operation in ("CreateKey", "PutKeyPolicy") and "BypassPolicyLockoutSafetyCheck" in members:
+        context["kms:BypassPolicyLockoutSafetyCheck"] = str(members["BypassPolicyLockoutSafetyCheck"]).lower()
     aliases = aliases_of(members.get("TargetKeyId") or members.get("KeyId"))
     if aliases:
         context["kms:ResourceAliases"] = aliases

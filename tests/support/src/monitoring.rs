@@ -120,6 +120,7 @@ pub fn healthy_trail(desired: &Desired) -> Trail {
         log_role_arn: desired.trail.log_role_arn.clone(),
         is_logging: Known::Is(true),
         delivery_error: None,
+        file_delivery_error: None,
         selectors: Known::Is(all_management_events()),
         is_ours: true,
     }
@@ -169,6 +170,7 @@ pub fn healthy_alarm(desired: &Desired, control: &Control) -> Alarm {
         dimensions: BTreeMap::new(),
         statistic: "Sum".to_owned(),
         period_seconds: 300,
+        unit: None,
         evaluation_periods: 1,
         datapoints_to_alarm: None,
         threshold: Number::of(1.0),

@@ -55,6 +55,9 @@ pub enum Change {
         /// The log group's ARN and the role by which it is fed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         feeds: Option<Feed>,
+        /// The bucket that it writes to again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bucket: Option<String>,
     },
     /// Makes a trail record management events, all of them; its data events stay as they are.
     PutEventSelectors {

@@ -116,13 +116,15 @@ pub fn diff(change: &Change) -> ChangeDiff {
             ];
             made(format!("trail `{name}`"), &fields)
         }
-        Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds } => {
+        Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket } => {
             let switches = [
                 multi_region.then(|| field("records", "one Region", "every Region")),
                 global_services.then(|| field("global services", "left out", "recorded")),
                 log_file_validation.then(|| field("log file validation", "off", "on")),
             ];
-            changed(format!("trail `{trail}`"), switches.into_iter().flatten().chain(feeds.iter().flat_map(fields_of_feed)).collect())
+            let moved = bucket.iter().map(|bucket| Field { name: "bucket", was: None, becomes: bucket.clone() });
+            let fields = switches.into_iter().flatten().chain(feeds.iter().flat_map(fields_of_feed)).chain(moved);
+            changed(format!("trail `{trail}`"), fields.collect())
         }
         Change::PutEventSelectors { trail, selectors, was } => {
             let events = Field { name: "events", was: was.as_ref().map(selectors_in_words), becomes: selectors_in_words(selectors) };
@@ -254,6 +256,7 @@ fn fields_of_alarm(alarm: &Alarm) -> Vec<(&'static str, String)> {
         ("dimensions", pairs(&alarm.dimensions)),
         ("statistic", alarm.statistic.clone()),
         ("period", format!("{} seconds", alarm.period_seconds)),
+        ("unit", alarm.unit.clone().unwrap_or_default()),
         ("goes off after", format!("{of} of {} periods", alarm.evaluation_periods)),
         ("threshold", format!("{} {}", alarm.comparison, alarm.threshold.value())),
         ("missing data", alarm.missing_data.clone()),

@@ -77,6 +77,9 @@ pub struct Trail {
     pub is_logging: Known<bool>,
     /// What CloudWatch Logs last answered to it, where it refused.
     pub delivery_error: Option<String>,
+    /// What S3 last answered to it, where it refused its files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_delivery_error: Option<String>,
     /// What it records.
     pub selectors: Known<Selectors>,
     /// It bears our tag.
@@ -195,6 +198,9 @@ pub struct Alarm {
     pub statistic: String,
     /// The period, in seconds.
     pub period_seconds: u32,
+    /// `Unit`, the only one whose values are looked at; all values where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
     /// How many periods are looked at.
     pub evaluation_periods: u32,
     /// How many of them must be over the threshold; all where absent.
@@ -269,6 +275,6 @@ pub struct Rule {
     pub is_enabled: bool,
     /// The event pattern, as JSON; absent for a schedule.
     pub pattern: Option<String>,
-    /// The ARNs of its targets.
+    /// The ARNs of the targets that are handed its events as they are.
     pub targets: Known<Vec<String>>,
 }

@@ -129,6 +129,7 @@ fn whole_trail() -> Trail {
         log_role_arn: Some("arn:aws:iam::111122223333:role/TrailLogs".to_owned()),
         is_logging: Known::Is(true),
         delivery_error: None,
+        file_delivery_error: None,
         selectors: Known::Is(Selectors::Basic(vec![selector])),
         is_ours: true,
     }
@@ -158,6 +159,7 @@ fn alarm() -> Alarm {
         dimensions: BTreeMap::new(),
         statistic: "Sum".to_owned(),
         period_seconds: 300,
+        unit: None,
         evaluation_periods: 1,
         datapoints_to_alarm: None,
         threshold: Number::of(1.0),

@@ -55,6 +55,8 @@ fn ours() -> Vec<Case> {
         ),
         Case::of("our alarm looks at a day at a time", |stage| stage.alarm().period_seconds = 86_400, &[PUT_RIGHT], &[]),
         Case::of("our alarm looks at a minute at a time", |stage| stage.alarm().period_seconds = 60, &[], &[]),
+        Case::of("our alarm looks only at values in seconds", |stage| stage.alarm().unit = Some("Seconds".to_owned()), &[PUT_RIGHT], &[]),
+        Case::of("our alarm looks only at values without a unit", |stage| stage.alarm().unit = Some("None".to_owned()), &[], &[]),
         Case::of("our alarm waits for three periods", |stage| stage.alarm().evaluation_periods = 3, &[PUT_RIGHT], &[]),
         Case::of(
             "our alarm takes missing data for breaching",
@@ -100,6 +102,12 @@ fn of_others() -> Vec<Case> {
         Case::of(
             "somebody else's alarm watches our metric and is silenced",
             |stage| stage.replace_alarm(Alarm { actions_enabled: false, ..theirs_on_ours() }),
+            &[MADE],
+            &[],
+        ),
+        Case::of(
+            "somebody else's alarm watches our metric and looks only at values in bytes",
+            |stage| stage.replace_alarm(Alarm { unit: Some("Bytes".to_owned()), ..theirs_on_ours() }),
             &[MADE],
             &[],
         ),

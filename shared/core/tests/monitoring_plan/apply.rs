@@ -42,7 +42,7 @@ pub(crate) fn apply(world: &mut World, change: &Change) -> Result<(), String> {
             }
             trails.push(trail);
         }
-        Change::UpdateTrail { trail: arn, multi_region, global_services, log_file_validation, feeds } => {
+        Change::UpdateTrail { trail: arn, multi_region, global_services, log_file_validation, feeds, bucket } => {
             if let Some(feed) = feeds {
                 group(world, log_group_of(&feed.log_group_arn).ok_or("no log group")?)?;
             }
@@ -53,6 +53,9 @@ pub(crate) fn apply(world: &mut World, change: &Change) -> Result<(), String> {
             if let Some(feed) = feeds {
                 trail.log_group_arn = Some(feed.log_group_arn.clone());
                 trail.log_role_arn = Some(feed.log_role_arn.clone());
+            }
+            if let Some(bucket) = bucket {
+                trail.bucket.clone_from(bucket);
             }
         }
         Change::PutEventSelectors { trail: arn, selectors, .. } => trail(world, arn)?.selectors = Known::Is(selectors.clone()),

@@ -16,14 +16,15 @@ pub(crate) fn say(change: &Change, desired: &Desired) -> String {
         Change::CreateTrail { name: trail, bucket, log_group_arn, .. } => {
             format!("{name} {trail} to {bucket} feeding {}", last(log_group_arn))
         }
-        Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds } => {
+        Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket } => {
             let mut said = format!("{name} {}", last(trail));
             for (is_said, what) in [(*multi_region, " multi-region"), (*global_services, " global"), (*log_file_validation, " validation")]
             {
                 said.push_str(if is_said { what } else { "" });
             }
             let fed = feeds.as_ref().map_or_else(String::new, |feed| format!(" feeding {}", last(&feed.log_group_arn)));
-            said + &fed
+            let moved = bucket.as_ref().map_or_else(String::new, |bucket| format!(" to {bucket}"));
+            said + &fed + &moved
         }
         Change::PutEventSelectors { trail, selectors, .. } => format!("{name} {} {}", last(trail), selection(selectors)),
         Change::StartLogging { trail } => format!("{name} {}", last(trail)),
@@ -105,6 +106,7 @@ fn alarm_flaw(alarm: &Alarm) -> String {
         && (alarm.comparison.as_str(), alarm.missing_data.as_str()) == ("GreaterThanOrEqualToThreshold", "notBreaching")
         && alarm.actions_enabled
         && alarm.dimensions.is_empty()
+        && alarm.unit.is_none()
         && alarm.is_ours;
     if is_wanted { String::new() } else { format!(" UNLIKE the benchmark: {alarm:?}") }
 }

@@ -127,6 +127,7 @@ pub(crate) fn our_trail() -> Trail {
         log_role_arn: Some(LOG_ROLE.to_owned()),
         is_logging: Known::Is(true),
         delivery_error: None,
+        file_delivery_error: None,
         selectors: Known::Is(Selectors::Basic(vec![all_management_events()])),
         is_ours: true,
     }
@@ -196,6 +197,7 @@ pub(crate) fn our_alarm(control: &Control) -> Alarm {
         dimensions: BTreeMap::new(),
         statistic: "Sum".to_owned(),
         period_seconds: 300,
+        unit: None,
         evaluation_periods: 1,
         datapoints_to_alarm: None,
         threshold: Number::of(1.0),

@@ -68,6 +68,7 @@ fn of_the_organization() -> Trail {
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = whole();
     cases.extend(settings());
+    cases.extend(files());
     cases.extend(selectors());
     cases.extend(log_groups());
     cases.extend(of_others());
@@ -243,6 +244,41 @@ fn settings() -> Vec<Case> {
     ]
 }
 
+fn files() -> Vec<Case> {
+    vec![
+        Case::of(
+            "the trail writes to another bucket",
+            |stage| "somebody-elses".clone_into(&mut stage.trail().bucket),
+            &["UpdateTrail reprieve to corp-trail-archive"],
+            &[],
+        ),
+        Case::of(
+            "the trail writes to another bucket and records one Region, which its bucket could not keep from being mended",
+            |stage| {
+                "somebody-elses".clone_into(&mut stage.trail().bucket);
+                stage.trail().is_multi_region = false;
+            },
+            &["UpdateTrail reprieve multi-region", "UpdateTrail reprieve to corp-trail-archive"],
+            &[],
+        ),
+        Case::of(
+            "the trail writes to another bucket, and none is configured",
+            |stage| {
+                "somebody-elses".clone_into(&mut stage.trail().bucket);
+                stage.desired.trail.bucket = None;
+            },
+            &[],
+            &[],
+        ),
+        Case::of(
+            "the trail's bucket refuses its files",
+            |stage| stage.trail().file_delivery_error = Some("AccessDenied".to_owned()),
+            &[],
+            &[("trail `reprieve`", "could not deliver to the bucket `corp-trail-archive` last: AccessDenied")],
+        ),
+    ]
+}
+
 fn selectors() -> Vec<Case> {
     vec![
         Case::of(
@@ -412,6 +448,15 @@ fn of_others() -> Vec<Case> {
             |stage| {
                 let log_group_arn = Some("arn:aws:logs:eu-central-1:111122223333:log-group:corp-trail".to_owned());
                 replace(stage, Trail { log_group_arn, ..their_trail() });
+            },
+            &ALL_FILTERS_IN_CORP,
+            &[],
+        ),
+        Case::of(
+            "somebody else's trail writes to a bucket of theirs, which refuses its files, and is adopted",
+            |stage| {
+                let file_delivery_error = Some("AccessDenied".to_owned());
+                replace(stage, Trail { bucket: "theirs".to_owned(), file_delivery_error, ..their_trail() });
             },
             &ALL_FILTERS_IN_CORP,
             &[],

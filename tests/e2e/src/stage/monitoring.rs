@@ -95,6 +95,8 @@ impl Stage {
         let named = |name: &str| self.outputs.named(name);
         let subscriber = format!("email={SUBSCRIBER}");
         let role = format!("arn:aws:iam::{}:role/reprieve-trail-logs", self.cloud.account());
+        // Before the stack stands, any name will do.
+        let bucket = self.monitoring.get().map_or(Ok("reprieve-trail"), |monitoring| monitoring.outputs.named("TrailBucketName"))?;
         let rules = format!(
             "key-api-calls={},key-service-events={},key-native-events={},region-opt-out={}",
             named("KeyApiCallRuleName")?,
@@ -105,7 +107,7 @@ impl Stage {
         let wishes = [
             ("--topic", named("NoticeTopicArn")?),
             ("--subscribers", &subscriber),
-            ("--trail-bucket", "reprieve-trail"),
+            ("--trail-bucket", bucket),
             ("--trail-log-role", &role),
             ("--guard-rules", &rules),
             ("--guard-queue", named("QueueArn")?),

@@ -170,7 +170,7 @@ fn apply(change: &Change, world: &mut World) -> Result<(), CallError> {
             let feed = Feed { log_group_arn: log_group_arn.clone(), log_role_arn: log_role_arn.clone() };
             create_trail(name, bucket, feed, world)
         }
-        Change::UpdateTrail { trail: named, multi_region, global_services, log_file_validation, feeds } => {
+        Change::UpdateTrail { trail: named, multi_region, global_services, log_file_validation, feeds, bucket } => {
             if let Some(feed) = feeds {
                 log_group(world, log_group_of(&feed.log_group_arn).unwrap_or_default(), call)?;
             }
@@ -180,6 +180,9 @@ fn apply(change: &Change, world: &mut World) -> Result<(), CallError> {
             trail.validates_log_files |= log_file_validation;
             if let Some(Feed { log_group_arn, log_role_arn }) = feeds.clone() {
                 (trail.log_group_arn, trail.log_role_arn, trail.delivery_error) = (Some(log_group_arn), Some(log_role_arn), None);
+            }
+            if let Some(bucket) = bucket.clone() {
+                (trail.bucket, trail.file_delivery_error) = (bucket, None);
             }
             Ok(())
         }
@@ -247,6 +250,7 @@ fn create_trail(name: &str, bucket: &str, feed: Feed, world: &mut World) -> Resu
         log_role_arn: Some(feed.log_role_arn),
         is_logging: Known::Is(false),
         delivery_error: None,
+        file_delivery_error: None,
         selectors: Known::Is(all_management_events()),
         is_ours: true,
     });

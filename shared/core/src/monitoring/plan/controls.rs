@@ -190,6 +190,9 @@ pub(crate) fn never_goes_off(alarm: &Alarm) -> Option<String> {
     if !matches!(alarm.statistic.as_str(), "Sum" | "Maximum") {
         return Some(format!("looks at `{}` instead of Sum", if alarm.statistic.is_empty() { "an expression" } else { &alarm.statistic }));
     }
+    if let Some(unit) = only_unit(alarm) {
+        return Some(format!("looks only at values in `{unit}`, and what is counted here is taken to bear no unit"));
+    }
     if alarm.period_seconds > PERIOD_SECONDS {
         return Some(format!("looks at periods of {} s instead of {PERIOD_SECONDS} s", alarm.period_seconds));
     }
@@ -203,6 +206,11 @@ pub(crate) fn never_goes_off(alarm: &Alarm) -> Option<String> {
         "notBreaching" | "missing" | "" => None,
         other => Some(format!("treats missing data as `{other}`, so that it does not go off again")),
     }
+}
+
+/// Returns the unit without which an alarm sees no value. `None` is CloudWatch's own word for the unit of values that bear none.
+fn only_unit(alarm: &Alarm) -> Option<&str> {
+    alarm.unit.as_deref().filter(|unit| *unit != "None")
 }
 
 /// Says whether a filter counts its matches so that an alarm without dimensions sees them.
@@ -335,6 +343,7 @@ fn wanted_alarm(control: &Control, name: String, namespace: String, metric: Stri
         dimensions: BTreeMap::new(),
         statistic: "Sum".to_owned(),
         period_seconds: PERIOD_SECONDS,
+        unit: None,
         evaluation_periods: 1,
         datapoints_to_alarm: None,
         threshold: Number::of(1.0),
@@ -356,6 +365,7 @@ fn is_same_alarm(observed: &Alarm, wanted: &Alarm) -> bool {
     actions(observed) == actions(wanted)
         && Alarm {
             description: wanted.description.clone(),
+            unit: only_unit(observed).map(str::to_owned),
             datapoints_to_alarm: observed.datapoints_to_alarm.filter(|points| *points != 1),
             alarm_actions: wanted.alarm_actions.clone(),
             ..observed.clone()

@@ -30,6 +30,10 @@ enum Lack {
     NoGlobalServices,
     /// It writes no digests.
     NoValidation,
+    /// It writes its files to another bucket than is asked for.
+    OtherBucket { bucket: String, wanted: String },
+    /// Its bucket refused its files last. That stays said until the next one, as below.
+    FilesRefused { bucket: String, error: String },
     /// It feeds no log group here.
     NoFeed(String),
     /// The log group that it feeds does not exist.
@@ -50,6 +54,8 @@ impl Lack {
             Self::SingleRegion => "records one Region only".to_owned(),
             Self::NoGlobalServices => "leaves out IAM and other global services".to_owned(),
             Self::NoValidation => "writes no digests to validate its files by".to_owned(),
+            Self::OtherBucket { bucket, wanted } => format!("writes to the bucket `{bucket}` instead of `{wanted}`"),
+            Self::FilesRefused { bucket, error } => format!("could not deliver to the bucket `{bucket}` last: {error}"),
             Self::NoFeed(why) | Self::Records(why) => why.clone(),
             Self::GroupGone(group) => format!("feeds the log group `{group}`, which does not exist"),
             Self::NotDelivering { log_group, error } => format!("could not deliver to the log group `{log_group}` last: {error}"),
@@ -188,8 +194,21 @@ fn lacks(trail: &Trail, draft: &Draft<'_>) -> Vec<Lack> {
             lacks.push(beyond(sentence, "Let the function's role call cloudtrail:GetEventSelectors."));
         }
     }
+    lacks.extend(lack_of_files(trail, draft));
     lacks.extend(lack_of_feed(trail, draft));
     lacks
+}
+
+/// Judges where the files of a trail go that bears our tag or is named, and can be changed here. Where others keep theirs is their business.
+fn lack_of_files(trail: &Trail, draft: &Draft<'_>) -> Option<Lack> {
+    if trail.home_region != draft.place().region || !matches!(care(trail, draft), Some(Care::Configured)) {
+        return None;
+    }
+    let bucket = trail.bucket.clone();
+    if let Some(wanted) = draft.desired.trail.bucket.clone().filter(|wanted| *wanted != bucket) {
+        return Some(Lack::OtherBucket { bucket, wanted });
+    }
+    trail.file_delivery_error.clone().map(|error| Lack::FilesRefused { bucket, error })
 }
 
 fn lack_of_feed(trail: &Trail, draft: &Draft<'_>) -> Option<Lack> {
@@ -237,10 +256,12 @@ fn mend<'a>(trail: &Trail, lacks: &[Lack], draft: &mut Draft<'a>) -> Result<Feed
         let fix = match lack {
             Lack::BeyondUs { fix, .. } => fix,
             Lack::NotDelivering { .. } => "Look whether the trail's role may call logs:CreateLogStream and logs:PutLogEvents on it.",
+            Lack::FilesRefused { .. } => "Look whether the bucket stands, and whether its policy lets CloudTrail write to it.",
             Lack::Stopped
             | Lack::SingleRegion
             | Lack::NoGlobalServices
             | Lack::NoValidation
+            | Lack::OtherBucket { .. }
             | Lack::NoFeed(_)
             | Lack::GroupGone(_)
             | Lack::Records(_) => continue,
@@ -273,7 +294,10 @@ fn mend<'a>(trail: &Trail, lacks: &[Lack], draft: &mut Draft<'a>) -> Result<Feed
     let log_file_validation = has(|lack| matches!(lack, Lack::NoValidation));
     if multi_region || global_services || log_file_validation || feeds.is_some() {
         let trail = trail.arn.clone();
-        draft.change(Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds });
+        draft.change(Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket: None });
+    }
+    if let Some(wanted) = lacks.iter().find_map(|lack| if let Lack::OtherBucket { wanted, .. } = lack { Some(wanted) } else { None }) {
+        draft.change(back_to_bucket(trail, wanted));
     }
     if let (true, Some(was)) = (has(|lack| matches!(lack, Lack::Records(_))), trail.selectors.value()) {
         let selectors = selectors::widened(was);
@@ -285,6 +309,18 @@ fn mend<'a>(trail: &Trail, lacks: &[Lack], draft: &mut Draft<'a>) -> Result<Feed
     match group.filter(|group| takes_filters(group, draft)) {
         Some(group) => Ok(feeding(&group, gaps, draft)),
         None => Err(gaps.join("; ")),
+    }
+}
+
+/// Lets a trail write to its bucket again. A call of its own: a bucket that refuses keeps no other setting from being mended.
+fn back_to_bucket(trail: &Trail, bucket: &str) -> Change {
+    Change::UpdateTrail {
+        trail: trail.arn.clone(),
+        multi_region: false,
+        global_services: false,
+        log_file_validation: false,
+        feeds: None,
+        bucket: Some(bucket.to_owned()),
     }
 }
 
