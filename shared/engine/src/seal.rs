@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use reprieve_evidence::layout::{self, Shelf};
-use reprieve_evidence::seal::{Draft, Hash, Place, Seal, SealError, SealKeys, SealedObject};
+use reprieve_evidence::seal::{Draft, EVENT_DAYS, Hash, Place, Seal, SealError, SealKeys, SealedObject};
 
 use self::past::Past;
 use crate::evidence::{EvidenceStore, SealSigner, StoredObject};
@@ -23,8 +23,6 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 const OVERLAP: SignedDuration = HOUR;
 /// The same for the first seal of a day, which looks through the whole archive.
 const OVERLAP_OF_A_DAY: SignedDuration = SignedDuration::from_hours(25);
-/// How long after it happened something is usually recorded at the latest. What comes later is found by the first seal of the next day.
-const EVENT_DAYS: SignedDuration = SignedDuration::from_hours(16 * 24);
 
 /// How to seal.
 #[derive(Debug, Clone)]

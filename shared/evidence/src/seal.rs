@@ -14,6 +14,7 @@ mod report;
 mod signed;
 mod tree;
 mod verify;
+mod waiting;
 
 pub use error::SealError;
 pub use hash::Hash;
@@ -24,5 +25,6 @@ pub use proof::{Proof, ProofError, Proven, ProvenRecord};
 pub use report::{LastSeal, Problem, ProblemKind, Report, Verdict};
 pub use signed::{Draft, Place, Seal};
 pub use verify::{Examined, Expected, Listed, Options, Unsealed, Verifier};
+pub use waiting::EVENT_DAYS;
 
 pub use tree::{Frontier, Tree, is_included};

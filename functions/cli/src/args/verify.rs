@@ -27,8 +27,8 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) to: Option<Timestamp>,
 
-    /// Counts objects that are in no seal instead of naming them: the hour that has begun is not sealed yet. Of a bucket, what was
-    /// written after the last seal ends is counted anyway.
+    /// Counts objects that are in no seal instead of naming them: the hour that has begun is not sealed yet. Of a bucket, what
+    /// waits for a seal that is not due, or not for long, is counted anyway.
     #[arg(long)]
     pub(crate) allow_unsealed: bool,
 

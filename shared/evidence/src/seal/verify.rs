@@ -17,6 +17,7 @@ use super::keys::SealKeys;
 use super::object::SealedObject;
 use super::report::{LastSeal, Problem, ProblemKind, Problems, Report, Verdict};
 use super::signed::Seal;
+use super::waiting::{Wait, wait_of};
 use crate::layout;
 
 /// An object of the archive, as its listing says.
@@ -38,7 +39,7 @@ pub enum Unsealed {
     Added,
     /// It waits for its seal.
     Awaiting,
-    /// It waits for its seal if the store says that it was written after the last seal ends, and else was added.
+    /// It waits for its seal if the seal is not due, or not for long, by when the store says that it was written, and else was added.
     ByStoreTime,
 }
 
@@ -138,6 +139,8 @@ const OF_CHAIN: u8 = 0;
 const OF_SEAL: u8 = 1;
 const OF_OBJECT: u8 = 2;
 
+const IN_NO_SEAL: &str = "it is in no seal that can be read";
+
 struct Claim {
     size_bytes: u64,
     modified: Option<Timestamp>,
@@ -222,7 +225,7 @@ impl Verifier {
             self.problems.add(at, OF_CHAIN, problem);
         }
         let last = chain.iter().rev().find_map(|link| Some((*link, link.head.as_ref()?)));
-        let awaiting = self.look_at_unsealed(links.is_empty(), last.map(|(_, head)| head.until));
+        let awaiting = self.look_at_unsealed(links.is_empty(), last.map(|(_, head)| head.until), now);
         self.compare_with_anchors(&chain, last.map(|(_, head)| head));
         let notes = self.notes(last.map(|(_, head)| head), now);
         let verdict = match (self.problems.count, is_empty) {
@@ -328,7 +331,7 @@ impl Verifier {
         chain
     }
 
-    fn look_at_unsealed(&mut self, is_without_seals: bool, last_until: Option<Timestamp>) -> u64 {
+    fn look_at_unsealed(&mut self, is_without_seals: bool, last_until: Option<Timestamp>, now: Timestamp) -> u64 {
         let mut awaiting = 0;
         if is_without_seals && !self.listed.is_empty() {
             let sentence = format!("there are {} objects, and no seal: nothing shows that they are what was written", self.listed.len());
@@ -337,21 +340,15 @@ impl Verifier {
             return 0;
         }
         for (name, claim) in self.listed.iter().filter(|(_, claim)| claim.by.is_none()) {
-            let is_late = claim.modified.zip(last_until).is_some_and(|(modified, until)| modified >= until);
-            let is_awaiting = match self.options.unsealed {
-                Unsealed::Added => false,
-                Unsealed::Awaiting => true,
-                Unsealed::ByStoreTime => is_late,
+            let sentence = match self.options.unsealed {
+                Unsealed::Added => Some(IN_NO_SEAL.to_owned()),
+                Unsealed::Awaiting => None,
+                Unsealed::ByStoreTime => why_unsealed(name, claim.modified, last_until, now),
             };
-            if is_awaiting {
+            let Some(sentence) = sentence else {
                 awaiting += 1;
                 continue;
-            }
-            let written = match (self.options.unsealed, claim.modified) {
-                (Unsealed::ByStoreTime, Some(at)) => format!(", though it was written at {}", second(at)),
-                (Unsealed::Added | Unsealed::Awaiting | Unsealed::ByStoreTime, Some(_) | None) => String::new(),
             };
-            let sentence = format!("it is in no seal that can be read{written}");
             let problem = Problem { kind: ProblemKind::Added, name: Some(name.clone()), from: None, until: None, sentence };
             self.problems.add(Timestamp::MAX, OF_OBJECT, problem);
         }
@@ -389,6 +386,17 @@ impl Verifier {
             notes.push(format!("{} objects were not read: they were sealed at other times than was asked for.", self.not_read));
         }
         notes
+    }
+}
+
+/// Says what is wrong with an object that no seal seals, by when its store says that it was written. `None` while it waits for its seal.
+fn why_unsealed(name: &str, modified: Option<Timestamp>, last_until: Option<Timestamp>, now: Timestamp) -> Option<String> {
+    let Some(modified) = modified else { return Some(IN_NO_SEAL.to_owned()) };
+    let written = second(modified);
+    match last_until.map_or(Wait::PassedBy, |until| wait_of(name, modified, until, now)) {
+        Wait::Awaiting => None,
+        Wait::Overdue => Some(format!("it was written at {written}, and has no seal since")),
+        Wait::PassedBy => Some(format!("{IN_NO_SEAL}, though it was written at {written}")),
     }
 }
 

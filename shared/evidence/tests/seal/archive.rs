@@ -79,11 +79,23 @@ pub(crate) fn seal_of(files: &Files, index: usize) -> Seal {
     Seal::parse(&files[&layout::seal(hour(index))]).unwrap()
 }
 
-/// Goes through an archive as the command does.
+/// Goes through an archive as the command does, at a time that suits most tests.
 pub(crate) fn verify_with(files: &Files, modified: Option<Timestamp>, keys: SealKeys, options: Options) -> Report {
+    verify_at(time("2026-11-21T10:00:00Z"), files, |_| modified, keys, options)
+}
+
+/// Goes through an archive as the command does, at this time, by when each object was written.
+pub(crate) fn verify_at(
+    now: Timestamp,
+    files: &Files,
+    modified: impl Fn(&str) -> Option<Timestamp>,
+    keys: SealKeys,
+    options: Options,
+) -> Report {
     let mut verifier = Verifier::new(keys, options);
     for name in names(files, layout::AUDIT) {
-        verifier.list(Listed { size_bytes: files[&name].len() as u64, name, modified });
+        let (size_bytes, modified) = (files[&name].len() as u64, modified(&name));
+        verifier.list(Listed { name, size_bytes, modified });
     }
     for name in names(files, layout::SEALS) {
         for expected in verifier.seal(&name, Ok(&files[&name])) {
@@ -91,7 +103,7 @@ pub(crate) fn verify_with(files: &Files, modified: Option<Timestamp>, keys: Seal
             verifier.object(examined);
         }
     }
-    verifier.finish(time("2026-11-21T10:00:00Z"))
+    verifier.finish(now)
 }
 
 pub(crate) fn verify(files: &Files) -> Report {

@@ -1,14 +1,15 @@
 //! The loop: each hour is sealed once, whatever ends the process and whoever else seals; nothing that was written is forgotten.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reprieve_engine::{Disposition, Sealed, Sealer, SealerSettings, SealingError};
+use reprieve_engine::{Clock as _, Disposition, EvidenceStore as _, Sealed, Sealer, SealerSettings, SealingError};
 use reprieve_evidence::layout::{self, Shelf};
 use reprieve_evidence::seal::{Options, Place, Report, Seal, SealKeys, Unsealed, Verdict};
 use reprieve_test_support::{FakeClock, FakeEvidenceStore, FakeSealSigner, finish};
 
-use crate::archive::{hour, keys, names, sign, time, verify_with};
+use crate::archive::{hour, keys, names, sign, time, verify_at, verify_with};
 
 const ARCHIVE: &str = "arn:aws:s3:::evidence";
 
@@ -58,6 +59,15 @@ impl World {
 
     fn verify(&self) -> Report {
         verify_with(&self.store.objects(), None, keys(), Options { unsealed: Unsealed::Awaiting, ..Options::default() })
+    }
+
+    /// What the command says of a bucket at this time, and how many objects wait in it.
+    fn verify_by_store_time(&self) -> (Verdict, u64) {
+        let listed = finish(self.store.list(layout::AUDIT)).unwrap().unwrap();
+        let modified: BTreeMap<String, Timestamp> = listed.into_iter().map(|object| (object.name, object.modified)).collect();
+        let options = Options { unsealed: Unsealed::ByStoreTime, ..Options::default() };
+        let report = verify_at(self.clock.now(), &self.store.objects(), |name| modified.get(name).copied(), keys(), options);
+        (report.verdict, report.awaiting)
     }
 
     fn assert_whole(&self, awaiting: u64) {
@@ -154,6 +164,37 @@ fn what_tells_of_long_ago_is_sealed_by_the_first_seal_of_the_next_day() {
     assert_eq!(first_of_day.objects.iter().map(|object| object.name.contains("of-last-year")).collect::<Vec<_>>(), [true]);
     assert_eq!(whole(), 2);
     world.assert_whole(0);
+}
+
+#[test]
+fn what_tells_of_long_ago_is_no_problem_in_a_bucket_until_that_seal_passed_it_by() {
+    let world = World::at("2026-11-21T06:30:00Z");
+    world.write("2026-11-21T05:10:00Z", "a", "2026-11-21T05:10:00Z");
+    world.seal().unwrap();
+    world.write("2026-10-22T00:00:00Z", "of-last-month", "2026-11-21T07:00:00Z");
+    for now in ["2026-11-21T08:30:00Z", "2026-11-21T23:30:00Z", "2026-11-22T00:30:00Z"] {
+        world.clock.set(time(now));
+        world.seal().unwrap();
+        assert_eq!(world.verify_by_store_time(), (Verdict::Ok, 1), "{now}");
+    }
+    world.clock.set(time("2026-11-22T01:30:00Z"));
+    world.seal().unwrap();
+    assert_eq!(world.verify_by_store_time(), (Verdict::Ok, 0));
+    world.write("2026-10-22T00:00:00Z", "passed-by", "2026-11-21T07:00:00Z");
+    assert_eq!(world.verify_by_store_time(), (Verdict::Problems, 0));
+}
+
+#[test]
+fn evidence_after_sealing_stopped_is_a_problem_in_a_bucket() {
+    let world = World::at("2026-11-21T06:30:00Z");
+    world.write("2026-11-21T05:10:00Z", "a", "2026-11-21T05:10:00Z");
+    world.seal().unwrap();
+    world.write("2026-11-21T06:20:00Z", "b", "2026-11-21T06:20:00Z");
+    assert_eq!(world.verify_by_store_time(), (Verdict::Ok, 1));
+    world.clock.set(time("2026-12-01T06:30:00Z"));
+    assert_eq!(world.verify_by_store_time(), (Verdict::Problems, 0));
+    world.seal().unwrap();
+    assert_eq!(world.verify_by_store_time(), (Verdict::Ok, 0));
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What is no change: an empty archive, a part of one, objects that wait for their seal; and what an archive cannot show by itself.
 
+use jiff::SignedDuration;
 use reprieve_evidence::layout;
 use reprieve_evidence::seal::{Hash, Options, ProblemKind, SealKeys, Unsealed, Verdict, Verifier};
 use reprieve_test_support::FakeSealSigner;
 
-use crate::archive::{Files, hour, keys, names, seal_of, sealed, three_hours, time, verify, verify_with};
+use crate::archive::{Files, hour, keys, names, seal_of, sealed, three_hours, time, verify, verify_at, verify_with};
 
 #[test]
 fn an_archive_that_is_as_it_was_sealed_is_summed_up() {
@@ -53,6 +54,53 @@ fn an_object_waits_for_its_seal_only_where_that_is_allowed() {
     assert_eq!(report(Unsealed::ByStoreTime, Some(hour(3))), (Verdict::Ok, 1));
     assert_eq!(report(Unsealed::ByStoreTime, Some(time("2026-11-21T07:59:59Z"))), (Verdict::Problems, 0));
     assert_eq!(report(Unsealed::ByStoreTime, None), (Verdict::Problems, 0));
+}
+
+#[test]
+fn an_object_of_a_store_does_not_wait_for_its_seal_for_ever() {
+    let mut files = three_hours();
+    files.insert("audit/new.json".to_owned(), b"{}".to_vec());
+    let written = time("2026-11-21T08:01:00Z");
+    let after = |minutes: i64, unsealed: Unsealed| {
+        let now = written + SignedDuration::from_mins(minutes);
+        let report = verify_at(now, &files, |_| Some(written), keys(), Options { unsealed, ..Options::default() });
+        (report.verdict, report.awaiting, report.problems.into_iter().next().map(|problem| problem.sentence))
+    };
+    // The clock of whoever verifies may be behind that of the store.
+    for minutes in [-30, 0, 30, 150] {
+        assert_eq!(after(minutes, Unsealed::ByStoreTime), (Verdict::Ok, 1, None), "{minutes}");
+    }
+    let sentence = "it was written at 2026-11-21T08:01:00Z, and has no seal since";
+    for minutes in [151, 180, 10 * 24 * 60] {
+        assert_eq!(after(minutes, Unsealed::ByStoreTime), (Verdict::Problems, 0, Some(sentence.to_owned())), "{minutes}");
+        assert_eq!(after(minutes, Unsealed::Awaiting), (Verdict::Ok, 1, None), "{minutes}");
+    }
+}
+
+#[test]
+fn what_tells_of_long_ago_waits_for_the_first_seal_of_the_day_after_it_was_written() {
+    let written = time("2026-11-21T06:40:00Z");
+    let sentence = |seals: usize, told: &str, now: &str| {
+        let mut files = sealed(&vec![Files::new(); seals]);
+        files.insert(format!("audit/decisions/{told}/account=1/region=r/late.json"), b"{}".to_vec());
+        let options = Options { unsealed: Unsealed::ByStoreTime, ..Options::default() };
+        let report = verify_at(time(now), &files, |_| Some(written), keys(), options);
+        assert_eq!(report.problem_count + report.awaiting, 1, "{report:#?}");
+        report.problems.into_iter().next().map(|problem| problem.sentence)
+    };
+    let passed_by = Some("it is in no seal that can be read, though it was written at 2026-11-21T06:40:00Z".to_owned());
+    let overdue = Some("it was written at 2026-11-21T06:40:00Z, and has no seal since".to_owned());
+    // More than 16 days ago, and less.
+    let (long_ago, lately) = ("year=2026/month=11/day=05/hour=06", "year=2026/month=11/day=05/hour=07");
+    // The last of 3 seals ends at 08:00, of 19 at midnight, and of 20 an hour after it.
+    assert_eq!(sentence(3, long_ago, "2026-11-21T10:00:00Z"), None);
+    assert_eq!(sentence(3, lately, "2026-11-21T10:00:00Z"), passed_by);
+    assert_eq!(sentence(3, "elsewhere", "2026-11-21T10:00:00Z"), passed_by);
+    assert_eq!(sentence(19, long_ago, "2026-11-22T01:05:00Z"), None);
+    assert_eq!(sentence(19, long_ago, "2026-11-22T02:30:00Z"), None);
+    assert_eq!(sentence(19, long_ago, "2026-11-22T02:31:00Z"), overdue);
+    assert_eq!(sentence(3, long_ago, "2026-11-22T02:31:00Z"), overdue);
+    assert_eq!(sentence(20, long_ago, "2026-11-22T01:15:00Z"), passed_by);
 }
 
 #[test]
