@@ -11,11 +11,13 @@ mod window;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use reprieve_core::actor::identities_of_name;
 use reprieve_core::approval::slot::{TagPlan, TagSlot, seal_key_of};
+use reprieve_core::approval::window::Window;
 use reprieve_core::approval::{ApprovalSource, SealError, SealedApproval, Written};
 use reprieve_core::{ApprovalKeys, Policy};
 
-use self::foresight::{Foresight, foresee, others_approved, to_be};
+use self::foresight::{Foresight, foresee, left_on_resource, others_approved, to_be};
 use self::report::Report;
 use self::side::{Open, Seen, Side};
 use self::window::Act;
@@ -147,10 +149,11 @@ fn draft<'a>(
     if let Place::Resource(plan) = &place {
         approval.window.clone_from(&plan.window);
         side.check_room(&approval, plan)?;
-        warnings.extend(replacement(plan, &approval, seal_key, resource));
+        warnings.extend(replacement(plan, &approval, seal_key, resource, &keys));
     }
     let expected = to_be(&approval, resource, seal_key, place.source())?;
-    let others = others_approved(resource, written, &approval.action, &expected, &keys, at);
+    let left = left_on_resource(resource.tags(), place.plan());
+    let others = others_approved(resource, left, written, &approval.action, &expected, &keys, at);
     let foresight = foresee(policy, resource, &approval.action, &expected, 1 + u32::from(others), at)?;
     Ok(Draft { approval, place, at, foresight, warnings })
 }
@@ -174,11 +177,15 @@ impl Place<'_> {
         }
     }
 
-    const fn slot(&self) -> Option<TagSlot> {
+    fn plan(&self) -> Option<&TagPlan> {
         match self {
-            Self::Resource(plan) => Some(plan.slot),
+            Self::Resource(plan) => Some(plan.as_ref()),
             Self::Ledger(_) => None,
         }
+    }
+
+    fn slot(&self) -> Option<TagSlot> {
+        self.plan().map(|plan| plan.slot)
     }
 
     fn words(&self, resource: Approvable<'_>, dry_run: bool) -> String {
@@ -232,7 +239,7 @@ fn warnings_of(arguments: &ApproveArguments, side: &Side, written: Option<&Writt
 }
 
 /// What becomes of the approval that stood where this one goes.
-fn replacement(plan: &TagPlan, approval: &SealedApproval, seal_key: &str, resource: Approvable<'_>) -> Option<String> {
+fn replacement(plan: &TagPlan, approval: &SealedApproval, seal_key: &str, resource: Approvable<'_>, keys: &ApprovalKeys) -> Option<String> {
     let replaced = plan.replaces.as_ref()?;
     let who = short_approver(&replaced.approver);
     if replaced.change != approval.change {
@@ -242,9 +249,20 @@ fn replacement(plan: &TagPlan, approval: &SealedApproval, seal_key: &str, resour
     if replaced.approver == approval.approver {
         return None;
     }
-    let same_key = seal_key_of(replaced) == Some(seal_key);
-    let why = if same_key { "; under one approval key two people count as one, so use another to approve beside each other" } else { "" };
+    let why = if seal_key_of(replaced) == Some(seal_key) {
+        "; under one approval key two people count as one, so use another to approve beside each other".to_owned()
+    } else {
+        let window = window_to_share(replaced, approval).filter(|_| may_hold(replaced, resource, keys));
+        window.map(|window| format!("; to approve beside it, give its window, {}", window.to_text())).unwrap_or_default()
+    };
     Some(format!("it takes the place of the approval by {who}{why}"))
+}
+
+/// Returns the window of somebody else's approval of the same action, where only that keeps the two from standing beside each other.
+fn window_to_share(other: &SealedApproval, approval: &SealedApproval) -> Option<Window> {
+    let is_others = identities_of_name(&other.approver).is_disjoint(&identities_of_name(&approval.approver));
+    let window = Window::parse(&other.window).ok().filter(|_| is_others && other.action == approval.action)?;
+    (Window::parse(&approval.window) != Ok(window)).then_some(window)
 }
 
 /// Says whether an approval holds, as far as can be judged: one whose public key is not at hand may.

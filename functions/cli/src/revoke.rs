@@ -1,5 +1,6 @@
-//! `reprieve revoke`: withdraws the approvals of a change on a key or a resource in Azure. The ledger says so first, because that holds whatever happens to
-//! the tags; then the tags go, where they can.
+//! `reprieve revoke`: withdraws the approvals of a change on a key or a resource in Azure. The ledger says so first, because that holds
+//! whatever happens to the tags; then the tags go, where they can. A key or resource that cannot be read is revoked all the same, where
+//! it was named in full.
 
 use std::io::Write;
 
@@ -8,8 +9,10 @@ use jiff::Timestamp;
 use owo_colors::OwoColorize as _;
 use reprieve_aws_desk as aws;
 use reprieve_azure_desk as azure;
+use reprieve_core::KeyArn;
 use reprieve_core::approval::{CHANGE_TAG, Revocation, SealedApproval, Written};
-use reprieve_core::azure::Subject;
+use reprieve_core::azure::subject::kind;
+use reprieve_core::azure::{ResourceId, Subject};
 use serde::Serialize;
 
 use crate::args::desk::RevokeArguments;
@@ -60,6 +63,23 @@ struct Report<'a> {
     next: &'a str,
 }
 
+/// What the change is revoked on, as the report names it.
+struct Revoked<'a> {
+    key: Option<&'a str>,
+    aliases: Option<&'a [String]>,
+    resource: Option<&'a str>,
+    id: &'a str,
+    name: &'a str,
+    kind: &'static str,
+    /// What stands before its id.
+    caption: &'static str,
+    /// Whether it could be read, with its tags.
+    is_read: bool,
+    /// The change that its tags name.
+    tagged: Option<&'a str>,
+    next: &'static str,
+}
+
 /// What is to be revoked.
 struct Request<'a> {
     change: &'a str,
@@ -94,10 +114,22 @@ fn ledger(arguments: &RevokeArguments) -> anyhow::Result<&str> {
 async fn of_key(name: &aws::KeyName, ledger: &str, request: &Request<'_>, arguments: &RevokeArguments) -> anyhow::Result<()> {
     let desk = crate::desk::open(&arguments.cloud).await?.or_at(name);
     let by = desk.caller().await?.arn;
-    let key = desk.key(name).await?;
-    let known = written(&desk.recall(ledger, &key.arn).await?);
+    let (arn, key) = match (desk.key(name).await, KeyArn::parse(name.as_str())) {
+        (Ok(key), _) => (key.arn.clone(), Ok(key)),
+        // A key that does not exist was not meant, and an alias or id does not say which one was.
+        (Err(error @ aws::DeskError::NoSuchKey { .. }), _) | (Err(error), Err(_)) => return Err(error.into()),
+        (Err(error), Ok(arn)) => (arn, Err(error)),
+    };
+    let known = written(&desk.recall(ledger, &arn).await?);
     let revocation = request.revocation(by);
-    desk.revoke_in_ledger(ledger, &key.arn, &revocation).await?;
+    desk.revoke_in_ledger(ledger, &arn, &revocation).await?;
+    let key = match key {
+        Ok(key) => key,
+        Err(error) => {
+            let tags = TagsAfter::Failed { why: error.to_string() };
+            return request.report(&Revoked::unread_key(&arn), &revocation, &known, &tags, ledger);
+        }
+    };
     let resource = Approvable::Key(&key);
     let tags = match tags_now(resource, request.change) {
         Some(tags) => tags,
@@ -107,17 +139,30 @@ async fn of_key(name: &aws::KeyName, ledger: &str, request: &Request<'_>, argume
             Err(error) => TagsAfter::Failed { why: error.to_string() },
         },
     };
-    request.report(resource, &revocation, &known, &tags, ledger)
+    request.report(&Revoked::read(resource), &revocation, &known, &tags, ledger)
 }
 
 async fn of_resource(name: &azure::ResourceName, ledger: &str, request: &Request<'_>, arguments: &RevokeArguments) -> anyhow::Result<()> {
     let desk = crate::desk::open_azure(&arguments.azure)?;
     let by = desk.caller().await?.approver();
-    let file = desk.resource(&desk.locate(name).await?).await?;
+    // Of a container, approvals stand on its storage account.
+    let id = Subject::AuditContainer(desk.locate(name).await?).approval_resource();
+    let file = match desk.resource(&id).await {
+        // A resource that does not exist was not meant.
+        Err(error @ azure::DeskError::NoSuchResource { .. }) => return Err(error.into()),
+        file => file,
+    };
     // Revocations are of the resource, whatever aspect of it the approvals are about.
-    let (known, _) = desk.recall(ledger, &Subject::VaultObject(file.id.clone())).await?;
+    let (known, _) = desk.recall(ledger, &Subject::VaultObject(id.clone())).await?;
     let revocation = request.revocation(by);
-    desk.revoke_in_ledger(ledger, &file.id, &revocation).await?;
+    desk.revoke_in_ledger(ledger, &id, &revocation).await?;
+    let file = match file {
+        Ok(file) => file,
+        Err(error) => {
+            let tags = TagsAfter::Failed { why: error.to_string() };
+            return request.report(&Revoked::unread_resource(&id), &revocation, &known, &tags, ledger);
+        }
+    };
     let resource = Approvable::Azure(&file);
     let tags = match tags_now(resource, request.change) {
         Some(tags) => tags,
@@ -127,7 +172,56 @@ async fn of_resource(name: &azure::ResourceName, ledger: &str, request: &Request
             Err(error) => TagsAfter::Failed { why: error.to_string() },
         },
     };
-    request.report(resource, &revocation, &known, &tags, ledger)
+    request.report(&Revoked::read(resource), &revocation, &known, &tags, ledger)
+}
+
+impl<'a> Revoked<'a> {
+    fn read(resource: Approvable<'a>) -> Self {
+        Self {
+            key: resource.key(),
+            aliases: resource.aliases(),
+            resource: resource.resource(),
+            id: resource.id(),
+            name: resource.name(),
+            kind: resource.kind(),
+            caption: resource.caption(),
+            is_read: true,
+            tagged: resource.tags().get(CHANGE_TAG).map(String::as_str),
+            next: next(resource),
+        }
+    }
+
+    fn unread_key(arn: &'a KeyArn) -> Self {
+        Self {
+            key: Some(arn.as_str()),
+            aliases: None,
+            resource: None,
+            id: arn.as_str(),
+            name: arn.key_id(),
+            kind: "key",
+            caption: "key",
+            is_read: false,
+            tagged: None,
+            next: "nothing of this change passes on this key any more; where its deletion is pending, the next sweep takes that back, unless \
+                   an approval of another change covers it",
+        }
+    }
+
+    fn unread_resource(id: &'a ResourceId) -> Self {
+        Self {
+            key: None,
+            aliases: None,
+            resource: Some(id.as_str()),
+            id: id.as_str(),
+            name: id.name(),
+            kind: kind(id),
+            caption: "resource",
+            is_read: false,
+            tagged: None,
+            next: "nothing of this change passes on this resource any more; where it is deleted, the next sweep recovers it, unless an \
+                   approval of another change covers its deletion",
+        }
+    }
 }
 
 impl Request<'_> {
@@ -137,7 +231,7 @@ impl Request<'_> {
 
     fn report(
         &self,
-        resource: Approvable<'_>,
+        revoked: &Revoked<'_>,
         revocation: &Revocation,
         known: &Written,
         tags: &TagsAfter,
@@ -146,23 +240,23 @@ impl Request<'_> {
         let before = known.revocations.iter().find(|revocation| revocation.change == self.change);
         let report = Report {
             revoked: true,
-            key: resource.key(),
-            aliases: resource.aliases(),
-            resource: resource.resource(),
+            key: revoked.key,
+            aliases: revoked.aliases,
+            resource: revoked.resource,
             change: self.change,
             by: &revocation.by,
             at: revocation.at,
             reason: self.reason,
             revoked_before: before.map(|revocation| revocation.at),
-            approval_found: is_approved(resource, known, self.change),
+            approval_found: is_approved(revoked, known, self.change),
             tags,
-            next: next(resource),
+            next: revoked.next,
         };
         let mut out = anstream::stdout().lock();
         if self.json {
             return Ok(writeln!(out, "{}", serde_json::to_string(&report)?)?);
         }
-        print(&report, resource, ledger, &mut out)
+        print(&report, revoked, ledger, &mut out)
     }
 }
 
@@ -183,9 +277,9 @@ fn tags_now(resource: Approvable<'_>, change: &str) -> Option<TagsAfter> {
     }
 }
 
-fn is_approved(resource: Approvable<'_>, known: &Written, change: &str) -> bool {
+fn is_approved(revoked: &Revoked<'_>, known: &Written, change: &str) -> bool {
     let in_ledger = known.approvals.iter().any(|approval: &SealedApproval| approval.change == change);
-    in_ledger || resource.tags().get(CHANGE_TAG).is_some_and(|tag| tag == change)
+    in_ledger || revoked.tagged == Some(change)
 }
 
 const fn next(resource: Approvable<'_>) -> &'static str {
@@ -197,29 +291,30 @@ const fn next(resource: Approvable<'_>) -> &'static str {
     }
 }
 
-fn print(report: &Report<'_>, resource: Approvable<'_>, ledger_name: &str, out: &mut impl Write) -> anyhow::Result<()> {
-    writeln!(out, "{}  {}: {}", "REVOKED".red().bold(), report.change.bold(), resource.name().bold())?;
+fn print(report: &Report<'_>, revoked: &Revoked<'_>, ledger_name: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    writeln!(out, "{}  {}: {}", "REVOKED".red().bold(), report.change.bold(), revoked.name.bold())?;
     let ledger = match report.revoked_before {
         Some(at) => format!("`{ledger_name}` said so already, since {}; the first word stays", moment(at)),
         None => format!("`{ledger_name}` says so from now on, for every action of the change"),
     };
     let tags = match report.tags {
         TagsAfter::Removed => "removed".to_owned(),
-        TagsAfter::None => format!("the {} carries no approval", resource.kind()),
+        TagsAfter::None => format!("the {} carries no approval", revoked.kind),
         TagsAfter::OtherChange { change } => format!("they approve change {change}, and stay"),
-        TagsAfter::Pending if resource.key().is_some() => "they stay until the deletion is taken back, and count for nothing".to_owned(),
+        TagsAfter::Pending if revoked.key.is_some() => "they stay until the deletion is taken back, and count for nothing".to_owned(),
         TagsAfter::Pending => "they stay until it is recovered, and count for nothing".to_owned(),
         TagsAfter::Failed { why } => format!("they could not be removed, and count for nothing: {why}"),
     };
-    let kind = resource.kind();
+    let kind = revoked.kind;
     let unknown = format!("neither the {kind} nor the ledger holds an approval of this change: if one comes, it is revoked already");
     let fields = [
-        (resource.caption(), resource.id()),
+        (revoked.caption, revoked.id),
         ("by", report.by),
         ("reason", report.reason.unwrap_or_default()),
         ("ledger", &ledger),
         ("tags", &tags),
-        ("note", if report.approval_found { "" } else { &unknown }),
+        // Of tags that were not read nothing is said.
+        ("note", if report.approval_found || !revoked.is_read { "" } else { &unknown }),
         ("next", report.next),
     ];
     for (name, text) in fields.into_iter().filter(|(_, text)| !text.is_empty()) {

@@ -12,7 +12,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Output};
 
-use reprieve_localcloud::{LocalCloud, Options};
+use reprieve_localcloud::{CallFault, LocalCloud, Options};
 use serde_json::{Value, json};
 
 const LEDGER: &str = "reprieve-ledger";
@@ -100,6 +100,7 @@ async fn an_approval_is_given_by_two_and_revoked_and_given_late() {
     let walk = Walk::start().await;
     two_approve_a_production_key(&walk);
     a_pending_key_is_approved_late_and_revoked(&walk);
+    a_key_that_cannot_be_read_is_revoked_all_the_same(&walk);
     walk.cloud.stop();
 }
 
@@ -123,6 +124,14 @@ fn two_approve_a_production_key(walk: &Walk) {
     assert_eq!(second["is_second_approval"], json!(true), "{second}");
     assert_eq!(second["remains"].as_array().map(Vec::len), Some(1), "no third approver is asked for: {second}");
     assert_eq!(walk.approvals(&key), [pair("carol@example.com", "opens"), pair("dave@example.com", "opens")]);
+
+    // In another window it takes the place of both, so that neither counts.
+    let usual = ["approve", "alias/invoices", "--action", "delete", "--change", "CHG-1", "--approver", "erin@example.com"];
+    let elsewhen = ["--approval-key", "alias/security", "--window", "3h from 2126-12-01T22:00+01:00", "--dry-run"];
+    let third = walk.json(&[usual.as_slice(), &elsewhen].concat()).remove(0);
+    assert!(third["remains"].to_string().contains("Somebody else must approve too"), "{third}");
+    let warning = "it takes the place of the approval by carol@example.com; to approve beside it, give its window, 2126-12-01T21:00:00Z/";
+    assert!(third["warnings"].to_string().contains(warning), "{third}");
 
     let revoked = walk.json(&["revoke", "alias/invoices", "--change", "CHG-1", "--reason", "still in use"]).remove(0);
     assert_eq!((&revoked["tags"]["state"], &revoked["approval_found"]), (&json!("removed"), &json!(true)));
@@ -159,4 +168,28 @@ fn a_pending_key_is_approved_late_and_revoked(walk: &Walk) {
     let revoked = walk.json(&["revoke", &key, "--change", "CHG-2"]).remove(0);
     assert!(revoked["next"].as_str().is_some_and(|next| next.contains("the next sweep takes the pending deletion back")), "{revoked}");
     assert_eq!(walk.approvals(&key), [pair("carol", "revoked")]);
+}
+
+fn a_key_that_cannot_be_read_is_revoked_all_the_same(walk: &Walk) {
+    let key = walk.key("alias/locked", &json!({}));
+    let approve = ["approve", &key, "--action", "delete", "--change", "CHG-3", "--approver", "carol", "--approval-key", "alias/risk"];
+    walk.json(&[approve.as_slice(), &["--window", "2h from 2126-12-01T22:00+01:00"]].concat());
+
+    let deny = |call: &str| walk.cloud.inject(CallFault::refuse("kms", call, 400, "AccessDeniedException"));
+    deny("DescribeKey");
+    let by_alias = walk.run(&["revoke", "alias/locked", "--change", "CHG-3"]);
+    let error = String::from_utf8_lossy(&by_alias.stderr).into_owned();
+    assert_eq!(by_alias.status.code(), Some(1), "an alias does not say which key is meant: {error}");
+    assert_eq!(walk.approvals(&key), [pair("carol", "opens")]);
+
+    deny("ListResourceTags");
+    let revoked = walk.json(&["revoke", &key, "--change", "CHG-3"]).remove(0);
+    assert_eq!((&revoked["key"], &revoked["tags"]["state"]), (&json!(key), &json!("failed")), "{revoked}");
+    let why = revoked["tags"]["why"].as_str().unwrap_or_default();
+    assert!(why.starts_with("kms:ListResourceTags: you are not allowed to"), "{revoked}");
+    assert_eq!(walk.approvals(&key), [pair("carol", "revoked")]);
+
+    let (keys, _) = key.rsplit_once('/').unwrap();
+    let refusal = walk.refusal(&["revoke", &format!("{keys}/00000000-0000-4000-8000-000000000000"), "--change", "CHG-3"]);
+    assert!(refusal.contains("there is no key"), "{refusal}");
 }

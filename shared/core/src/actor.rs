@@ -66,6 +66,10 @@ pub struct Actor {
     /// `sourceIdentity`, which survives role chaining.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_identity: Option<String>,
+    /// The ARN of the user who made a federated session, or of the root user: whoever calls `GetFederationToken` chooses the session's
+    /// name. The role behind any other session stands in `role`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// The object id in Microsoft Entra ID (`oid`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object_id: Option<String>,
@@ -98,6 +102,7 @@ impl Actor {
             role: None,
             session_name: None,
             source_identity: None,
+            issuer: None,
             object_id: None,
             app_id: None,
             tenant_id: None,
@@ -133,7 +138,8 @@ impl Actor {
         if self.kind == ActorKind::ServicePrincipal {
             identities.extend(self.app_id.as_ref().map(|id| format!("application:{}", id.to_ascii_lowercase())));
         }
-        if let Some(arn) = &self.arn {
+        // Whoever made a federated session is who acts in it, whatever name they gave it.
+        for arn in [&self.arn, &self.issuer].into_iter().flatten() {
             identities.insert(arn.clone());
             identities.extend(person_of_arn(arn));
             identities.extend(role_of_arn(arn));
@@ -262,6 +268,36 @@ mod tests {
         ] {
             assert_eq!(!alice.identities().is_disjoint(&identities_of_name(approver)), same, "{approver}");
         }
+    }
+
+    #[test]
+    fn a_federated_session_is_whoever_made_it_too() {
+        let federated = |issuer: &str| Actor {
+            kind: ActorKind::FederatedUser,
+            arn: Some("arn:aws:sts::111122223333:federated-user/bob".to_owned()),
+            issuer: Some(issuer.to_owned()),
+            ..Actor::unknown()
+        };
+        let (by_alice, by_root) = (federated("arn:aws:iam::111122223333:user/ops/Alice"), federated("arn:aws:iam::111122223333:root"));
+        for (session, approver, same) in [
+            (&by_alice, "arn:aws:iam::111122223333:user/ops/Alice", true),
+            (&by_alice, "alice", true),
+            (&by_alice, "bob", true),
+            (&by_alice, "carol", false),
+            (&by_alice, "arn:aws:iam::111122223333:root", false),
+            (&by_root, "arn:aws:iam::111122223333:root", true),
+            (&by_root, "arn:aws:iam::444455556666:root", false),
+        ] {
+            assert_eq!(!session.identities().is_disjoint(&identities_of_name(approver)), same, "{approver}");
+        }
+    }
+
+    #[test]
+    fn an_actor_without_an_issuer_is_written_as_before() {
+        let alice = session("Admin", "alice");
+        let written = serde_json::to_string(&alice).unwrap();
+        assert!(!written.contains("issuer"), "{written}");
+        assert_eq!(serde_json::from_str::<Actor>(&written).unwrap(), alice);
     }
 
     #[test]

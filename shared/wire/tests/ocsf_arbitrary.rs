@@ -123,11 +123,11 @@ fn address() -> BoxedStrategy<String> {
 fn actor() -> BoxedStrategy<Actor> {
     let name = || prop_oneof![text(), Just("alice@example.com".to_owned()), Just("a@b".to_owned())];
     let first = (kind(), option::of(text()), option::of(Just("111122223333")), option::of(name()), any::<bool>(), option::of(text()));
-    let second = (option::of(text()), option::of(text()), option::of(text()), option::of(text()), option::of(text()));
+    let second = (option::of(text()), option::of(text()), option::of(text()), option::of(text()), option::of(text()), option::of(text()));
     (first, second, option::of(address()), option::of(text()))
         .prop_map(|(first, second, source_address, user_agent)| {
             let (kind, arn, account, user_name, has_role, session_name) = first;
-            let (source_identity, object_id, app_id, tenant_id, invoked_by) = second;
+            let (source_identity, issuer, object_id, app_id, tenant_id, invoked_by) = second;
             Actor {
                 kind,
                 arn,
@@ -136,6 +136,7 @@ fn actor() -> BoxedStrategy<Actor> {
                 role: has_role.then(|| RoleArn::parse("arn:aws:iam::111122223333:role/path/Admin").unwrap()),
                 session_name,
                 source_identity,
+                issuer,
                 object_id,
                 app_id,
                 tenant_id,

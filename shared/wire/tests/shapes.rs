@@ -130,6 +130,35 @@ fn callers_of_every_kind_are_read() {
     }
 }
 
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>
+#[test]
+fn a_federated_session_keeps_who_made_it() {
+    let federated = |issuer: &Value| {
+        let identity = json!({"type": "FederatedUser", "principalId": "111122223333:bob", "accountId": "111122223333",
+            "arn": "arn:aws:sts::111122223333:federated-user/bob", "sessionContext": {"sessionIssuer": issuer}});
+        parse_record(&record(&json!({"userIdentity": identity}))).unwrap()
+    };
+    let user = "arn:aws:iam::111122223333:user/alice";
+    let issuer = json!({"type": "IAMUser", "principalId": "AIDAEXAMPLE", "arn": user, "accountId": "111122223333", "userName": "alice"});
+    let event = federated(&issuer);
+    assert_eq!(
+        (event.actor.kind.clone(), event.actor.issuer.as_deref(), event.actor.role.clone()),
+        (ActorKind::FederatedUser, Some(user), None)
+    );
+    assert_eq!(event.oddities, []);
+    let herself = parse_record(&record(&json!({}))).unwrap().actor;
+    assert!(event.actor.identities().is_superset(&herself.identities()), "{:?}", event.actor.identities());
+
+    let root = "arn:aws:iam::111122223333:root";
+    let event = federated(&json!({"type": "Root", "principalId": "111122223333", "arn": root, "accountId": "111122223333"}));
+    assert!(event.actor.identities().contains(root), "{:?}", event.actor.identities());
+
+    let role = "arn:aws:iam::111122223333:role/team/Admin";
+    let event = federated(&json!({"type": "Role", "arn": role}));
+    assert_eq!((event.actor.issuer, event.actor.role.as_ref().map(ToString::to_string).as_deref()), (None, Some(role)));
+    assert_eq!(federated(&json!({})).actor.issuer, None);
+}
+
 #[test]
 fn a_refused_call_is_known_by_its_code_with_or_without_a_message() {
     for code in ["AccessDenied", "AccessDeniedException", "KMSInvalidStateException"] {

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use reprieve_core::approval::slot::seal_key_of;
+use reprieve_core::approval::slot::{TagPlan, TagSlot, seal_key_of};
 use reprieve_core::approval::{Approval, ApprovalSource, Sealable as _, SealedApproval, Written};
+use reprieve_core::facts::Tags;
 use reprieve_core::policy::{Question, Verdict};
 use reprieve_core::{ApprovalKeys, ApprovalRules, Policy};
 
@@ -71,22 +72,34 @@ fn words_of(verdict: &Verdict) -> String {
     format!("policy {} forbids it{because}", verdict.policies.join(", "))
 }
 
-/// Says whether somebody else approved the act already, under another approval key. An approval whose public key is not at hand counts
-/// here: the guard judges it in the end.
+/// Returns the approvals that the tags still hold beside the new one, once it is written: what it replaces, and a co-approval that goes
+/// with that, count no more. Without a plan no tag changes.
+pub(super) fn left_on_resource(tags: &Tags, plan: Option<&TagPlan>) -> Vec<SealedApproval> {
+    let (first_stays, second_stays) = match plan.map(|plan| (plan.slot, plan.stale.is_empty())) {
+        None => (true, true),
+        Some((TagSlot::CoApprover, _)) => (true, false),
+        Some((TagSlot::Approver, nothing_is_stale)) => (false, nothing_is_stale),
+    };
+    let first = SealedApproval::from_tags(tags).filter(|_| first_stays);
+    let second = SealedApproval::co_approval_from_tags(tags).filter(|_| second_stays);
+    [first, second].into_iter().flatten().flatten().collect()
+}
+
+/// Says whether somebody else approved the act already, under another approval key: on the resource, by what is left there, or in the
+/// ledger. An approval whose public key is not at hand counts here: the guard judges it in the end.
 pub(super) fn others_approved(
     resource: Approvable<'_>,
+    on_resource: Vec<SealedApproval>,
     written: Option<&Written>,
     action: &str,
     own: &Approval,
     keys: &ApprovalKeys,
     at: Timestamp,
 ) -> bool {
-    let on_resource = [SealedApproval::from_tags(resource.tags()), SealedApproval::co_approval_from_tags(resource.tags())];
-    let on_resource = on_resource.into_iter().flatten().flatten();
     let in_ledger = written.into_iter().flat_map(|known| known.approvals.iter().cloned());
     let revoked: BTreeSet<&str> =
         written.into_iter().flat_map(|known| &known.revocations).map(|revocation| revocation.change.as_str()).collect();
-    on_resource.chain(in_ledger).any(|other| {
+    on_resource.into_iter().chain(in_ledger).any(|other| {
         let is_others =
             !own.is_by(&reprieve_core::actor::identities_of_name(&other.approver)) && seal_key_of(&other) != own.seal_key.as_deref();
         let holds = super::may_hold(&other, resource, keys);

@@ -1,6 +1,7 @@
 //! What the shipped policies and the user's say of an approval that is not given yet.
 
 use reprieve_aws_desk::KeyFile;
+use reprieve_core::approval::{ACTION_TAG, APPROVER_TAG, CHANGE_TAG, CO_APPROVER_TAG, CO_SEAL_TAG, SEAL_TAG, WINDOW_TAG};
 use reprieve_core::policy::PolicyFile;
 use reprieve_core::{KeyArn, KeyState};
 
@@ -83,6 +84,58 @@ fn others_count_where_they_differ_in_person_and_approval_key() {
         ("another day", SealedApproval { window: TWO_HOURS.replace("-01T", "-02T"), ..other("dave", SEAL) }, false),
     ] {
         let known = Written { approvals: vec![other], revocations: Vec::new() };
-        assert_eq!(others_approved(Approvable::Key(&bare), Some(&known), "delete", &own, &keys, at), counts, "{what}");
+        assert_eq!(others_approved(Approvable::Key(&bare), Vec::new(), Some(&known), "delete", &own, &keys, at), counts, "{what}");
+    }
+}
+
+/// It overlaps with the two hours, and is another window.
+const FIRST_HOUR: &str = "2026-12-01T21:00:00Z/2026-12-01T22:00:00Z";
+
+/// A key in production, approved by Carol.
+const BY_CAROL: [(&str, &str); 6] = [
+    ("env", "prod"),
+    (CHANGE_TAG, "CHG-1"),
+    (ACTION_TAG, "delete"),
+    (WINDOW_TAG, TWO_HOURS),
+    (APPROVER_TAG, "carol@example.com"),
+    (SEAL_TAG, SEAL),
+];
+
+fn planned(key: &KeyFile, approval: &SealedApproval, seal_key: &str) -> TagPlan {
+    TagPlan::of(&key.tags, approval, seal_key, &Approvable::Key(key), &ApprovalKeys::default())
+}
+
+#[test]
+fn an_approval_that_the_new_one_replaces_does_not_count() {
+    let key = key(&BY_CAROL);
+    let resource = Approvable::Key(&key);
+    let foreseen = |window: &str| {
+        let erins = SealedApproval { approver: "erin@example.com".to_owned(), ..approval(window) };
+        let left = left_on_resource(resource.tags(), Some(&planned(&key, &erins, "security")));
+        let own = to_be(&erins, resource, "security", ApprovalSource::SealedTags).unwrap();
+        let others = others_approved(resource, left, None, "delete", &own, &ApprovalKeys::default(), own.window_start);
+        foresee(&Policy::shipped(), resource, "delete", &own, 1 + u32::from(others), own.window_start).unwrap()
+    };
+    assert_eq!(foreseen(TWO_HOURS), Foresight::Passes, "beside Carol's");
+    let Foresight::NeedsOthers(why) = foreseen(FIRST_HOUR) else { panic!("Carol's approval is gone then") };
+    assert!(why.contains("two-approvers-for-prod"), "{why}");
+}
+
+#[test]
+fn what_is_left_on_the_resource_is_what_the_plan_does_not_touch() {
+    let by_dave_too = [(CO_APPROVER_TAG, "dave@example.com"), (CO_SEAL_TAG, SEAL)];
+    let key = key(&[BY_CAROL.as_slice(), &by_dave_too].concat());
+    let by = |approver: &str, window: &str| SealedApproval { approver: approver.to_owned(), ..approval(window) };
+    let another_change = SealedApproval { change: "CHG-2".to_owned(), ..by("erin@example.com", TWO_HOURS) };
+    for (what, plan, left) in [
+        ("late, into the ledger", None, vec!["carol@example.com", "dave@example.com"]),
+        ("beside the first", Some(planned(&key, &by("erin@example.com", TWO_HOURS), "security")), vec!["carol@example.com"]),
+        ("the first again", Some(planned(&key, &by("carol@example.com", TWO_HOURS), "risk")), vec!["dave@example.com"]),
+        ("another window", Some(planned(&key, &by("erin@example.com", FIRST_HOUR), "security")), vec![]),
+        ("another change", Some(planned(&key, &another_change, "security")), vec![]),
+    ] {
+        let approvals = left_on_resource(&key.tags, plan.as_ref());
+        let approvers: Vec<&str> = approvals.iter().map(|approval| approval.approver.as_str()).collect();
+        assert_eq!(approvers, left, "{what}");
     }
 }

@@ -25,6 +25,16 @@ fn user(name: &str) -> Actor {
     }
 }
 
+/// A session that somebody made by `GetFederationToken`, under a name of their choice.
+fn federated(name: &str, issuer: &str) -> Actor {
+    Actor {
+        kind: ActorKind::FederatedUser,
+        arn: Some(format!("arn:aws:sts::111122223333:federated-user/{name}")),
+        issuer: Some(issuer.to_owned()),
+        ..Actor::unknown()
+    }
+}
+
 pub(crate) fn own_approvals() -> Vec<Forgery> {
     let act = |name, reason, actor: Actor, approver: &str| {
         let mut forgery = own(name, reason, approver);
@@ -87,6 +97,18 @@ pub(crate) fn own_approvals() -> Vec<Forgery> {
         ),
         act("a chained session under another name", "was approved by the one who did it, carol@example.com", chained, "carol@example.com"),
         act("an IAM user under a path", "was approved by the one who did it, opal", user("Opal"), "opal"),
+        act(
+            "a federated session under another name",
+            "was approved by the one who did it, arn:aws:iam::111122223333:user/alice",
+            federated("bob", "arn:aws:iam::111122223333:user/alice"),
+            "arn:aws:iam::111122223333:user/alice",
+        ),
+        act(
+            "a federated session of the root user",
+            "was approved by the one who did it, arn:aws:iam::111122223333:root",
+            federated("bob", "arn:aws:iam::111122223333:root"),
+            "arn:aws:iam::111122223333:root",
+        ),
         forgery("one's own name, in the ledger", "was approved by the one who did it, Mallory@example.com", Scene::late(), |scene| {
             scene.recollection().approvals = vec![sealed_approval(&the_key(), &Terms::of_approver("Mallory@example.com"))];
         }),

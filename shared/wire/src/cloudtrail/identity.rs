@@ -1,6 +1,7 @@
 //! Who called: CloudTrail's `userIdentity`, of every published kind, to an [`Actor`].
 //!
-//! A role is taken from the session's issuer, which keeps its path; only where that is missing, from the session's own ARN.
+//! A role is taken from the session's issuer, which keeps its path; only where that is missing, from the session's own ARN. An issuer
+//! that is no role is the user, or the root user, who made a federated session, and is kept, because the session's name was their choice.
 
 use std::net::IpAddr;
 
@@ -30,6 +31,8 @@ pub(super) fn read(record: &Fields<'_>, form: EventForm, odd: &mut Oddities) -> 
         .map(|(_, name)| name.to_owned())
         .or_else(|| (kind == ActorKind::AssumedRole).then(|| principal_id.as_deref()?.split_once(':').map(|(_, name)| name.to_owned()))?);
     let role = role(&kind, arn.as_deref(), &issuer, odd);
+    let is_no_role = |issuer: &String| issuer.starts_with("arn:") && RoleArn::parse(issuer).is_err() && arn.as_ref() != Some(issuer);
+    let issued_by = issuer.text("arn", odd).filter(is_no_role);
     let on_behalf_of = identity.object("onBehalfOf", odd);
     Actor {
         account: read_account(&identity, "accountId", odd),
@@ -37,6 +40,7 @@ pub(super) fn read(record: &Fields<'_>, form: EventForm, odd: &mut Oddities) -> 
         role,
         session_name,
         source_identity: session.text("sourceIdentity", odd),
+        issuer: issued_by,
         invoked_by: identity.text("invokedBy", odd),
         source_address,
         user_agent,
