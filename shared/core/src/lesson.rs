@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::decision::Decision;
 use crate::event::{CallOutcome, Event};
-use crate::facts::{Inventory, KeyDescription, KeyState, Serving};
+use crate::facts::{Inventory, KeyDescription, KeyFacts, KeyState, Rotation, Serving};
 use crate::id::RoleArn;
 use crate::record::{Record, Status};
 use crate::threat::Threat;
@@ -75,6 +75,24 @@ pub fn from_event(event: &Event, decision: &Decision, remediator: Option<&RoleAr
     }
     let approved = matches!(decision, Decision::Stand { why } if why.permitted);
     (Threat::of(event) == Some(Threat::KeyDisabled) && approved).then(|| Lesson::new(Serving::Disabled, as_of, now))
+}
+
+/// Returns what it teaches that rotation was switched off and that is permitted: since then the key serves and is not meant to rotate.
+/// What a broken glass lets pass for some hours teaches nothing.
+///
+/// Only what is seen is learned: otherwise whoever writes events could have it learned beforehand. Of a key that is not enabled, KMS does
+/// not say how it would rotate.
+#[must_use]
+pub fn from_rotation_off(event: &Event, decision: &Decision, facts: &KeyFacts, now: Timestamp) -> Option<(Lesson, Rotation)> {
+    let is_permitted = matches!(decision, Decision::Stand { why } if why.permitted && why.pass_ends.is_none());
+    if Threat::of(event) != Some(Threat::RotationDisabled) || !is_permitted {
+        return None;
+    }
+    let is_enabled = facts.description.value().is_some_and(|description| description.state == KeyState::Enabled);
+    let serves = facts.inventory().is_some_and(|inventory| inventory.serving == Serving::Enabled);
+    let rotation = facts.rotation.value().copied().filter(|rotation| !rotation.enabled)?;
+    let as_of = event.time.filter(|_| is_enabled && serves)?;
+    Some((Lesson::new(Serving::Enabled, as_of, now), rotation))
 }
 
 /// Returns what a rescue teaches: a key that was given back, and seen enabled, is meant to serve from then on, whatever is approved

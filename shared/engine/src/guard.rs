@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
 use reprieve_core::{
-    ApprovalRules, Case, Decision, Domain, Event, KeyArn, KeyFacts, KeyNames, KeyState, Known, Mode, Phase, Plan, Policy, Record,
-    Situation, Status, Step, StepOutcome, StepResult, Threat, Triage, decide,
+    ApprovalRules, Case, Decision, Domain, Event, EventForm, KeyArn, KeyFacts, KeyNames, KeyState, Known, Mode, Phase, Plan, Policy,
+    Record, Situation, Status, Step, StepOutcome, StepResult, Threat, Triage, decide,
     lesson::{self, Lesson},
     triage,
 };
@@ -287,6 +287,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             }
             Decision::Stand { ref why } => {
                 let is_told = !why.escalations.is_empty();
+                if let Some((lesson, rotation)) = lesson::from_rotation_off(work.event, &decision, &facts, clock.now()) {
+                    complain(ledger.learn(key, lesson, Some(rotation)).await, "that the key is not meant to rotate could not be noted");
+                }
                 if why.permitted || facts.incident_hold().is_some() {
                     // The sweep decides again on what policy or an incident lets stand.
                     let case = Case { stands: true, ..self.case(&work, threat, &decision) };
@@ -430,7 +433,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             },
         );
         meter.outcome(&record);
-        let repeatable = record.steps.is_empty();
+        // Nobody delivers again what a sweep found. Of any other event, the next delivery finds what was done, and tells it.
+        let repeatable = record.steps.is_empty() || work.event.form != EventForm::Sweep;
         let must_repeat = kept.is_err() || (told.is_err() && repeatable) || learned.is_err();
         let settled = settled && !must_repeat;
         let mut complaints: Vec<String> =

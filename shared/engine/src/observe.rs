@@ -58,11 +58,20 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
 
 /// Says that a key which needs nothing may owe it to an attempt of ours that was killed before it could record and tell what it did.
 pub(crate) fn unfinished(attempt: u32, threat: Threat, facts: &KeyFacts) -> Option<String> {
-    let is_well = facts.description.value().is_some_and(|description| description.state == KeyState::Enabled);
-    (attempt > 1 && threat.endangers_state() && is_well && facts.incident_hold().is_none()).then(|| {
-        "an earlier attempt of ours to answer this did not come to its end, and the key is enabled: by that attempt or by somebody else, as \
-         the provider's log tells"
-            .to_owned()
+    let is_enabled = facts.description.value().is_some_and(|description| description.state == KeyState::Enabled);
+    let rotates = facts.rotation.value().is_some_and(|rotation| rotation.enabled);
+    let how = if threat.endangers_state() && is_enabled && facts.incident_hold().is_none() {
+        "is enabled"
+    } else if threat == Threat::RotationDisabled && rotates {
+        "rotates"
+    } else {
+        return None;
+    };
+    (attempt > 1).then(|| {
+        format!(
+            "an earlier attempt of ours to answer this did not come to its end, and the key {how}: by that attempt or by somebody else, \
+             as the provider's log tells"
+        )
     })
 }
 
@@ -104,11 +113,12 @@ pub fn known<T>(answer: Result<T, CallError>) -> Known<T> {
 pub(crate) const FRESH: SignedDuration = SignedDuration::from_mins(1);
 
 /// Says whether a look may be older than the event: the event is fresh, the key looks as if it had not happened, and nothing known
-/// to us undid it.
+/// to us undid it. An open case of something else, such as a tag, undid nothing.
 #[must_use]
 pub fn may_be_stale(event: &Event, threat: Threat, facts: &KeyFacts, now: Timestamp) -> bool {
     let is_fresh = event.form != EventForm::Sweep && event.time.is_some_and(|time| now.duration_since(time) < FRESH);
     let looks_untouched =
         facts.description.value().is_some_and(|description| description.state == KeyState::Enabled && !description.deletion_is_pending());
-    is_fresh && threat.endangers_state() && looks_untouched && facts.case().is_none()
+    let is_ours = facts.case().is_some_and(|case| case.threat.endangers_state());
+    is_fresh && threat.endangers_state() && looks_untouched && !is_ours
 }

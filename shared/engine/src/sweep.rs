@@ -185,6 +185,11 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         }
         let lost = case.is_none() && event.time.is_none_or(|time| time.checked_add(IN_FLIGHT).is_ok_and(|late| late < now));
         let handled = self.handle(&event, Delivery { received_at: now, count: 1, stopped_at }).await;
+        if let Handled::Done { complaints, .. } = &handled {
+            for complaint in complaints {
+                tracing::error!(error = %complaint, %key, "what the sweep answered could not all be written down or told");
+            }
+        }
         Seen::Endangered { lost, handled: Box::new(handled) }
     }
 

@@ -81,7 +81,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         if let Some(later) = self.logged(call, key, now).await.ok().flatten()
             && later.time > event.time
             && facts.inventory().is_none_or(|inventory| is_after_well(&later, inventory))
-            && is_same_time(later.deadline(), description.deletion_date) != Some(false)
+            && is_same_time(later.details.deletion_date, description.deletion_date) != Some(false)
         {
             let facts = self.look(&later, key, threat).await;
             let decision = self.decide(&later, &facts, policy);
@@ -149,13 +149,17 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             PastCall::DeletionScheduling
         } else if threat == Threat::KeyDisabled {
             PastCall::Disabling
+        } else if threat == Threat::RotationDisabled {
+            PastCall::RotationDisabling
         } else {
             return true;
         };
         let Ok(found) = self.logged(call, key, now).await else { return false };
         // The log is minutes late: what it holds may be an earlier act, undone since, that somebody else did.
         let is_since_well = |call: &Event| well.is_some_and(|well| is_after_well(call, well));
-        let is_it = |call: &Event| is_same_time(call.deadline(), event.details.deletion_date).unwrap_or_else(|| is_since_well(call));
+        // Only a date that the provider gave tells deletions apart: a primary's waiting period begins when its last replica is gone.
+        let is_same = |call: &Event| is_same_time(call.details.deletion_date, event.details.deletion_date);
+        let is_it = |call: &Event| is_same(call).unwrap_or_else(|| is_since_well(call));
         if let Some(call) = found.filter(is_it) {
             event.time = call.time.or(event.time);
             event.actor = call.actor;
@@ -166,10 +170,11 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         true
     }
 
-    /// Says whether a deletion that has no date to tell it by is another than the one that the case let stand: the log knows a later call.
+    /// Says whether a deletion is another than the one that the case let stand, where no two dates tell: the log knows a later call.
     pub(crate) async fn is_succeeded(&self, case: &Case, key: &KeyArn, description: Option<&KeyDescription>, now: Timestamp) -> bool {
-        let is_undated = description.is_some_and(|known| known.deletion_is_pending() && known.deletion_date.is_none());
-        if !case.stands || case.threat != Threat::DeletionScheduled || !is_undated {
+        let is_undated = |known: &KeyDescription| case.deadline.zip(known.deletion_date).is_none();
+        let is_unclear = description.is_some_and(|known| known.deletion_is_pending() && is_undated(known));
+        if !case.stands || case.threat != Threat::DeletionScheduled || !is_unclear {
             return false;
         }
         let later = self.logged(PastCall::DeletionScheduling, key, now).await.ok().flatten();
@@ -197,7 +202,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
 /// left disabled by who cancels its deletion.
 fn is_after_well(call: &Event, well: &Inventory) -> bool {
     let slack = if call.name == PastCall::DeletionScheduling.event_name() { lesson::CLOCKS_DIFFER_BY } else { lesson::WHOLE_SECOND };
-    well.serving == Serving::Disabled || call.time.is_some_and(|time| time.duration_since(well.as_of) > -slack)
+    // That a key was meant to be disabled says nothing of its rotation.
+    let is_meant = well.serving == Serving::Disabled && call.name != PastCall::RotationDisabling.event_name();
+    is_meant || call.time.is_some_and(|time| time.duration_since(well.as_of) > -slack)
 }
 
 /// Says that a deletion is not the event's.

@@ -29,7 +29,10 @@ pub(super) fn examine(event: &Event, key: &KeyArn, threat: Threat, situation: &S
     let undated = ahead.map(|_| Event { time: None, ..event.clone() });
     let event = undated.as_ref().unwrap_or(event);
     let mut why = reasoned(event, severity(threat), String::new());
-    why.deadline = facts.deletion_date().or(why.deadline);
+    // The waiting period of a primary begins when its last replica is gone: until then nobody can know its deadline.
+    let waits_for_replicas = facts.description.value().is_some_and(|description| description.state == KeyState::PendingReplicaDeletion);
+    let is_guess = waits_for_replicas && threat == Threat::DeletionScheduled;
+    why.deadline = facts.deletion_date().or(why.deadline.filter(|_| !is_guess));
     why.escalations.extend(ahead.map(|time| format!("the event is dated {time}, ahead of our clock, so when it happened is not known")));
     why.escalations.extend(stolen_credentials(event, situation.domain));
     let exam = |why: Why| Examination { event, key, threat, facts, why };

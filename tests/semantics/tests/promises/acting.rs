@@ -3,10 +3,10 @@
 use jiff::SignedDuration;
 use reprieve_core::facts::Rotation;
 use reprieve_core::policy::{SHIPPED_POLICIES, SHIPPED_SCHEMA};
-use reprieve_core::{Decision, Inventory, KeyState, Phase, Policy, Serving, Status, StepResult};
+use reprieve_core::{Decision, Inventory, KeyState, Phase, Policy, Serving, Status, StepResult, Threat};
 use reprieve_engine::{Claim, Clock as _, Delivery, Handled, Intent, Ledger as _};
 use reprieve_semantics::repository_path;
-use reprieve_test_support::event::{disable, disable_rotation, schedule, time};
+use reprieve_test_support::event::{disable, disable_rotation, schedule, tagging, time};
 use reprieve_test_support::world::{LEASE, settled};
 use reprieve_test_support::{Effect, FakeKey, Terms, World, finish, guard, key, sealed_approval, world_with_key};
 
@@ -164,8 +164,13 @@ fn a_policy_of_ones_own_can_permit() {
 /// P42: KMS still shows the key as it was before the event; the look is repeated, and the key rescued.
 #[test]
 fn a_look_that_contradicts_a_fresh_event_is_repeated() {
-    for scheduled in [true, false] {
+    for (scheduled, tagged) in [(true, false), (false, false), (true, true), (false, true)] {
         let (world, key) = world_with_key();
+        if tagged {
+            // An open case of something else says nothing of what was undone.
+            world.settle(&tagging(&key, &[("team".to_owned(), "payments".to_owned())].into()).build());
+            assert_eq!(world.ledger.case(&key).unwrap().threat, Threat::TagsChanged);
+        }
         let before = world.keys.find(&key).unwrap().description();
         let event = if scheduled {
             world.keys.schedule_deletion(&key, 7).unwrap();
@@ -175,7 +180,7 @@ fn a_look_that_contradicts_a_fresh_event_is_repeated() {
             disable(&key).build()
         };
         world.keys.change(&key, |key| key.stale = Some((before, 1)));
-        assert_eq!(world.settle(&event).status, Status::Success, "scheduled: {scheduled}");
+        assert_eq!(world.settle(&event).status, Status::Success, "scheduled: {scheduled}, tagged: {tagged}");
         assert_eq!(world.keys.state(&key), KeyState::Enabled);
     }
     // An old event does not make us wait.

@@ -5,7 +5,8 @@ use reprieve_core::approval::{ApprovalSource, CHANGE_TAG, Revocation};
 use reprieve_core::facts::Tags;
 use reprieve_core::policy::{PolicyError, PolicyFile};
 use reprieve_core::{
-    AccountId, Actor, ApprovalKeys, ApprovalRules, CalendarState, Details, KeyArn, KeyState, Policy, Record, RoleArn, Severity, Status,
+    AccountId, Actor, ApprovalKeys, ApprovalRules, CalendarState, Details, Event, KeyArn, KeyState, Policy, Record, RoleArn, Severity,
+    Status,
 };
 use reprieve_engine::Ledger as _;
 use reprieve_test_support::approval::{approval_key_text_with, co_approval_tags, plain_tags};
@@ -377,13 +378,19 @@ fn a_standing_deletion_outlasts_what_cannot_be_read() {
     }
 }
 
+/// A call as the log has it: with the date that KMS gave.
+fn scheduled_for(key: &KeyArn, at: &str, deletion_date: &str) -> Event {
+    let details = Details { waiting_period_days: Some(7), deletion_date: Some(time(deletion_date)), ..Details::default() };
+    schedule(key).at(at).details(details).build()
+}
+
 /// P55: an approved deletion whose event was lost stands, because CloudTrail says who scheduled it.
 #[test]
 fn an_approved_deletion_of_a_lost_event_stands() {
     let (world, key) = world_with_key();
     world.tag_approval(&key, &sealed_approval(&key, &Terms::default()));
     world.keys.schedule_deletion(&key, 7).unwrap();
-    world.circumstances.logged(schedule(&key).at("2026-11-20T10:00:01Z").build());
+    world.circumstances.logged(scheduled_for(&key, "2026-11-20T10:00:01Z", "2026-11-27T10:00:01Z"));
     world.clock.advance(SignedDuration::from_hours(1));
     let report = world.sweep("sweep-1");
     assert_eq!((report.lost_events, report.standing, report.given_back), (1, 1, 0), "{report:?}");
@@ -395,7 +402,7 @@ fn an_approved_deletion_of_a_lost_event_stands() {
 fn another_deletion_of_the_same_key_says_nothing() {
     let (world, key) = world_with_key();
     world.tag_approval(&key, &sealed_approval(&key, &Terms::default()));
-    world.circumstances.logged(schedule(&key).at("2026-11-20T09:30:00Z").build());
+    world.circumstances.logged(scheduled_for(&key, "2026-11-20T09:30:00Z", "2026-11-27T09:30:00Z"));
     world.keys.schedule_deletion(&key, 7).unwrap();
     world.clock.advance(SignedDuration::from_hours(1));
     assert_eq!(world.sweep("sweep-1").given_back, 1);

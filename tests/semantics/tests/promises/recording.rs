@@ -1,10 +1,10 @@
 //! Promises of recording, telling and remembering.
 
-use reprieve_core::facts::INCIDENT_HOLD_TAG;
-use reprieve_core::{Details, KeyState, Status};
+use reprieve_core::facts::{INCIDENT_HOLD_TAG, Rotation};
+use reprieve_core::{Details, Inventory, KeyState, Serving, Status};
 use reprieve_engine::{CallError, Handled};
 use reprieve_test_support::Effect;
-use reprieve_test_support::event::{event, schedule, session, time};
+use reprieve_test_support::event::{disable, disable_rotation, event, schedule, session, time};
 
 use reprieve_test_support::world_with_key;
 
@@ -26,6 +26,35 @@ fn an_outcome_that_is_not_kept_brings_the_event_back() {
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
     assert!(matches!(world.handle(&event), Handled::Done { .. }));
     assert_eq!(world.audit.outcomes(&event.id).len(), 1);
+}
+
+/// P32: a notice that could not be sent brings the event back, and is told then; what was done is not done again.
+#[test]
+fn a_rescue_whose_notice_fails_is_told_by_the_next_delivery() {
+    let rotation = Rotation { enabled: true, period_days: Some(180) };
+    for act in ["cancel_deletion", "enable", "enable_rotation"] {
+        let (world, key) = world_with_key();
+        world.ledger.remember(&key, Inventory { serving: Serving::Enabled, as_of: time("2026-11-20T09:00:00Z"), rotation: Some(rotation) });
+        let event = match act {
+            "cancel_deletion" => {
+                world.keys.schedule_deletion(&key, 7).unwrap();
+                schedule(&key).build()
+            }
+            "enable" => {
+                world.keys.disable(&key).unwrap();
+                disable(&key).build()
+            }
+            _ => disable_rotation(&key).build(),
+        };
+        world.faults.fail_next("tell", 1, Effect::Before, no_answer());
+        let answers = world.deliver(&event);
+        assert!(matches!(answers.as_slice(), [Some(Handled::Retry { .. }), Some(Handled::Done { .. })]), "{act}: {answers:?}");
+        let [notice] = world.notices.notices().try_into().unwrap();
+        assert!(notice.text().contains("an earlier attempt of ours"), "{act}: {}", notice.text());
+        assert_eq!(world.journal.made(act), 1, "{act}");
+        let statuses: Vec<Status> = world.audit.outcomes(&event.id).iter().map(|record| record.status).collect();
+        assert_eq!(statuses, [Status::Success, Status::NothingToDo], "{act}");
+    }
 }
 
 /// P32: people are told once, and of an answer that stays open from the third attempt on.

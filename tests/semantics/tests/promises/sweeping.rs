@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use reprieve_core::facts::{INCIDENT_HOLD_TAG, Rotation};
-use reprieve_core::{KeyArn, KeyState, Mode, Serving};
+use reprieve_core::{Details, KeyArn, KeyState, Mode, Serving, Status, Threat};
 use reprieve_engine::{CallError, Handled, Ledger as _};
-use reprieve_test_support::event::{disable, event, schedule};
-use reprieve_test_support::{Effect, Terms, finish, guard, key, sealed_approval, world_with_key};
+use reprieve_test_support::event::{disable, disable_rotation, event, schedule, time};
+use reprieve_test_support::{Effect, FakeKey, Terms, World, finish, guard, key, sealed_approval, world_with_key};
 
 use crate::{denied, no_answer};
 
@@ -227,4 +227,119 @@ fn a_sweep_that_resumes_remembers_the_cancel() {
     world.faults.clear();
     assert_eq!(world.sweep("sweep-2").given_back, 1);
     assert_eq!(world.journal.made("cancel_deletion"), 1);
+}
+
+/// Lets an approved deletion of a multi-Region primary stand that waits for its replica, and has its call in the log.
+fn primary_whose_deletion_stands() -> (World, KeyArn) {
+    let (world, primary) = (guard().build(), key("mrk-1234"));
+    world.keys.put(&primary, FakeKey { replicas: [key("mrk-replica")].into(), ..FakeKey::default() });
+    world.sweep("sweep-1");
+    world.tag_approval(&primary, &sealed_approval(&primary, &Terms::default()));
+    world.clock.advance(SignedDuration::from_mins(1));
+    world.keys.schedule_deletion(&primary, 7).unwrap();
+    assert_eq!(world.keys.state(&primary), KeyState::PendingReplicaDeletion);
+    let scheduled = schedule(&primary).at("2026-11-20T10:01:00Z").build();
+    world.circumstances.logged(scheduled.clone());
+    assert_eq!(world.settle(&scheduled).status, Status::NothingToDo);
+    assert_eq!(world.ledger.case(&primary).unwrap().deadline, None, "nobody can know it yet");
+    assert_eq!(world.sweep("sweep-2").standing, 1);
+    (world, primary)
+}
+
+/// Lets the last replica go, and the waiting period of the primary begin.
+fn lose_replicas(world: &World, primary: &KeyArn, deletion_date: &str) {
+    world.keys.change(primary, |key| {
+        key.replicas.clear();
+        if let Some(pending) = &mut key.pending {
+            pending.date = Some(time(deletion_date));
+        }
+    });
+}
+
+/// P36: the waiting period of a primary begins when its last replica is gone; what was approved still stands then.
+#[test]
+fn an_approved_deletion_of_a_primary_stands_when_its_replicas_are_gone() {
+    let (world, primary) = primary_whose_deletion_stands();
+    world.clock.advance(SignedDuration::from_hours(24 * 8));
+    lose_replicas(&world, &primary, "2026-12-05T10:01:01Z");
+    for sweep in ["sweep-3", "sweep-4"] {
+        world.clock.advance(SignedDuration::from_hours(1));
+        let report = world.sweep(sweep);
+        assert_eq!((report.standing, report.given_back), (1, 0), "{report:?}");
+    }
+    assert_eq!((world.journal.acts(), world.keys.state(&primary)), (Vec::new(), KeyState::PendingDeletion));
+}
+
+/// P36, P55: the same where nothing but the log still tells of it.
+#[test]
+fn the_log_tells_of_a_primary_whose_replicas_are_gone() {
+    let (world, primary) = primary_whose_deletion_stands();
+    finish(world.ledger.close_case(&primary)).unwrap().unwrap();
+    world.clock.advance(SignedDuration::from_hours(24 * 8));
+    lose_replicas(&world, &primary, "2026-12-05T10:01:01Z");
+    world.clock.advance(SignedDuration::from_hours(1));
+    let report = world.sweep("sweep-3");
+    assert_eq!((report.standing, report.given_back), (1, 0), "{report:?}");
+    assert_eq!((world.journal.acts(), world.keys.state(&primary)), (Vec::new(), KeyState::PendingDeletion));
+}
+
+/// P137: what covered the deletion that waited for replicas covers no later one, whose call is in the log.
+#[test]
+fn what_covered_a_primary_covers_no_later_deletion() {
+    let (world, primary) = primary_whose_deletion_stands();
+    world.clock.advance(SignedDuration::from_hours(24 * 8));
+    lose_replicas(&world, &primary, "2026-12-05T10:01:01Z");
+    let details = Details { waiting_period_days: Some(7), deletion_date: Some(time("2026-12-05T10:01:01Z")), ..Details::default() };
+    world.circumstances.logged(schedule(&primary).id("again").at("2026-11-28T10:01:01Z").details(details).build());
+    world.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(world.sweep("sweep-3").given_back, 1);
+    assert_eq!(world.keys.state(&primary), KeyState::Enabled);
+}
+
+/// Makes a key that rotates, lets a sweep see it, and switches its rotation off under an approval.
+fn key_whose_rotation_was_switched_off() -> (World, KeyArn) {
+    let (world, key) = world_with_key();
+    world.keys.change(&key, |key| key.rotation = Rotation { enabled: true, period_days: Some(90) });
+    world.sweep("sweep-1");
+    world.tag_approval(&key, &sealed_approval(&key, &Terms::of_action("disable-rotation")));
+    world.clock.advance(SignedDuration::from_mins(1));
+    world.keys.change(&key, |key| key.rotation = Rotation { enabled: false, period_days: None });
+    (world, key)
+}
+
+/// P36: an approved end of a key's rotation outlasts another event that takes its case's place, and the approval's own end.
+#[test]
+fn an_approved_end_of_rotation_is_remembered() {
+    let (world, key) = key_whose_rotation_was_switched_off();
+    assert_eq!(world.settle(&disable_rotation(&key).at("2026-11-20T10:01:00Z").build()).status, Status::NothingToDo);
+    let known = world.ledger.known(&key).inventory.unwrap();
+    assert_eq!((known.serving, known.rotation.map(|rotation| rotation.enabled)), (Serving::Enabled, Some(false)));
+    let tagged = Details { tag_keys: vec!["team".to_owned()], ..Details::default() };
+    world.settle(&event("TagResource").on(&key).at("2026-11-20T10:01:01Z").details(tagged).build());
+    assert_eq!(world.ledger.case(&key).unwrap().threat, Threat::TagsChanged);
+    world.keys.change(&key, |key| key.tags.clear());
+    world.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(world.sweep("sweep-2").endangered, 0);
+    assert_eq!((world.journal.acts(), world.keys.find(&key).unwrap().rotation.enabled), (Vec::new(), false));
+}
+
+/// P55: the same where its event was lost and the log tells whose act it is.
+#[test]
+fn an_approved_end_of_rotation_of_a_lost_event_stands() {
+    let (world, key) = key_whose_rotation_was_switched_off();
+    world.circumstances.logged(disable_rotation(&key).at("2026-11-20T10:01:00Z").build());
+    world.clock.advance(SignedDuration::from_hours(1));
+    let report = world.sweep("sweep-2");
+    assert_eq!((report.lost_events, report.standing, report.given_back), (1, 1, 0), "{report:?}");
+    assert_eq!((world.journal.acts(), world.keys.find(&key).unwrap().rotation.enabled), (Vec::new(), false));
+}
+
+/// P19, P55: a call from before the key was last seen to rotate says nothing of what ended its rotation since.
+#[test]
+fn an_earlier_end_of_rotation_covers_no_later_one() {
+    let (world, key) = key_whose_rotation_was_switched_off();
+    world.circumstances.logged(disable_rotation(&key).at("2026-11-20T09:30:00Z").build());
+    world.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(world.sweep("sweep-2").given_back, 1);
+    assert!(world.keys.find(&key).unwrap().rotation.enabled);
 }
