@@ -183,6 +183,12 @@ def policies_in(file):
         raise Wrong(f"`{file}` is no zip that can be read: {error}") from error
 
 
+def architecture(standing):
+    """Returns the processor that what stands was built for, or the usual one where nothing stands."""
+    built_for = [stacks.parameters(stack).get("Architecture") for stack in standing.values()]
+    return next(filter(None, built_for), "arm64")
+
+
 def upload(options, stage, zip_file):
     """Puts a zip into the bucket of the code, named after its content: CloudFormation updates a function only where the name changes."""
     key = f"reprieve/{FUNCTIONS[stage]}-{options.arch}-{release.digest(zip_file)}.zip"
@@ -237,6 +243,7 @@ def deploy(options, account, stages, standing, only_show, now):
     if options.policies and options.zips.get("guard"):
         raise Wrong("`--policies` and `--zip` exclude each other: policies go into a zip while it is built")
     values = values_by_stage(options, stages)
+    options.arch = options.arch or architecture(standing)
     if "guard" in stages:
         check_policies(options, standing)
     account.headline(f"{'plan of' if only_show else 'deployment of'} {', '.join(account.stack_of(stage) for stage in stages)}")

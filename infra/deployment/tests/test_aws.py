@@ -449,6 +449,11 @@ class Options(unittest.TestCase):
         values = self.values("NoticeEmail=a=b", "drill.DrillAlias=alias/x", stages=("guard", "drill"))
         self.assertEqual((values["guard"], values["drill"]), ({"NoticeEmail": "a=b"}, {"DrillAlias": "alias/x"}))
 
+    def test_what_stands_keeps_its_processor(self):
+        guard = {"Parameters": [{"ParameterKey": "Architecture", "ParameterValue": "x86_64"}]}
+        self.assertEqual(aws.architecture({"guard": guard, "monitoring": {}}), "x86_64")
+        self.assertEqual(aws.architecture({}), "arm64")
+
     def test_what_follows_from_others_is_not_set_by_hand(self):
         for assignment in ("CodeKey=x", "monitoring.QueueArn=x", "drill.LedgerTable=x", "Mode", "monitoring.Mode=enforce"):
             with self.assertRaises(calls.Wrong):
