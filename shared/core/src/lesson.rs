@@ -62,7 +62,7 @@ pub fn believed(known: Inventory, now: Timestamp) -> Inventory {
     if known.as_of > latest_believed(now) { Inventory { as_of: Timestamp::MIN, ..known } } else { known }
 }
 
-/// Returns what an event and the decision on it teach.
+/// Returns what an event and the decision on it teach. What a broken glass lets pass for some hours teaches nothing.
 #[must_use]
 pub fn from_event(event: &Event, decision: &Decision, remediator: Option<&RoleArn>, now: Timestamp) -> Option<Lesson> {
     let as_of = event.time?;
@@ -73,8 +73,12 @@ pub fn from_event(event: &Event, decision: &Decision, remediator: Option<&RoleAr
     if event.source == "kms.amazonaws.com" && matches!(event.name.as_str(), "EnableKey" | "CreateKey") && !by_us {
         return Some(Lesson::new(Serving::Enabled, as_of, now));
     }
-    let approved = matches!(decision, Decision::Stand { why } if why.permitted);
-    (Threat::of(event) == Some(Threat::KeyDisabled) && approved).then(|| Lesson::new(Serving::Disabled, as_of, now))
+    (Threat::of(event) == Some(Threat::KeyDisabled) && is_meant_to_last(decision)).then(|| Lesson::new(Serving::Disabled, as_of, now))
+}
+
+/// Says whether what happened is permitted, and not only for some hours.
+const fn is_meant_to_last(decision: &Decision) -> bool {
+    matches!(decision, Decision::Stand { why } if why.permitted && why.pass_ends.is_none())
 }
 
 /// Returns what it teaches that rotation was switched off and that is permitted: since then the key serves and is not meant to rotate.
@@ -84,8 +88,7 @@ pub fn from_event(event: &Event, decision: &Decision, remediator: Option<&RoleAr
 /// not say how it would rotate.
 #[must_use]
 pub fn from_rotation_off(event: &Event, decision: &Decision, facts: &KeyFacts, now: Timestamp) -> Option<(Lesson, Rotation)> {
-    let is_permitted = matches!(decision, Decision::Stand { why } if why.permitted && why.pass_ends.is_none());
-    if Threat::of(event) != Some(Threat::RotationDisabled) || !is_permitted {
+    if Threat::of(event) != Some(Threat::RotationDisabled) || !is_meant_to_last(decision) {
         return None;
     }
     let is_enabled = facts.description.value().is_some_and(|description| description.state == KeyState::Enabled);

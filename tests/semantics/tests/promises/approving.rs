@@ -237,6 +237,21 @@ fn a_broken_glass_passes_is_told_and_expires() {
     }
 }
 
+/// P47: what passes for some hours is not learned as meant, so that it is taken back when they are over.
+#[test]
+fn a_disablement_that_a_broken_glass_lets_pass_is_taken_back_afterwards() {
+    let (world, key) = world_with(ApprovalRules { break_glass_roles: [role("BreakGlass")].into(), break_glass_hours: 4, ..approval_rules() });
+    world.sweep("before");
+    world.keys.disable(&key).unwrap();
+    let record = world.settle(&disable(&key).by(session("BreakGlass", "oscar@example.com")).build());
+    assert_eq!(record.status, Status::NothingToDo);
+    assert_eq!(world.sweep("within-the-pass").standing, 1);
+    assert_eq!(world.keys.state(&key), KeyState::Disabled);
+    world.clock.set(time("2026-11-20T14:00:00Z"));
+    assert_eq!(world.sweep("after-the-pass").given_back, 1);
+    assert_eq!(world.keys.state(&key), KeyState::Enabled);
+}
+
 /// P47, P13: when the pass is over, who broke the glass cannot approve it for themselves.
 #[test]
 fn who_broke_the_glass_does_not_approve_it_later() {
