@@ -38,6 +38,9 @@ const SETTLE_WAIT: Duration = Duration::from_mins(1);
 /// How long after its state was learned a key stands in line at the latest: its approval has been looked for, and the decision made.
 const READY_AFTER_MS: u64 = 1_000;
 
+/// Of so many pairs of keys, one may have been guessed wrongly to stand in line.
+const PAIRS_PER_GUESS: usize = 100;
+
 /// How often is looked: often enough to see the end, rarely enough not to be what is measured.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -255,7 +258,9 @@ fn judge_order(seen: &mut Observation, attacked: &[Attacked], batches: &[(&Invoc
          {excused} more while the earlier key was still being looked at."
     ));
     seen.demand(pairs > 0, || "no batch held two keys, so nothing can be said of the order".to_owned());
-    seen.demand(inverted == 0, || format!("{inverted} of {pairs} pairs of keys in one batch came back in the wrong order"));
+    // When a key stood in line is not seen from outside, only guessed from its look: of keys in no order at all, half would be wrong.
+    let is_in_order = inverted * PAIRS_PER_GUESS <= pairs;
+    seen.demand(is_in_order, || format!("{inverted} of {pairs} pairs of keys in one batch came back in the wrong order"));
 }
 
 /// The first call of that name on each key.
