@@ -20,7 +20,7 @@ const WORDS: &str = "a access action actions active alias all allow allowed alre
     custom data date deny denied delete deleted deleting deletion denies disabled disconnected do does doesn't domain due enabled \
     encrypted encryption error event exceeded exist exists expired explicit failed failure find following for forbidden found from \
     function given grant group handles has have held hsm identity identity-based if in insufficient invalid is it its key keys limit \
-    lock locked log made managed manager marked material message missing more must my name network no not object of on one only \
+    lock locked log made managed manager marked material may message missing more must my name network no not object of on one only \
     operation or organization other out parameter pending performing perform permission permissions permitted perms please policies \
     policy previous principal process progress protection public purge rate read recoverable recovery refused region rejected \
     request requested requests required reset resource resource-based resources role rotation same scheduled scope secret secrets \
