@@ -240,7 +240,8 @@ fn a_broken_glass_passes_is_told_and_expires() {
 /// P47: what passes for some hours is not learned as meant, so that it is taken back when they are over.
 #[test]
 fn a_disablement_that_a_broken_glass_lets_pass_is_taken_back_afterwards() {
-    let (world, key) = world_with(ApprovalRules { break_glass_roles: [role("BreakGlass")].into(), break_glass_hours: 4, ..approval_rules() });
+    let (world, key) =
+        world_with(ApprovalRules { break_glass_roles: [role("BreakGlass")].into(), break_glass_hours: 4, ..approval_rules() });
     world.sweep("before");
     world.keys.disable(&key).unwrap();
     let record = world.settle(&disable(&key).by(session("BreakGlass", "oscar@example.com")).build());
