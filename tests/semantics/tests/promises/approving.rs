@@ -243,12 +243,13 @@ fn a_disablement_that_a_broken_glass_lets_pass_is_taken_back_afterwards() {
     let (world, key) =
         world_with(ApprovalRules { break_glass_roles: [role("BreakGlass")].into(), break_glass_hours: 4, ..approval_rules() });
     world.sweep("before");
+    world.clock.set(time("2026-11-20T10:30:00Z"));
     world.keys.disable(&key).unwrap();
-    let record = world.settle(&disable(&key).by(session("BreakGlass", "oscar@example.com")).build());
+    let record = world.settle(&disable(&key).by(session("BreakGlass", "oscar@example.com")).at("2026-11-20T10:30:00Z").build());
     assert_eq!(record.status, Status::NothingToDo);
     assert_eq!(world.sweep("within-the-pass").standing, 1);
     assert_eq!(world.keys.state(&key), KeyState::Disabled);
-    world.clock.set(time("2026-11-20T14:00:00Z"));
+    world.clock.set(time("2026-11-20T15:00:00Z"));
     assert_eq!(world.sweep("after-the-pass").given_back, 1);
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
 }
