@@ -7,7 +7,6 @@ import os
 import pathlib
 import re
 import tempfile
-import zipfile
 
 from . import calls, observed, proof, release, stacks
 from .calls import Failed, Wrong, say
@@ -157,7 +156,7 @@ def build(options, account, stages):
 def check_policies(options, standing):
     """Refuses to lose policies: a zip that stands with some is not replaced by one without unless they are given again."""
     guard, given = standing.get("guard"), options.zips.get("guard")
-    if not guard or options.policies or given and policies_in(given):
+    if not guard or options.policies or given and release.policies_in(given):
         return
     stands = stacks.parameters(guard)
     with tempfile.TemporaryDirectory() as folder:
@@ -168,19 +167,10 @@ def check_policies(options, standing):
         if code != 0:
             say(f"Not known: whether policies are in the zip that stands, for {stands['CodeKey']} cannot be read.")
             return
-        policies = policies_in(file)
+        policies = release.policies_in(file)
     if policies:
         how = "package them into the zip that is given" if given else "give the folder again with --policies"
         raise Wrong(f"the guard that stands was packaged with {', '.join(policies)}; {how}, or they are gone")
-
-
-def policies_in(file):
-    """Returns the names of the policies that were packaged into a zip."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return [name for name in archive.namelist() if name.startswith("policies/") and not name.endswith("/")]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise Wrong(f"`{file}` is no zip that can be read: {error}") from error
 
 
 def architecture(standing):

@@ -1,15 +1,17 @@
 """Deploys Reprieve into subscriptions of Azure: plan, apply, verify, report, upgrade, uninstall.
 
-It must not sign in, choose a subscription, lock anything, delete evidence or its lock, or step back from enforce without saying so.
+It must not sign in, choose a subscription, lock anything, delete evidence or its lock, step back from enforce without saying so, or lose
+policies that were packaged.
 """
 
+import hashlib
 import json
 import os
 import pathlib
 import re
 import tempfile
 
-from . import calls, observed
+from . import calls, observed, release
 from .calls import CallFailed, Failed, Wrong, say
 
 TEMPLATES = ("evidence", "seals", "guard", "subscription", "events", "alerts", "log-access")
@@ -17,6 +19,10 @@ FRAME = {"$schema": "https://schema.management.azure.com/schemas/2019-04-01/depl
 SYSTEM_TOPIC = "reprieve-subscription"
 AUDIT_CONTAINER = "reprieve-audit"
 NOT_KNOWN = "not known"
+# What was packaged cannot be read back from the function app. The guard's group outlasts each deployment of it.
+POLICIES_TAG = "reprieve-packaged-policies"
+NO_POLICIES = "none"
+MOST_OF_A_TAG = 256
 
 
 class Tenant:
@@ -94,6 +100,16 @@ class Tenant:
     def group_exists(self, subscription, group):
         return az("group", "exists", "--subscription", subscription, "--name", group) is True
 
+    def packaged_policies(self):
+        """Returns what the group's tag says of the policies that were packaged, or None where it says nothing."""
+        group = az("group", "show", "--subscription", self.home, "--name", self.options.group)
+        return (group.get("tags") or {}).get(POLICIES_TAG)
+
+    def remember_policies(self, what):
+        """Lets the group's tag say which policies were packaged; its other tags stay."""
+        group = f"/subscriptions/{self.home}/resourceGroups/{self.options.group}"
+        az("tag", "update", "--resource-id", group, "--operation", "Merge", "--tags", f"{POLICIES_TAG}={what}")
+
     def headline(self, what, mode):
         say(f"Signed in as        {self.user}")
         say(f"Guard               group {self.options.group} in subscription {self.home}")
@@ -162,6 +178,9 @@ def deploy(options, root, only_show, keeps_mode):
         raise Wrong("`--policies` and `--zip` exclude each other: policies go into a zip while it is built")
     if options.zip and not pathlib.Path(options.zip).is_file():
         raise Wrong(f"`--zip {options.zip}` is not a file")
+    brings_policies = options.policies or options.zip and release.policies_in(options.zip)
+    if options.no_policies and brings_policies:
+        raise Wrong("`--no-policies` excludes `--policies`, and a `--zip` that holds policies")
     tenant = Tenant(options, root)
     group_exists = tenant.group_exists(tenant.home, options.group)
     state, guard = tenant.deployed("guard") if group_exists else (None, None)
@@ -176,6 +195,9 @@ def deploy(options, root, only_show, keeps_mode):
             "If guard.json never succeeded before, it is --mode observe"
         )
     mode = mode_of(tenant, standing, keeps_mode)
+    packaged = tenant.packaged_policies() if group_exists else None
+    if not (brings_policies or options.no_policies):
+        check_policies(options, packaged, state is not None)
     tenant.headline(
         "a plan; nothing is changed" if only_show else "a deployment", mode if mode == standing or not standing else f"{standing} -> {mode}"
     )
@@ -195,7 +217,7 @@ def deploy(options, root, only_show, keeps_mode):
             return
         calls.agree(f"Make the resource group `{options.group}` in {options.location}?", options.yes)
         az("group", "create", "--subscription", tenant.home, "--name", options.group, "--location", options.location)
-    put_all(tenant, Deployment(tenant, mode, only_show))
+    put_all(tenant, Deployment(tenant, mode, only_show), is_first=state is None and packaged is None)
     if only_show:
         say("\nNothing was changed.")
         return
@@ -204,7 +226,32 @@ def deploy(options, root, only_show, keeps_mode):
     say(f"What is proven of it: scripts/deploy azure verify --parameters {options.parameters} --group {options.group}")
 
 
-def put_all(tenant, deployment):
+def check_policies(options, packaged, guard_stands):
+    """Refuses to lose policies: code that may hold some is not replaced by code without, unless that is said."""
+    how = "package them into the zip that is given" if options.zip else "give the folder again with --policies"
+    if packaged not in (None, NO_POLICIES):
+        raise Wrong(
+            f"the guard that stands was packaged with policies ({packaged}); {how}, or they are gone. If they are meant to go, say "
+            "--no-policies. Nothing was deployed"
+        )
+    if packaged is None and guard_stands:
+        raise Wrong(
+            f"whether policies were packaged with the guard that stands is not known: the group `{options.group}` has no tag "
+            f"`{POLICIES_TAG}`. If there were some, {how}; if there were none, say --no-policies. Nothing was deployed"
+        )
+
+
+def packaged_in(archive):
+    """Says in a tag's length which policies a zip holds."""
+    policies = release.policies_in(archive)
+    if not policies:
+        return NO_POLICIES
+    digest = hashlib.sha256(b"".join(name.encode() + b"\0" + hashlib.sha256(text).digest() for name, text in policies.items()))
+    said = f"{', '.join(name.removeprefix('policies/') for name in policies)}; sha256 {digest.hexdigest()[:16]}"
+    return said if len(said) <= MOST_OF_A_TAG else f"{len(policies)} files; sha256 {digest.hexdigest()[:16]}"
+
+
+def put_all(tenant, deployment, is_first):
     """Deploys evidence, seals, guard and code, then each subscription. Code comes before events: Event Grid asks for it."""
     home, group = tenant.home, tenant.options.group
     region = az("group", "show", "--subscription", home, "--name", group)["location"]
@@ -214,6 +261,8 @@ def put_all(tenant, deployment):
         say("Not shown: the seals' key and the guard, which take outputs of what does not stand yet, or failed.")
         return
     deployment.put("group", home, group, "seals", guardPrincipalId=evidence["guardPrincipalId"])
+    if is_first and not deployment.only_show:
+        tenant.remember_policies(NO_POLICIES)
     deployment.put("group", home, group, "guard", sealKey=tenant.outputs("seals")["sealKeyUrl"])
     guard = tenant.outputs("guard")
     if deployment.only_show and not guard:
@@ -252,6 +301,10 @@ def put_code(tenant, guard):
         if calls.run_openly(command) != 0:
             raise Failed("the zip could not be built (see above); the code that stood is still there")
         archive = str(tenant.root / "target" / "package" / "azure-guard-x86_64.zip")
+    packaged = packaged_in(archive)
+    # Whatever fails in between: policies that stand, or may stand, are known.
+    if packaged != NO_POLICIES:
+        tenant.remember_policies(packaged)
     say(f"\n== code, to {guard['functionAppName']}")
     calls.run(
         [
@@ -272,6 +325,8 @@ def put_code(tenant, guard):
             "none",
         ]
     )
+    if packaged == NO_POLICIES:
+        tenant.remember_policies(packaged)
 
 
 def show_observed(tenant):
@@ -434,6 +489,7 @@ def uninstall(options, root):
         say(f"{subscription}: nothing is heard there any more, and the guard has no role.")
     if app:
         az("functionapp", "delete", "--subscription", tenant.home, "--resource-group", options.group, "--name", app)
+        tenant.remember_policies(NO_POLICIES)
         say(f"{app} is gone.")
     else:
         place = f"--subscription {tenant.home} --resource-group {options.group}"

@@ -55,6 +55,16 @@ def policies_of(folder):
     return {f"policies/{file.name}": (file, DATA) for file in files}
 
 
+def policies_in(file):
+    """Returns the policies that were packaged into a zip, as a dict of names within it to bytes."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = sorted(name for name in archive.namelist() if name.startswith("policies/") and not name.endswith("/"))
+            return {name: archive.read(name) for name in names}
+    except (OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise Refused(f"`{file}` is no zip that can be read: {error}") from error
+
+
 def aws_files(binary, policies=None):
     """Returns what the zip of a Lambda function holds, for the runtime `provided.al2023`."""
     return {"bootstrap": (binary, PROGRAM)} | (policies_of(policies) if policies else {})

@@ -32,6 +32,12 @@ def call(state, verb, options):
     if verb == "group create":
         groups[key] = {"location": options["location"]}
         return answer(groups[key])
+    if verb == "tag update":
+        # Azure knows the groups' tags by their resource id.
+        _, _, subscription, _, group = options["resource-id"].split("/")
+        name, _, value = options["tags"].partition("=")
+        groups[f"{subscription}/{group}"].setdefault("tags", {})[name] = value
+        return 0 if options["operation"] == "Merge" else refuse("fake az: the group's other tags would be gone")
     if found := re.fullmatch(r"deployment (group|sub) (what-if|create|show)", verb):
         return deployment(state, found[1], found[2], options)
     if verb == "storage account show":
@@ -98,6 +104,8 @@ def deployment(state, kind, act, options):
 def app(state, verb, options):
     apps, name = state.of("apps", {}), options.get("name")
     if verb == "functionapp deployment source config-zip":
+        if state.of("refuses", None) == "code":
+            return refuse("ERROR: the package could not be uploaded")
         apps[name]["functions"] = [file.parent.name for file in (ROOT / "functions" / "azure-guard").glob("*/function.json")]
         apps[name]["zip"] = options["src"]
         return 0

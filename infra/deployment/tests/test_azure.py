@@ -2,11 +2,13 @@
 
 import json
 import unittest
+import zipfile
 
 from fakes import ScriptCase
 
 HOME = "00000000-0000-0000-0000-000000000001"
 OTHER = "00000000-0000-0000-0000-000000000002"
+POLICIES_TAG = "reprieve-packaged-policies"
 RECORD = {
     "at": "2026-11-20T10:15:00Z",
     "call": "vaults/delete",
@@ -20,9 +22,20 @@ class Azure(ScriptCase):
     def setUp(self):
         super().setUp()
         self.provide("az", "fake_az")
-        self.zip = self.write("guard.zip", "the zip")
+        self.zip = self.packed("guard.zip")
         self.reprieve = str(self.provide("reprieve", "fake_reprieve"))
         self.parameters = {"subscriptions": {"value": [HOME, OTHER]}}
+
+    def packed(self, name, **policies):
+        with zipfile.ZipFile(self.folder / name, "w") as archive:
+            archive.writestr("host.json", "{}")
+            for policy, text in policies.items():
+                archive.writestr(f"policies/{policy}.cedar", text)
+        return str(self.folder / name)
+
+    def tag(self):
+        """What the group's tag says of packaged policies."""
+        return self.seen()["groups"][f"{HOME}/reprieve"].get("tags", {}).get(POLICIES_TAG)
 
     def deploy(self, verb, *words, typed=""):
         file = self.write("parameters.json", {"parameters": self.parameters})
@@ -145,6 +158,66 @@ class Azure(ScriptCase):
                 self.assertEqual((code, errors), (0, ""), said)
                 self.assertIn("not known -> enforce", said)
                 self.assertEqual(self.deployed("guard")["mode"], "enforce")
+
+    def test_policies_are_not_lost_by_a_zip_without_any(self):
+        self.zip = self.packed("with.zip", one="permit (principal, action, resource);", two="")
+        self.first()
+        self.assertRegex(self.tag(), r"^one\.cedar, two\.cedar; sha256 [0-9a-f]{16}$")
+        self.zip, before = self.packed("without.zip"), self.seen()
+        for verb in ("upgrade", "apply", "plan"):
+            with self.subTest(verb=verb):
+                code, _, errors = self.deploy(verb, *(["--yes"] if verb != "plan" else []))
+                self.assertEqual(code, 2)
+                self.assertIn("was packaged with policies (one.cedar, two.cedar; sha256", errors)
+                self.assertIn("package them into the zip that is given", errors)
+                self.assertEqual({**self.seen(), "calls": None}, {**before, "calls": None})
+
+    def test_policies_that_are_given_again_or_meant_to_go_are_remembered_so(self):
+        self.zip = self.packed("with.zip", one="permit (principal, action, resource);")
+        self.first()
+        first = self.tag()
+        self.zip = self.packed("other.zip", one="forbid (principal, action, resource);")
+        code, said, errors = self.deploy("upgrade", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertTrue(self.tag().startswith("one.cedar; sha256 ") and self.tag() != first, self.tag())
+        self.zip = self.packed("without.zip")
+        code, said, errors = self.deploy("upgrade", "--no-policies", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertEqual(self.tag(), "none")
+        self.assertEqual(self.deploy("upgrade", "--yes")[0], 0)
+
+    def test_where_nobody_knows_of_policies_it_has_to_be_said(self):
+        self.first()
+        self.assertEqual(self.tag(), "none")
+        groups = self.seen()["groups"]
+        groups[f"{HOME}/reprieve"].pop("tags")
+        self.change(groups=groups)
+        code, _, errors = self.deploy("upgrade", "--yes")
+        self.assertEqual(code, 2)
+        self.assertIn("whether policies were packaged with the guard that stands is not known", errors)
+        self.assertEqual(self.deploy("upgrade", "--no-policies", "--yes")[0], 0)
+        self.assertEqual(self.tag(), "none")
+
+    def test_policies_that_may_still_stand_are_remembered_when_code_cannot_be_put(self):
+        self.zip = self.packed("with.zip", one="")
+        self.first()
+        self.change(refuses="code")
+        self.zip = self.packed("without.zip")
+        self.assertEqual(self.deploy("upgrade", "--no-policies", "--yes")[0], 1)
+        self.assertTrue(self.tag().startswith("one.cedar"), self.tag())
+
+    def test_no_policies_and_a_zip_that_holds_some_exclude_each_other(self):
+        self.zip = self.packed("with.zip", one="")
+        code, _, errors = self.deploy("apply", "--location", "westeurope", "--no-policies", "--yes")
+        self.assertEqual(code, 2)
+        self.assertIn("`--no-policies` excludes", errors)
+
+    def test_a_zip_that_is_none_is_refused(self):
+        self.zip = self.write("guard.zip", "the zip")
+        code, _, errors = self.deploy("apply", "--location", "westeurope", "--yes")
+        self.assertEqual(code, 2)
+        self.assertIn("is no zip that can be read", errors)
+        self.assertFalse(self.state.exists())
 
     def test_verify_does_not_take_a_failed_deployment_for_proven(self):
         self.enforced_and_then_failed()
