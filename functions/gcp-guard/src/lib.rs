@@ -1,14 +1,18 @@
-//! The guard on Google Cloud as a service of Cloud Run: Eventarc or Pub/Sub posts entries of the audit log, Cloud Scheduler the sweep.
+//! The guard on Google Cloud as a service of Cloud Run: Eventarc or Pub/Sub posts entries of the audit log, Cloud Scheduler calls for
+//! the sweep and the seals.
 //!
 //! | route | what |
 //! |---|---|
 //! | `POST /` | a `CloudEvent` of Eventarc in binary or structured mode, or a push of Pub/Sub: one entry |
 //! | `POST /sweep` | looks for versions that were taken away and of which no entry arrived |
+//! | `POST /seal` | seals every hour of the evidence that is over |
 //! | `GET /healthz`, `GET /health` | the service is up; Google's front end keeps `/healthz` to itself, so only probes inside see it |
 //!
-//! An answer of 2xx says that the entry was handled; 5xx, that it must come again; 4xx, that it can never be read, so that a
+//! An answer of 2xx says that it was done; 5xx, that it must come again; 4xx, that it can never be read, so that a
 //! subscription with a dead-letter topic puts it aside. *Architecture invariant:* who may call is IAM's to say (`roles/run.invoker`
 //! for Eventarc's and the scheduler's service accounts): the service is deployed without public access, and checks no caller itself.
+
+mod keep;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -23,13 +27,15 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use reprieve_core::AuditEvent;
 use reprieve_engine::{
-    AuditSink, Clock, Delivery, Handled, KeyVersionControl, NoticeSink, PolicySource, VersionClaims, VersionGuard, VersionMeter,
+    AuditSink, Clock, Delivery, Handled, KeyVersionControl, NoticeSink, PolicySource, Sealed, VersionClaims, VersionGuard, VersionMeter,
     VersionSweep,
 };
 use reprieve_runtime::log_answer;
 use reprieve_wire::audit::Parsed;
 use reprieve_wire::google::{Delivered, Headers, parse_delivery};
 use serde_json::{Value, json};
+
+pub use keep::Keeper;
 
 /// How long one entry is worked on: within the acknowledgement deadline of a push subscription, as the deployment sets it.
 const ENTRY_TAKES: Duration = Duration::from_secs(45);
@@ -79,16 +85,12 @@ where
     }
 }
 
-/// Makes the routes over a guard.
-pub fn router<G: Guard>(guard: G) -> Router {
+/// Makes the routes over a guard and what keeps its evidence.
+pub fn router<G: Guard>(guard: G, keeper: Keeper) -> Router {
     let up = || async { respond(StatusCode::OK, &json!({"status": "up"})) };
-    Router::new()
-        .route("/", post(entry::<G>))
-        .route("/sweep", post(sweep::<G>))
-        .route("/healthz", get(up))
-        .route("/health", get(up))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
-        .with_state(Arc::new(guard))
+    let guarding: Router = Router::new().route("/", post(entry::<G>)).route("/sweep", post(sweep::<G>)).with_state(Arc::new(guard));
+    let sealing: Router = Router::new().route("/seal", post(seal)).with_state(Arc::new(keeper));
+    guarding.merge(sealing).route("/healthz", get(up)).route("/health", get(up)).layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
 }
 
 async fn entry<G: Guard>(State(guard): State<Arc<G>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -134,6 +136,22 @@ async fn sweep<G: Guard>(State(guard): State<Arc<G>>) -> Response {
         "left": report.left,
     });
     respond(status, &body)
+}
+
+async fn seal(State(keeper): State<Arc<Keeper>>) -> Response {
+    let Sealed { sealed: seals, objects, from, until, last_seal, is_more_due, .. } = match keeper.seal().await {
+        Ok(sealed) => sealed,
+        Err(why) => {
+            tracing::error!(why, "the evidence could not be sealed");
+            return respond(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "again", "why": why}));
+        }
+    };
+    let last_seal = last_seal.map(|hash| hash.to_string());
+    tracing::info!(seals, objects, ?from, ?until, last_seal, "sealed");
+    if is_more_due {
+        tracing::warn!(?until, "more is due than one run seals; the next one goes on");
+    }
+    respond(StatusCode::OK, &json!({"status": "done", "seals": seals, "objects": objects, "until": until, "last_seal": last_seal}))
 }
 
 fn answer(handled: &Handled) -> Answer {

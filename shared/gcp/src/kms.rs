@@ -120,7 +120,7 @@ impl KeyVersionControl for CloudKms {
 }
 
 /// A name is a path already; only what no path may hold is written otherwise.
-fn url(name: &GoogleName) -> String {
+pub(crate) fn url(name: &GoogleName) -> String {
     let parts: Vec<String> = name.as_str().split('/').map(encoded).collect();
     format!("{BASE}/{}", parts.join("/"))
 }

@@ -1,4 +1,4 @@
-//! Google Cloud behind the engine's ports: Cloud KMS, Cloud Logging, Cloud Storage for audit records, chat notices.
+//! Google Cloud behind the engine's ports: Cloud KMS, Cloud Logging, Cloud Storage for audit records, the key of their seals, chat notices.
 //!
 //! Every call goes over one HTTP client (hyper, rustls with ring), with a token of the metadata server, and ends within its budget.
 //! There is no SDK in between: those of Google bring another TLS stack, and these are a dozen JSON calls.
@@ -13,6 +13,7 @@ mod error;
 mod http;
 mod kms;
 mod logging;
+mod signer;
 mod storage;
 mod tls;
 mod token;
@@ -24,6 +25,7 @@ pub use claims::StorageClaims;
 pub use error::kind_of;
 pub use http::{Endpoint, EndpointError, GoogleHttp};
 pub use kms::CloudKms;
+pub use signer::CloudKmsSealSigner;
 pub use storage::{Bucket, BucketError};
 pub use tls::TlsError;
 pub use token::MetadataServer;

@@ -29,7 +29,8 @@ const PAGES_LIMIT: usize = 20;
 /// For the search with all its pages: what waits to be given back waits for it.
 const SEARCH_TAKES: Duration = Duration::from_secs(20);
 
-/// Returns the latest calls that changed the state of a version, whether or not they succeeded.
+/// Returns the latest calls that changed the state of a version. Refused ones changed nothing, and anybody can make any number of them:
+/// they are not asked for, so that they hide none that took effect.
 ///
 /// # Errors
 /// When the log could not be searched to its end, or holds what cannot be read.
@@ -86,9 +87,10 @@ fn filter(project: &str, version: &GoogleName) -> String {
     let methods = ["DestroyCryptoKeyVersion", "RestoreCryptoKeyVersion", "UpdateCryptoKeyVersion"];
     // `:` matches a part of a method's name, which is short or fully qualified.
     let methods = methods.map(|method| format!("protoPayload.methodName:\"{method}\"")).join(" OR ");
+    // A field that is missing fulfils no comparison: an entry of success has no code, or 0.
     format!(
         "logName=\"projects/{project}/logs/cloudaudit.googleapis.com%2Factivity\" AND protoPayload.serviceName=\"cloudkms.googleapis.com\" \
-         AND protoPayload.resourceName=\"{version}\" AND ({methods})"
+         AND protoPayload.resourceName=\"{version}\" AND ({methods}) AND NOT protoPayload.status.code>0"
     )
 }
 

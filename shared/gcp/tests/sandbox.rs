@@ -4,8 +4,9 @@
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::google::{GoogleName, VersionState};
 use reprieve_core::{EventId, Mode};
-use reprieve_engine::{CallError, Claim, EvidenceStore as _, KeyVersionControl as _, LostVersions, VersionClaims as _};
-use reprieve_gcp::{Api, Bucket, CloudKms, Endpoint, GoogleHttp, MetadataServer, StorageClaims};
+use reprieve_engine::{CallError, Claim, EvidenceStore as _, KeyVersionControl as _, LostVersions, SealSigner as _, VersionClaims as _};
+use reprieve_evidence::seal::{Draft, Place, SealKeys};
+use reprieve_gcp::{Api, Bucket, CloudKms, CloudKmsSealSigner, Endpoint, GoogleHttp, MetadataServer, StorageClaims};
 use reprieve_google_sandbox::{OWN_ACCOUNT, Sandbox};
 
 const KEY: &str = "projects/prod/locations/europe-west3/keyRings/payments/cryptoKeys/card-data";
@@ -150,6 +151,21 @@ async fn of_a_long_past_the_latest_calls_are_read_though_the_first_page_is_empty
 }
 
 #[tokio::test]
+async fn refused_calls_hide_none_that_took_effect() {
+    let (cloud, api, _) = stage().await;
+    let version = cloud.make_key(KEY);
+    cloud.call_as("ops@example.com", "Disable", &version);
+    for _ in 0..60 {
+        let entry = cloud.call_as("mallory@example.com", "RestoreCryptoKeyVersion", &version);
+        assert_eq!(entry["protoPayload"]["status"]["code"], 9, "{entry}");
+    }
+    cloud.call_as("mallory@example.com", "DestroyCryptoKeyVersion", &version);
+    let past = kms(&api).past(&name(&version)).await.unwrap();
+    let operations: Vec<&str> = past.iter().map(|entry| entry.operation.as_str()).collect();
+    assert_eq!(operations, ["destroy", "disable"]);
+}
+
+#[tokio::test]
 async fn an_object_is_written_once() {
     let (cloud, api, _) = stage().await;
     let bucket = Bucket::new(api, "acme-audit").unwrap();
@@ -161,6 +177,47 @@ async fn an_object_is_written_once() {
     let listed = bucket.list("audit/").await.unwrap();
     assert_eq!(listed.iter().map(|object| (object.name.as_str(), object.size_bytes)).collect::<Vec<_>>(), [(name, 5)]);
     assert_eq!(cloud.objects("acme-audit").len(), 1);
+}
+
+#[tokio::test]
+async fn objects_are_listed_over_all_pages_in_the_order_of_their_names() {
+    let (cloud, api, _) = stage().await;
+    let bucket = Bucket::new(api, "acme-audit").unwrap();
+    for name in ["audit/c", "audit/a", "seals/a", "audit/e", "audit/b", "audit/d"] {
+        assert_eq!(bucket.put_once(name, "application/json", b"{}").await, Ok(true));
+    }
+    let listed = bucket.list("audit/").await.unwrap();
+    let names: Vec<&str> = listed.iter().map(|object| object.name.as_str()).collect();
+    assert_eq!(names, ["audit/a", "audit/b", "audit/c", "audit/d", "audit/e"]);
+    assert_eq!(cloud.calls().iter().filter(|call| *call == "ListObjects").count(), 3);
+}
+
+#[tokio::test]
+async fn a_seal_is_signed_and_holds_with_the_public_half_of_the_key() {
+    let (cloud, api, _) = stage().await;
+    let version = cloud.make_signing_key(KEY);
+    let signer = CloudKmsSealSigner::new(api, name(&version));
+    assert_eq!(signer.key_id(), version);
+    let pem = signer.public_key_pem().await.unwrap();
+    assert_eq!(Some(&pem), cloud.public_key_pem(&version).as_ref());
+    let keys = SealKeys::parse(&pem).unwrap();
+    let [from, until] = ["2026-11-21T05:00:00Z", "2026-11-21T06:00:00Z"].map(|time| time.parse::<Timestamp>().unwrap());
+    let place = Place::first("gs://acme-audit".to_owned(), from, until);
+    let draft = Draft::new(place, Vec::new(), signer.key_id(), keys.fingerprints().next().unwrap(), until).unwrap();
+    let signature = signer.sign(draft.text().as_bytes()).await.unwrap();
+    assert_eq!(draft.signed(&signature).unwrap().verify(&keys), Ok(()));
+}
+
+#[tokio::test]
+async fn a_key_that_is_for_something_else_or_taken_away_signs_nothing() {
+    let (cloud, api, _) = stage().await;
+    let encrypts = CloudKmsSealSigner::new(api.clone(), name(&cloud.make_key(KEY)));
+    let error = encrypts.public_key_pem().await.unwrap_err();
+    assert!(matches!(error, CallError::Rejected { .. }), "{error}");
+    let version = cloud.make_signing_key(&KEY.replace("card-data", "seal"));
+    cloud.call_as("mallory@example.com", "Disable", &version);
+    let error = CloudKmsSealSigner::new(api, name(&version)).sign(b"text").await.unwrap_err();
+    assert!(matches!(error, CallError::InvalidState { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ const AWS: &[Function] = &[
 const TELLING: &[Function] =
     &[Function::CancelKeyDeletion, Function::ProvisionMonitoring, Function::RehearseIncident, Function::RecordKeyEvents];
 const RECORDING: &[Function] = &[Function::RecordKeyEvents];
-const SEALING: &[Function] = &[Function::RecordKeyEvents, Function::AzureGuard];
+const SEALING: &[Function] = &[Function::RecordKeyEvents, Function::AzureGuard, Function::GcpGuard];
 const REPLAYING: &[Function] = &[Function::ReplayArchive];
 const GUARDS: &[Function] = &[Function::CancelKeyDeletion, Function::AzureGuard];
 const AZURE: &[Function] = &[Function::AzureGuard];
@@ -300,7 +300,7 @@ pub const AWS_ENDPOINT_URL: Variable = Variable {
 };
 
 /// All variables, in the order in which they are documented.
-pub const ALL: [Variable; 75] = [
+pub const ALL: [Variable; 80] = [
     MODE,
     LEDGER_TABLE,
     AUDIT_BUCKET,
@@ -325,6 +325,7 @@ pub const ALL: [Variable; 75] = [
     ADDITIONAL_FILTERS,
     TRAIL_NAME,
     TRAIL_BUCKET,
+    TRAIL_KEY_ARN,
     TRAIL_LOG_ROLE_ARN,
     TRAIL_LOG_GROUP,
     TRAIL_RETENTION_DAYS,
@@ -333,6 +334,9 @@ pub const ALL: [Variable; 75] = [
     GUARD_RULES,
     GUARD_QUEUE_ARN,
     GUARD_DEAD_LETTER_ARN,
+    DRIFT_RULES,
+    DRIFT_QUEUE_ARN,
+    DRIFT_DEAD_LETTER_ARN,
     DRILL_ALIAS,
     DRILL_QUEUE_URL,
     DRILL_ALARM,
@@ -374,6 +378,7 @@ pub const ALL: [Variable; 75] = [
     GOOGLE_PROJECTS,
     GOOGLE_AUDIT_BUCKET,
     GOOGLE_CLAIMS_BUCKET,
+    GOOGLE_SEAL_KEY,
     GOOGLE_PORT,
     GOOGLE_ENDPOINT_URL,
 ];

@@ -173,6 +173,11 @@ impl LogMeter {
         let properties = Value::Object(properties);
         tracing::info!(%metrics, %properties, "metrics");
     }
+
+    /// Tells that so many entries of a log could not be read.
+    pub fn entries_unreadable(entries: usize) {
+        Self::write(&[(LOG_RECORDS_UNREADABLE, count(entries))], Map::new());
+    }
 }
 
 impl RecordingMeter for LogMeter {

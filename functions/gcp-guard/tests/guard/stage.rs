@@ -20,15 +20,18 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 pub(crate) const KEY: &str = "projects/prod/locations/europe-west3/keyRings/payments/cryptoKeys/card-data";
-const AUDIT_BUCKET: &str = "acme-audit";
+pub(crate) const AUDIT_BUCKET: &str = "acme-audit";
 const CLAIMS_BUCKET: &str = "acme-claims";
 
 pub(crate) struct Stage {
     pub(crate) cloud: Sandbox,
     guard: Child,
     url: String,
-    webhooks: String,
+    /// Variables beyond those of every guard.
+    variables: Variables,
 }
+
+type Variables = Vec<(&'static str, String)>;
 
 /// What the guard answered.
 #[derive(Debug)]
@@ -45,23 +48,28 @@ impl Answer {
 
 impl Stage {
     pub(crate) async fn start(mode: &str) -> Self {
-        Self::begin(mode, String::new()).await
+        Self::start_with(mode, Variables::new()).await
     }
 
     pub(crate) async fn start_telling(mode: &str, url: &str) -> Self {
-        Self::begin(mode, format!("slack {url}")).await
+        Self::start_with(mode, vec![("REPRIEVE_WEBHOOKS", format!("slack {url}"))]).await
     }
 
-    async fn begin(mode: &str, webhooks: String) -> Self {
+    pub(crate) async fn start_with(mode: &str, variables: Variables) -> Self {
         let cloud = Sandbox::start().await.unwrap();
-        let (guard, url) = run(mode, cloud.url(), &webhooks).await;
-        Self { cloud, guard, url, webhooks }
+        let (guard, url) = run(mode, cloud.url(), &variables).await;
+        Self { cloud, guard, url, variables }
     }
 
     /// Ends the guard, and starts it in another mode beside the same cloud.
     pub(crate) async fn restart(&mut self, mode: &str) {
+        self.restart_with(mode, self.variables.clone()).await;
+    }
+
+    pub(crate) async fn restart_with(&mut self, mode: &str, variables: Variables) {
         self.guard.kill().await.unwrap();
-        (self.guard, self.url) = run(mode, self.cloud.url(), &self.webhooks).await;
+        (self.guard, self.url) = run(mode, self.cloud.url(), &variables).await;
+        self.variables = variables;
     }
 
     pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
@@ -100,7 +108,7 @@ impl Stage {
 }
 
 /// Starts the binary on a free port, and waits until it is up.
-async fn run(mode: &str, cloud: &str, webhooks: &str) -> (Child, String) {
+async fn run(mode: &str, cloud: &str, variables: &[(&'static str, String)]) -> (Child, String) {
     let port = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port();
     let guard = Command::new(env!("CARGO_BIN_EXE_gcp-guard"))
         .env_clear()
@@ -113,8 +121,8 @@ async fn run(mode: &str, cloud: &str, webhooks: &str) -> (Child, String) {
             ("REPRIEVE_GOOGLE_CLAIMS_BUCKET", CLAIMS_BUCKET),
             ("REPRIEVE_GOOGLE_ENDPOINT_URL", cloud),
             ("REPRIEVE_APPROVAL_KEYS", &approval_keys_text()),
-            ("REPRIEVE_WEBHOOKS", webhooks),
         ])
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true)

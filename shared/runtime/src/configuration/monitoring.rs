@@ -1,20 +1,30 @@
 //! What the function that keeps the monitoring is configured with: the basics, and what is asked for.
 
-use reprieve_core::RoleArn;
-use reprieve_core::monitoring::desired::MINIMUM_RETENTION_DAYS;
+use std::ops::RangeInclusive;
+
+use reprieve_core::monitoring::desired::{MINIMUM_RETENTION_DAYS, bucket_and_prefix};
 use reprieve_core::monitoring::world::Place;
-use reprieve_core::monitoring::{Baseline, CisVersion, Desired, GuardRule, PatternMode, RuleWish, Subscriber, TopicWish, TrailWish};
+use reprieve_core::monitoring::{
+    Baseline, CisVersion, Desired, DriftRule, GuardRule, PatternMode, RuleWish, Subscriber, TopicWish, TrailWish,
+};
+use reprieve_core::{KeyArn, RoleArn};
 
 use super::reader::{Reader, arn_of, entries, name_of, optional, role, text_of};
 use super::{Basics, ConfigurationError};
 use crate::environment::{
-    ADDITIONAL_FILTERS, CIS_VERSION, FILTER_NAMESPACE, FUNCTION_ROLE_ARN, GUARD_DEAD_LETTER_ARN, GUARD_QUEUE_ARN, GUARD_RULES,
-    NOTICE_TOPIC_ARN, PATTERN_MODE, SUBSCRIBERS, TRAIL_BUCKET, TRAIL_LOG_GROUP, TRAIL_LOG_ROLE_ARN, TRAIL_NAME, TRAIL_RETENTION_DAYS,
+    ADDITIONAL_FILTERS, CIS_VERSION, DRIFT_DEAD_LETTER_ARN, DRIFT_QUEUE_ARN, DRIFT_RULES, FILTER_NAMESPACE, FUNCTION_ROLE_ARN,
+    GUARD_DEAD_LETTER_ARN, GUARD_QUEUE_ARN, GUARD_RULES, NOTICE_TOPIC_ARN, PATTERN_MODE, SUBSCRIBERS, TRAIL_BUCKET, TRAIL_KEY_ARN,
+    TRAIL_LOG_GROUP, TRAIL_LOG_ROLE_ARN, TRAIL_NAME, TRAIL_RETENTION_DAYS, Variable,
 };
 
 /// The retentions that CloudWatch Logs offers, in days, from [`MINIMUM_RETENTION_DAYS`] on.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>.
 const RETENTIONS_DAYS: [u32; 11] = [MINIMUM_RETENTION_DAYS, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+/// The lengths of a bucket's name, and of a prefix in it.
+/// Source: <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.html>.
+const BUCKET_LENGTHS: RangeInclusive<usize> = 3..=63;
+const PREFIX_LENGTHS: RangeInclusive<usize> = 1..=200;
 
 /// What SNS sends through to people and machines.
 const PROTOCOLS: [&str; 7] = ["email", "email-json", "https", "sqs", "lambda", "sms", "firehose"];
@@ -95,9 +105,20 @@ fn read_baseline(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option
 
 fn read_trail(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<TrailWish> {
     let name = reader.read(TRAIL_NAME, name_of(3..=128, b"._-"));
-    let bucket = reader.read(TRAIL_BUCKET, optional(text_of(3..=63)));
+    let files = reader.read(TRAIL_BUCKET, files_of_trail);
+    let key_arn = reader.read(TRAIL_KEY_ARN, optional(|text| KeyArn::parse(text).map_err(|error| error.to_string())));
     let log_role_arn = reader.read(TRAIL_LOG_ROLE_ARN, optional(|text| role(text).map(|role| role.to_string())));
-    Some(TrailWish { name: name?, bucket: bucket?, log_role_arn: log_role_arn? })
+    let (bucket, prefix) = files?;
+    Some(TrailWish { name: name?, bucket, prefix, key_arn: key_arn?.map(|key| key.to_string()), log_role_arn: log_role_arn? })
+}
+
+/// Reads where the trail writes to: nothing, a bucket, or a bucket and a prefix.
+fn files_of_trail(text: &str) -> Result<(Option<String>, Option<String>), String> {
+    let (bucket, prefix) = bucket_and_prefix(Some(text));
+    for (part, lengths) in [(&bucket, BUCKET_LENGTHS), (&prefix, PREFIX_LENGTHS)] {
+        part.as_deref().map(text_of(lengths)).transpose()?;
+    }
+    if bucket.is_none() && !text.is_empty() { Err("names no bucket".to_owned()) } else { Ok((bucket, prefix)) }
 }
 
 fn subscribers(text: &str) -> Result<Vec<Subscriber>, String> {
@@ -112,29 +133,44 @@ fn subscribers(text: &str) -> Result<Vec<Subscriber>, String> {
 }
 
 fn read_rules(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<Vec<RuleWish>> {
-    let rules = reader.read(GUARD_RULES, |text| {
-        let rule = |(kind, name): (&str, &str)| Ok((GuardRule::parse(kind).map_err(|error| error.to_string())?, name.to_owned()));
-        entries(text)?.into_iter().map(rule).collect::<Result<Vec<(GuardRule, String)>, String>>()
+    let of_the_guard = read_rules_of(reader, [GUARD_RULES, GUARD_QUEUE_ARN, GUARD_DEAD_LETTER_ARN], |kind| {
+        GuardRule::parse(kind).map(|rule| rule.pattern().to_owned()).map_err(|error| error.to_string())
     });
-    let queue = reader.read(GUARD_QUEUE_ARN, optional(arn_of("sqs")));
-    let dead_letter = reader.read(GUARD_DEAD_LETTER_ARN, optional(arn_of("sqs")));
-    let (rules, queue, dead_letter) = (rules?, queue?, dead_letter?);
-    if rules.is_empty() {
+    let of_drift = read_rules_of(reader, [DRIFT_RULES, DRIFT_QUEUE_ARN, DRIFT_DEAD_LETTER_ARN], |kind| {
+        DriftRule::parse(kind).map(DriftRule::pattern).map_err(|error| error.to_string())
+    });
+    Some([of_the_guard?, of_drift?].concat())
+}
+
+/// Reads the rules that feed one queue, which is needed where there is one. `pattern` returns that of a kind of rule.
+fn read_rules_of(
+    reader: &mut Reader<impl Fn(&str) -> Option<String>>,
+    [rules, queue, dead_letter]: [Variable; 3],
+    pattern: impl Fn(&str) -> Result<String, String>,
+) -> Option<Vec<RuleWish>> {
+    let named = reader.read(rules, |text| {
+        let rule = |(kind, name): (&str, &str)| Ok((name.to_owned(), pattern(kind)?));
+        entries(text)?.into_iter().map(rule).collect::<Result<Vec<(String, String)>, String>>()
+    });
+    let target_arn = reader.read(queue, optional(arn_of("sqs")));
+    let dead_letter_arn = reader.read(dead_letter, optional(arn_of("sqs")));
+    let (named, target_arn, dead_letter_arn) = (named?, target_arn?, dead_letter_arn?);
+    if named.is_empty() {
         return Some(Vec::new());
     }
-    for (variable, value) in [(GUARD_QUEUE_ARN, &queue), (GUARD_DEAD_LETTER_ARN, &dead_letter)] {
+    for (variable, value) in [(queue, &target_arn), (dead_letter, &dead_letter_arn)] {
         if value.is_none() {
-            reader.complain(variable, &format!("is empty, but `{}` names rules", GUARD_RULES.name));
+            reader.complain(variable, &format!("is empty, but `{}` names rules", rules.name));
         }
     }
-    let (target_arn, dead_letter_arn) = (queue?, dead_letter?);
-    let wish = |(rule, name): (GuardRule, String)| RuleWish {
+    let (target_arn, dead_letter_arn) = (target_arn?, dead_letter_arn?);
+    let wish = |(name, pattern): (String, String)| RuleWish {
         name,
-        pattern: rule.pattern().to_owned(),
+        pattern,
         target_arn: target_arn.clone(),
         dead_letter_arn: dead_letter_arn.clone(),
     };
-    Some(rules.into_iter().map(wish).collect())
+    Some(named.into_iter().map(wish).collect())
 }
 
 #[cfg(test)]
@@ -171,7 +207,8 @@ mod tests {
         assert_eq!(configuration.basics.mode, Mode::Observe);
         assert_eq!((desired.place.account.as_str(), desired.place.partition.as_str()), ("111122223333", "aws"));
         assert_eq!(desired.baseline, Baseline::of(CisVersion::V5_0, PatternMode::ByMatching, true));
-        assert_eq!(desired.trail, TrailWish { name: "reprieve".to_owned(), bucket: None, log_role_arn: None });
+        let trail = TrailWish { name: "reprieve".to_owned(), bucket: None, prefix: None, key_arn: None, log_role_arn: None };
+        assert_eq!(desired.trail, trail);
         assert_eq!((desired.log_group.as_str(), desired.retention_days), ("/reprieve/cloudtrail", MINIMUM_RETENTION_DAYS));
         assert_eq!((desired.rules.len(), desired.topic.subscribers.len()), (0, 0));
     }
@@ -195,6 +232,45 @@ mod tests {
     }
 
     #[test]
+    fn the_rules_of_the_guard_and_those_of_drift_feed_a_queue_each() {
+        let configuration = parse(&[
+            ("REPRIEVE_GUARD_RULES", "region-opt-out=reprieve-regions"),
+            ("REPRIEVE_GUARD_QUEUE_ARN", "arn:aws:sqs:eu-central-1:111122223333:reprieve"),
+            ("REPRIEVE_GUARD_DEAD_LETTER_ARN", "arn:aws:sqs:eu-central-1:111122223333:reprieve-dlq"),
+            ("REPRIEVE_DRIFT_RULES", "trail=reprieve-trail-drift,rule=reprieve-rule-drift"),
+            ("REPRIEVE_DRIFT_QUEUE_ARN", "arn:aws:sqs:eu-central-1:111122223333:drift"),
+            ("REPRIEVE_DRIFT_DEAD_LETTER_ARN", "arn:aws:sqs:eu-central-1:111122223333:drift-dlq"),
+        ]);
+        let wish = |name: &str, pattern: &str, queue: &str| RuleWish {
+            name: name.to_owned(),
+            pattern: pattern.to_owned(),
+            target_arn: format!("arn:aws:sqs:eu-central-1:111122223333:{queue}"),
+            dead_letter_arn: format!("arn:aws:sqs:eu-central-1:111122223333:{queue}-dlq"),
+        };
+        assert_eq!(
+            configuration.unwrap().desired.rules,
+            [
+                wish("reprieve-regions", GuardRule::RegionOptOut.pattern(), "reprieve"),
+                wish("reprieve-trail-drift", &DriftRule::Trail.pattern(), "drift"),
+                wish("reprieve-rule-drift", &DriftRule::Rule.pattern(), "drift"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_trail_writes_to_a_bucket_perhaps_under_a_prefix_and_encrypts_with_a_key() {
+        let key = "arn:aws:kms:eu-central-1:111122223333:key/trail";
+        let trail = parse(&[("REPRIEVE_TRAIL_BUCKET", "trails/corp"), ("REPRIEVE_TRAIL_KEY_ARN", key)]).unwrap().desired.trail;
+        assert_eq!((trail.bucket.as_deref(), trail.prefix.as_deref(), trail.key_arn.as_deref()), (Some("trails"), Some("corp"), Some(key)));
+        let trail = parse(&[("REPRIEVE_TRAIL_BUCKET", "trails")]).unwrap().desired.trail;
+        assert_eq!((trail.bucket.as_deref(), trail.prefix, trail.key_arn), (Some("trails"), None, None));
+        for bucket in ["a", "a/corp", "/corp", "trails/a b"] {
+            assert_eq!(wrong(&[("REPRIEVE_TRAIL_BUCKET", bucket)]), ["REPRIEVE_TRAIL_BUCKET"], "{bucket}");
+        }
+        assert_eq!(wrong(&[("REPRIEVE_TRAIL_KEY_ARN", "alias/trail")]), ["REPRIEVE_TRAIL_KEY_ARN"]);
+    }
+
+    #[test]
     fn every_wrong_variable_is_named_at_once_in_the_order_of_the_table() {
         let names = wrong(&[
             ("REPRIEVE_MODE", "enforced"),
@@ -210,6 +286,7 @@ mod tests {
             ("REPRIEVE_SUBSCRIBERS", "fax=1"),
             ("REPRIEVE_GUARD_RULES", "key-calls=x"),
             ("REPRIEVE_GUARD_QUEUE_ARN", "queue"),
+            ("REPRIEVE_DRIFT_RULES", "trails=x"),
         ]);
         assert_eq!(
             names,
@@ -227,6 +304,7 @@ mod tests {
                 "REPRIEVE_SUBSCRIBERS",
                 "REPRIEVE_GUARD_RULES",
                 "REPRIEVE_GUARD_QUEUE_ARN",
+                "REPRIEVE_DRIFT_RULES",
             ]
         );
     }
@@ -234,6 +312,7 @@ mod tests {
     #[test]
     fn what_only_makes_sense_together_is_asked_for_together() {
         assert_eq!(wrong(&[("REPRIEVE_GUARD_RULES", "key-api-calls=x")]), ["REPRIEVE_GUARD_QUEUE_ARN", "REPRIEVE_GUARD_DEAD_LETTER_ARN"]);
+        assert_eq!(wrong(&[("REPRIEVE_DRIFT_RULES", "trail=x")]), ["REPRIEVE_DRIFT_QUEUE_ARN", "REPRIEVE_DRIFT_DEAD_LETTER_ARN"]);
         assert_eq!(wrong(&[("AWS_REGION", "us-east-1")]), ["REPRIEVE_NOTICE_TOPIC_ARN"]);
     }
 }

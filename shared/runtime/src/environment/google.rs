@@ -29,6 +29,15 @@ pub const GOOGLE_CLAIMS_BUCKET: Variable = Variable {
     read_by: GOOGLE,
 };
 
+/// The key that signs seals.
+pub const GOOGLE_SEAL_KEY: Variable = Variable {
+    name: "REPRIEVE_GOOGLE_SEAL_KEY",
+    default: Some(""),
+    accepts: "a version of a key in Cloud KMS (EC_SIGN_P256_SHA256), as `projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY/cryptoKeyVersions/1`, in a guarded project",
+    meaning: "Signs the seals of the evidence. Empty: nothing is sealed, and `/seal` says so.",
+    read_by: GOOGLE,
+};
+
 /// Where Cloud Run calls.
 pub const GOOGLE_PORT: Variable = Variable {
     name: "PORT",

@@ -51,8 +51,17 @@ pub const TRAIL_NAME: Variable = Variable {
 pub const TRAIL_BUCKET: Variable = Variable {
     name: "REPRIEVE_TRAIL_BUCKET",
     default: Some(""),
-    accepts: "an S3 bucket name",
-    meaning: "The bucket that the trail writes to. Without one, no trail can be made.",
+    accepts: "an S3 bucket name, or `BUCKET/PREFIX`",
+    meaning: "The bucket that the trail writes to, and the prefix of its files there. Without one, no trail can be made, and where one writes to is not judged.",
+    read_by: MONITORING,
+};
+
+/// What encrypts the trail's files.
+pub const TRAIL_KEY_ARN: Variable = Variable {
+    name: "REPRIEVE_TRAIL_KEY_ARN",
+    default: Some(""),
+    accepts: "the ARN of a KMS key",
+    meaning: "The KMS key that encrypts the trail's files. Without one, the trail keeps the key that it has.",
     read_by: MONITORING,
 };
 
@@ -125,5 +134,32 @@ pub const GUARD_DEAD_LETTER_ARN: Variable = Variable {
     default: Some(""),
     accepts: "the ARN of an SQS queue",
     meaning: "Where events go that these rules cannot hand over. Needed where there is one.",
+    read_by: MONITORING,
+};
+
+/// The drift rules.
+pub const DRIFT_RULES: Variable = Variable {
+    name: "REPRIEVE_DRIFT_RULES",
+    default: Some(""),
+    accepts: "`KIND=NAME` entries separated by commas; KIND is `trail`, `log`, `alarm`, `topic` or `rule`",
+    meaning: "The event rules that tell this function what is done to the monitoring, which are kept as they must be. Without one, none is looked at.",
+    read_by: MONITORING,
+};
+
+/// The function's own queue.
+pub const DRIFT_QUEUE_ARN: Variable = Variable {
+    name: "REPRIEVE_DRIFT_QUEUE_ARN",
+    default: Some(""),
+    accepts: "the ARN of an SQS queue",
+    meaning: "What the drift rules feed. Needed where there is one.",
+    read_by: MONITORING,
+};
+
+/// Where undeliverable drift goes.
+pub const DRIFT_DEAD_LETTER_ARN: Variable = Variable {
+    name: "REPRIEVE_DRIFT_DEAD_LETTER_ARN",
+    default: Some(""),
+    accepts: "the ARN of an SQS queue",
+    meaning: "Where events go that the drift rules cannot hand over. Needed where there is one.",
     read_by: MONITORING,
 };

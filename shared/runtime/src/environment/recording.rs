@@ -15,7 +15,7 @@ pub const SEAL_KEY_ARN: Variable = Variable {
 pub const FORMER_SEAL_KEYS: Variable = Variable {
     name: "REPRIEVE_FORMER_SEAL_KEYS",
     default: Some(""),
-    accepts: "public keys separated by commas, each as base64 of its SPKI DER, as `aws kms get-public-key` prints it, or `az keyvault key download --encoding DER` writes it before `base64 -w0` (EC P-256)",
+    accepts: "public keys separated by commas, each as base64 of its SPKI DER, as `aws kms get-public-key` prints it, `az keyvault key download --encoding DER` writes it before `base64 -w0`, or `gcloud kms keys versions get-public-key` has it between its first and last line (EC P-256)",
     meaning: "Keys that sealed this archive before the one of today: after a change of key, the last seal is by the one before, and has to be verified before the next is chained to it.",
     read_by: SEALING,
 };

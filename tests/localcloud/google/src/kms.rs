@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use crate::asymmetric;
 use crate::state::{OWN_ACCOUNT, Refusal, State};
 
 /// One call: its name, and what it is about.
@@ -23,10 +24,12 @@ pub(crate) fn call(method: &str, path: &str) -> Option<Call> {
         ("GET", None, true, "keyRings", _) => "ListKeyRings",
         ("GET", None, true, "cryptoKeys", _) => "ListCryptoKeys",
         ("GET", None, true, "cryptoKeyVersions", _) => "ListCryptoKeyVersions",
+        ("GET", None, true, "publicKey", _) => "GetPublicKey",
         ("GET", None, false, _, "cryptoKeys") => "GetCryptoKey",
         ("GET", None, false, _, "cryptoKeyVersions") => "GetCryptoKeyVersion",
         ("PATCH", None, false, _, "cryptoKeyVersions") => "UpdateCryptoKeyVersion",
         ("POST", Some("restore"), false, _, "cryptoKeyVersions") => "RestoreCryptoKeyVersion",
+        ("POST", Some("asymmetricSign"), false, _, "cryptoKeyVersions") => "AsymmetricSign",
         ("POST", Some("destroy"), false, _, "cryptoKeyVersions") => "DestroyCryptoKeyVersion",
         _ => return None,
     };
@@ -40,13 +43,17 @@ impl Call {
             "GetCryptoKeyVersion" if state.versions.contains_key(name) => Ok(state.version_json(name)),
             "GetCryptoKey" => {
                 let labels = state.keys.get(name).ok_or_else(|| Refusal::not_found(name))?;
-                let mut key = json!({"name": name, "purpose": "ENCRYPT_DECRYPT", "destroyScheduledDuration": "2592000s"});
+                let signs = state.signers.keys().any(|version| version.starts_with(&format!("{name}/")));
+                let purpose = if signs { "ASYMMETRIC_SIGN" } else { "ENCRYPT_DECRYPT" };
+                let mut key = json!({"name": name, "purpose": purpose, "destroyScheduledDuration": "2592000s"});
                 // Empty labels are left out.
                 if let (false, Some(object)) = (labels.is_empty(), key.as_object_mut()) {
                     object.insert("labels".to_owned(), json!(labels));
                 }
                 Ok(key)
             }
+            "GetPublicKey" => asymmetric::public_key(state, name.strip_suffix("/publicKey").unwrap_or(name)),
+            "AsymmetricSign" => asymmetric::sign(state, name, body),
             "RestoreCryptoKeyVersion" | "DestroyCryptoKeyVersion" => state.change(OWN_ACCOUNT, self.name, name, &json!({ "name": name })),
             "UpdateCryptoKeyVersion" => {
                 let mask = query.iter().find(|(key, _)| key == "updateMask").map(|(_, value)| value.as_str());

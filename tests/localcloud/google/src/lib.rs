@@ -2,9 +2,10 @@
 //!
 //! It follows the published documents (<https://cloudkms.googleapis.com/$discovery/rest?version=v1>): the states of versions, what each
 //! call may do in which, and Google's errors. It keeps state and never scripts answers; faults are injected by the name of a call.
-//! It is not Google: nothing here encrypts, no permission is checked beyond the token, and logs are there at once.
+//! It is not Google: keys that sign do, but nothing here encrypts, no permission is checked beyond the token, and logs are there at once.
 #![expect(clippy::must_use_candidate, reason = "a test plays a part and may not care for every answer")]
 
+mod asymmetric;
 mod http;
 mod kms;
 mod log;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -68,6 +70,26 @@ impl Sandbox {
     /// Makes a key (`projects/P/locations/L/keyRings/R/cryptoKeys/K`) with one enabled version, and returns the version's name.
     pub fn make_key(&self, key: &str) -> String {
         self.state().make_key(key)
+    }
+
+    /// Makes a key that signs (`EC_SIGN_P256_SHA256`), or another version of it, and returns the version's name.
+    pub fn make_signing_key(&self, key: &str) -> String {
+        self.state().make_signing_key(key)
+    }
+
+    /// Returns the public half of a version that signs, as PEM, whatever its state.
+    pub fn public_key_pem(&self, version: &str) -> Option<String> {
+        self.state().signers.get(version).and_then(asymmetric::pem)
+    }
+
+    /// Lets time pass: everything that was written so far was written so much earlier.
+    pub fn let_pass(&self, time: SignedDuration) {
+        self.state().let_pass(time);
+    }
+
+    /// Takes an object away, which nobody may.
+    pub fn remove(&self, bucket: &str, name: &str) {
+        self.state().objects.remove(&(bucket.to_owned(), name.to_owned()));
     }
 
     /// Labels a key, in place of all labels that it has.

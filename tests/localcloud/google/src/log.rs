@@ -54,12 +54,16 @@ pub(crate) fn list(state: &State, body: &Value) -> Result<Value, Refusal> {
     if methods.is_empty() || body.get("orderBy").and_then(Value::as_str) != Some("timestamp desc") {
         return Err(invalid("no methods are named, or another order"));
     }
+    // A field that is missing fulfils no comparison, so its negation holds.
+    let only_effective = filter.ends_with(" AND NOT protoPayload.status.code>0");
     let matches = |entry: &&Value| {
+        let is_refused = entry.pointer("/protoPayload/status/code").and_then(Value::as_u64).is_some_and(|code| code > 0);
         let text = |pointer: &str| entry.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         text("/logName") == log
             && text("/protoPayload/serviceName") == service
             && text("/protoPayload/resourceName") == resource
             && methods.iter().any(|method| text("/protoPayload/methodName").contains(method))
+            && !(only_effective && is_refused)
     };
     let size = body.get("pageSize").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok()).unwrap_or(50);
     // A token says how many entries were answered before.

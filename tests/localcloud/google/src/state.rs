@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use p256::ecdsa::SigningKey;
 use serde_json::{Value, json};
 
 use crate::log;
@@ -20,6 +21,8 @@ const DESTROY_SCHEDULED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24
 pub(crate) struct State {
     pub(crate) keys: BTreeMap<String, BTreeMap<String, String>>,
     pub(crate) versions: BTreeMap<String, Version>,
+    /// The secrets of versions that sign.
+    pub(crate) signers: BTreeMap<String, SigningKey>,
     pub(crate) objects: BTreeMap<(String, String), Object>,
     pub(crate) log: Vec<Value>,
     /// The first page of every list of entries is empty, and has a token.
@@ -63,6 +66,23 @@ impl State {
         let name = format!("{key}/cryptoKeyVersions/{number}");
         self.versions.insert(name.clone(), Version { state: "ENABLED".to_owned(), destroy_time: None });
         name
+    }
+
+    /// Makes a version that signs, each with a secret of its own.
+    pub(crate) fn make_signing_key(&mut self, key: &str) -> String {
+        let name = self.make_key(key);
+        let number = u8::try_from(self.signers.len() + 1).unwrap_or(1);
+        if let Ok(secret) = SigningKey::from_slice(&[number; 32]) {
+            self.signers.insert(name.clone(), secret);
+        }
+        name
+    }
+
+    /// Moves everything that was written so far into the past.
+    pub(crate) fn let_pass(&mut self, time: SignedDuration) {
+        for object in self.objects.values_mut() {
+            object.created = object.created.checked_sub(time).unwrap_or(object.created);
+        }
     }
 
     pub(crate) fn label(&mut self, key: &str, labels: &BTreeMap<String, String>) {
@@ -120,7 +140,7 @@ impl State {
             "name": name,
             "state": version.state,
             "protectionLevel": "SOFTWARE",
-            "algorithm": "GOOGLE_SYMMETRIC_ENCRYPTION",
+            "algorithm": if self.signers.contains_key(name) { "EC_SIGN_P256_SHA256" } else { "GOOGLE_SYMMETRIC_ENCRYPTION" },
             "createTime": "2026-01-02T03:04:05.000006Z",
         });
         if let (Some(time), Some(object)) = (version.destroy_time, json.as_object_mut()) {

@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::state::{Object, Refusal, State};
 
+/// So few objects are on a page, so that whoever lists has to ask on.
+const PAGE_SIZE: usize = 2;
+
 /// Inserts an object: `POST /upload/storage/v1/b/BUCKET/o?uploadType=media&ifGenerationMatch=0&name=NAME`.
 pub(crate) fn insert(state: &mut State, bucket: &str, query: &[(String, String)], body: &Bytes) -> Result<Value, Refusal> {
     let parameter = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -31,12 +34,18 @@ pub(crate) fn read(state: &State, bucket: &str, name: &str) -> Result<Bytes, Ref
     object.map(|object| object.bytes.clone()).ok_or_else(|| Refusal(404, "notFound", format!("No such object: {bucket}/{name}")))
 }
 
-/// Lists objects by their prefix.
+/// Lists objects by their prefix. A token is the last name of the page before.
 pub(crate) fn list(state: &State, bucket: &str, query: &[(String, String)]) -> Value {
-    let prefix = query.iter().find(|(key, _)| key == "prefix").map(|(_, value)| value.as_str()).unwrap_or_default();
-    let found = state.objects.iter().filter(|((of, name), _)| of == bucket && name.starts_with(prefix));
-    let items: Vec<Value> = found.map(|((_, name), object)| object_json(bucket, name, object)).collect();
+    let parameter = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).unwrap_or_default();
+    let (prefix, token) = (parameter("prefix"), parameter("pageToken"));
+    let is_asked = |of: &str, name: &str| of == bucket && name.starts_with(prefix) && (token.is_empty() || name > token);
+    let mut found = state.objects.iter().filter(|((of, name), _)| is_asked(of, name));
+    let page: Vec<_> = found.by_ref().take(PAGE_SIZE).collect();
+    let items: Vec<Value> = page.iter().map(|((_, name), object)| object_json(bucket, name, object)).collect();
     let mut answer = Map::from_iter([("kind".to_owned(), json!("storage#objects"))]);
+    if let (Some(_), Some(((_, last), _))) = (found.next(), page.last()) {
+        answer.insert("nextPageToken".to_owned(), json!(last));
+    }
     if !items.is_empty() {
         answer.insert("items".to_owned(), Value::from(items));
     }
