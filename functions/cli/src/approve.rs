@@ -1,23 +1,23 @@
 //! `reprieve approve`: seals an approval with a key in KMS or Key Vault, and writes it where the guard will find it.
 //!
-//! It refuses what would not help: an approval that no policy would let pass, or for a window that covers nothing. Nothing is written
-//! that does not verify.
+//! It refuses what would not help: an approval that no policy would let pass, or for a window that covers nothing; and, unless it is
+//! told to, what would take the place of another's approval. Nothing is written that does not verify.
 
 mod foresight;
 mod remains;
+mod replacing;
 mod report;
 mod side;
 mod window;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use reprieve_core::actor::identities_of_name;
-use reprieve_core::approval::slot::{TagPlan, TagSlot, seal_key_of};
-use reprieve_core::approval::window::Window;
+use reprieve_core::approval::slot::{TagPlan, TagSlot};
 use reprieve_core::approval::{ApprovalSource, SealError, SealedApproval, Written};
 use reprieve_core::{ApprovalKeys, Policy};
 
 use self::foresight::{Foresight, foresee, left_on_resource, others_approved, to_be};
+use self::replacing::Replacing;
 use self::report::Report;
 use self::side::{Open, Seen, Side};
 use self::window::Act;
@@ -149,7 +149,11 @@ fn draft<'a>(
     if let Place::Resource(plan) = &place {
         approval.window.clone_from(&plan.window);
         side.check_room(&approval, plan)?;
-        warnings.extend(replacement(plan, &approval, seal_key, resource, &keys));
+        let replacing = Replacing { plan, approval: &approval, seal_key, resource, keys: &keys };
+        if !arguments.replace {
+            replacing.check(written, now)?;
+        }
+        warnings.extend(replacing.warning());
     }
     let expected = to_be(&approval, resource, seal_key, place.source())?;
     let left = left_on_resource(resource.tags(), place.plan());
@@ -236,33 +240,6 @@ fn warnings_of(arguments: &ApproveArguments, side: &Side, written: Option<&Writt
         warnings.push(format!("the ledger was not read, which would show whether the change was revoked: give {option}"));
     }
     warnings
-}
-
-/// What becomes of the approval that stood where this one goes.
-fn replacement(plan: &TagPlan, approval: &SealedApproval, seal_key: &str, resource: Approvable<'_>, keys: &ApprovalKeys) -> Option<String> {
-    let replaced = plan.replaces.as_ref()?;
-    let who = short_approver(&replaced.approver);
-    if replaced.change != approval.change {
-        let kind = resource.kind();
-        return Some(format!("it takes the place of change {}, approved by {who}: a {kind} carries one change at a time", replaced.change));
-    }
-    if replaced.approver == approval.approver {
-        return None;
-    }
-    let why = if seal_key_of(replaced) == Some(seal_key) {
-        "; under one approval key two people count as one, so use another to approve beside each other".to_owned()
-    } else {
-        let window = window_to_share(replaced, approval).filter(|_| may_hold(replaced, resource, keys));
-        window.map(|window| format!("; to approve beside it, give its window, {}", window.to_text())).unwrap_or_default()
-    };
-    Some(format!("it takes the place of the approval by {who}{why}"))
-}
-
-/// Returns the window of somebody else's approval of the same action, where only that keeps the two from standing beside each other.
-fn window_to_share(other: &SealedApproval, approval: &SealedApproval) -> Option<Window> {
-    let is_others = identities_of_name(&other.approver).is_disjoint(&identities_of_name(&approval.approver));
-    let window = Window::parse(&other.window).ok().filter(|_| is_others && other.action == approval.action)?;
-    (Window::parse(&approval.window) != Ok(window)).then_some(window)
 }
 
 /// Says whether an approval holds, as far as can be judged: one whose public key is not at hand may.

@@ -80,6 +80,25 @@ struct Revoked<'a> {
     next: &'static str,
 }
 
+/// What was read, with the desk that removes its tags.
+enum Seen<'a> {
+    Key { desk: &'a aws::Desk, key: &'a aws::KeyFile },
+    Azure { desk: &'a azure::Desk, file: &'a azure::ResourceFile },
+}
+
+/// What could not be read, and why.
+struct Unread<'a> {
+    revoked: Revoked<'a>,
+    why: String,
+}
+
+/// What the ledger says from now on, and what it knew before.
+struct Noted<'a> {
+    ledger: &'a str,
+    known: Written,
+    revocation: Revocation,
+}
+
 /// What is to be revoked.
 struct Request<'a> {
     change: &'a str,
@@ -123,23 +142,9 @@ async fn of_key(name: &aws::KeyName, ledger: &str, request: &Request<'_>, argume
     let known = written(&desk.recall(ledger, &arn).await?);
     let revocation = request.revocation(by);
     desk.revoke_in_ledger(ledger, &arn, &revocation).await?;
-    let key = match key {
-        Ok(key) => key,
-        Err(error) => {
-            let tags = TagsAfter::Failed { why: error.to_string() };
-            return request.report(&Revoked::unread_key(&arn), &revocation, &known, &tags, ledger);
-        }
-    };
-    let resource = Approvable::Key(&key);
-    let tags = match tags_now(resource, request.change) {
-        Some(tags) => tags,
-        None => match desk.remove_approval(&key.arn, &key.tags).await {
-            Ok(()) => TagsAfter::Removed,
-            Err(aws::DeskError::PendingDeletion { .. }) => TagsAfter::Pending,
-            Err(error) => TagsAfter::Failed { why: error.to_string() },
-        },
-    };
-    request.report(&Revoked::read(resource), &revocation, &known, &tags, ledger)
+    let seen = key.as_ref().map(|key| Seen::Key { desk: &desk, key });
+    let seen = seen.map_err(|error| Unread { revoked: Revoked::unread_key(&arn), why: error.to_string() });
+    request.finish(seen, &Noted { ledger, known, revocation }).await
 }
 
 async fn of_resource(name: &azure::ResourceName, ledger: &str, request: &Request<'_>, arguments: &RevokeArguments) -> anyhow::Result<()> {
@@ -156,23 +161,34 @@ async fn of_resource(name: &azure::ResourceName, ledger: &str, request: &Request
     let (known, _) = desk.recall(ledger, &Subject::VaultObject(id.clone())).await?;
     let revocation = request.revocation(by);
     desk.revoke_in_ledger(ledger, &id, &revocation).await?;
-    let file = match file {
-        Ok(file) => file,
-        Err(error) => {
-            let tags = TagsAfter::Failed { why: error.to_string() };
-            return request.report(&Revoked::unread_resource(&id), &revocation, &known, &tags, ledger);
+    let seen = file.as_ref().map(|file| Seen::Azure { desk: &desk, file });
+    let seen = seen.map_err(|error| Unread { revoked: Revoked::unread_resource(&id), why: error.to_string() });
+    request.finish(seen, &Noted { ledger, known, revocation }).await
+}
+
+impl Seen<'_> {
+    const fn resource(&self) -> Approvable<'_> {
+        match self {
+            Self::Key { key, .. } => Approvable::Key(key),
+            Self::Azure { file, .. } => Approvable::Azure(file),
         }
-    };
-    let resource = Approvable::Azure(&file);
-    let tags = match tags_now(resource, request.change) {
-        Some(tags) => tags,
-        None => match desk.remove_approval(&file).await {
-            Ok(()) => TagsAfter::Removed,
-            Err(azure::DeskError::Deleted { .. }) => TagsAfter::Pending,
-            Err(error) => TagsAfter::Failed { why: error.to_string() },
-        },
-    };
-    request.report(&Revoked::read(resource), &revocation, &known, &tags, ledger)
+    }
+
+    /// Removes the approval's tags.
+    async fn untag(&self) -> TagsAfter {
+        match self {
+            Self::Key { desk, key } => match desk.remove_approval(&key.arn, &key.tags).await {
+                Ok(()) => TagsAfter::Removed,
+                Err(aws::DeskError::PendingDeletion { .. }) => TagsAfter::Pending,
+                Err(error) => TagsAfter::Failed { why: error.to_string() },
+            },
+            Self::Azure { desk, file } => match desk.remove_approval(file).await {
+                Ok(()) => TagsAfter::Removed,
+                Err(azure::DeskError::Deleted { .. }) => TagsAfter::Pending,
+                Err(error) => TagsAfter::Failed { why: error.to_string() },
+            },
+        }
+    }
 }
 
 impl<'a> Revoked<'a> {
@@ -229,14 +245,21 @@ impl Request<'_> {
         Revocation { change: self.change.to_owned(), by, at: self.now, reason: self.reason.map(ToOwned::to_owned) }
     }
 
-    fn report(
-        &self,
-        revoked: &Revoked<'_>,
-        revocation: &Revocation,
-        known: &Written,
-        tags: &TagsAfter,
-        ledger: &str,
-    ) -> anyhow::Result<()> {
+    /// Removes the tags where they are the change's, and reports.
+    async fn finish(&self, seen: Result<Seen<'_>, Unread<'_>>, noted: &Noted<'_>) -> anyhow::Result<()> {
+        let seen = match seen {
+            Ok(seen) => seen,
+            Err(Unread { revoked, why }) => return self.report(&revoked, noted, &TagsAfter::Failed { why }),
+        };
+        let tags = match tags_now(seen.resource(), self.change) {
+            Some(tags) => tags,
+            None => seen.untag().await,
+        };
+        self.report(&Revoked::read(seen.resource()), noted, &tags)
+    }
+
+    fn report(&self, revoked: &Revoked<'_>, noted: &Noted<'_>, tags: &TagsAfter) -> anyhow::Result<()> {
+        let Noted { ledger, known, revocation } = noted;
         let before = known.revocations.iter().find(|revocation| revocation.change == self.change);
         let report = Report {
             revoked: true,

@@ -117,6 +117,7 @@ fn two_approve_a_production_key(walk: &Walk) {
 
     let first = walk.json(&approve(&["2h from 2126-12-01T22:00+01:00"])).remove(0);
     assert_eq!((&first["source"], &first["key"], &first["is_second_approval"]), (&json!("sealed-tags"), &json!(key), &json!(false)));
+    walk.json(&approve(&["3h from 2126-12-01T22:00+01:00", "--dry-run"]));
     // The very command that was printed, as somebody else with another approval key.
     let command = first["remains"][0]["command"].as_str().unwrap().replace("alias/OTHER-APPROVERS", "alias/security");
     let words: Vec<&str> = command.split(' ').skip(1).chain(["--approver", "dave@example.com"]).collect();
@@ -128,7 +129,11 @@ fn two_approve_a_production_key(walk: &Walk) {
     // In another window it takes the place of both, so that neither counts.
     let usual = ["approve", "alias/invoices", "--action", "delete", "--change", "CHG-1", "--approver", "erin@example.com"];
     let elsewhen = ["--approval-key", "alias/security", "--window", "3h from 2126-12-01T22:00+01:00", "--dry-run"];
-    let third = walk.json(&[usual.as_slice(), &elsewhen].concat()).remove(0);
+    let refusal = walk.refusal(&[usual.as_slice(), &elsewhen].concat());
+    let stands = "`alias/invoices` carries change `CHG-1` (delete, 2126-12-01 21:00 to 23:00 UTC), \
+                  approved by carol@example.com and dave@example.com, which still holds";
+    assert!(refusal.contains(stands), "{refusal}");
+    let third = walk.json(&[usual.as_slice(), &elsewhen, &["--replace"]].concat()).remove(0);
     assert!(third["remains"].to_string().contains("Somebody else must approve too"), "{third}");
     let warning = "it takes the place of the approval by carol@example.com; to approve beside it, give its window, 2126-12-01T21:00:00Z/";
     assert!(third["warnings"].to_string().contains(warning), "{third}");

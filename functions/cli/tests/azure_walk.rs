@@ -170,6 +170,15 @@ async fn two_people_approve_a_production_key_and_one_of_them_revokes_it() {
     let both = ["carol@contoso.example", "dave@contoso.example"];
     assert_eq!(walk.approvals(&dave, key), both.map(|name| (name.to_owned(), "opens".to_owned())));
 
+    let another =
+        [&["approve", key, "--action", "delete", "--change", "CHG-8", "--approval-key", SECURITY, "--dry-run"], WINDOW.as_slice()].concat();
+    let refused = walk.refusal(&dave, &another);
+    let stands = "`invoices` carries change `CHG-7` (delete, 2126-12-01 00:00 to 2126-12-02 00:00 UTC), \
+                  approved by carol@contoso.example and dave@contoso.example, which still holds";
+    assert!(refused.contains(stands), "{refused}");
+    let replacing = &walk.json(&dave, &[another.as_slice(), &["--replace"]].concat())[0];
+    assert!(replacing["warnings"].to_string().contains("it takes the place of change CHG-7"), "{replacing}");
+
     let revoked = &walk.json(&dave, &["revoke", key, "--change", "CHG-7", "--reason", "still in use"])[0];
     assert_eq!((&revoked["tags"]["state"], &revoked["by"]), (&json!("removed"), &json!("dave@contoso.example")));
     assert_eq!(walk.approvals(&dave, key), []);

@@ -37,6 +37,7 @@ fn what_cannot_be_approved_is_refused_before_any_call() {
         (with(&["2h from 2126-01-01T22:00"]), "is not an ISO 8601 interval"),
         (with(&["soon from 2126-01-01T22:00Z"]), "is no duration"),
         (with(&["2h from 2126-01-01T22:00Z", "--late"]), "a late approval goes into the ledger: give --ledger-table"),
+        (with(&["2h from 2126-01-01T22:00Z", "--late", "--replace"]), "cannot be used with"),
         (with(&["2h from 2126-01-01T22:00Z", "--policies", "/nonexistent"]), "`/nonexistent`"),
         (with(&["2h from 2126-01-01T22:00Z", "--approver", "Carol\u{a0}X"]), "such an approval cannot be sealed"),
         (with(&["2h from 2126-01-01T22:00Z", "--approver", "carol"]), "no Region is known"),

@@ -8,7 +8,7 @@ use reprieve_localcloud::{LocalCloud, Options};
 use serde_json::Value;
 
 /// Each variable of the verb but the topic, as a template leaves it where nobody gave a value.
-const EMPTY: [&str; 11] = [
+const EMPTY: [&str; 14] = [
     "REPRIEVE_SUBSCRIBERS",
     "REPRIEVE_CIS_VERSION",
     "REPRIEVE_PATTERN_MODE",
@@ -20,12 +20,16 @@ const EMPTY: [&str; 11] = [
     "REPRIEVE_GUARD_RULES",
     "REPRIEVE_GUARD_QUEUE_ARN",
     "REPRIEVE_GUARD_DEAD_LETTER_ARN",
+    "REPRIEVE_DRIFT_RULES",
+    "REPRIEVE_DRIFT_QUEUE_ARN",
+    "REPRIEVE_DRIFT_DEAD_LETTER_ARN",
 ];
 
 fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reprieve"));
     command.args(["monitoring", "plan"]).env_remove("CLICOLOR_FORCE").envs(EMPTY.map(|name| (name, "")));
-    command.envs(["REPRIEVE_NOTICE_TOPIC_ARN", "REPRIEVE_TRAIL_BUCKET", "REPRIEVE_TRAIL_LOG_ROLE_ARN"].map(|name| (name, "")));
+    let none = ["REPRIEVE_NOTICE_TOPIC_ARN", "REPRIEVE_TRAIL_BUCKET", "REPRIEVE_TRAIL_KEY_ARN", "REPRIEVE_TRAIL_LOG_ROLE_ARN"];
+    command.envs(none.map(|name| (name, "")));
     command
 }
 
@@ -101,6 +105,9 @@ fn what_cannot_be_used_is_refused_before_any_call() {
         ([topic.as_slice(), &["--subscribers", "security@example.com"]].concat(), "give `PROTOCOL=ENDPOINT`"),
         ([topic.as_slice(), &["--trail-bucket", ""]].concat(), "--trail-bucket"),
         ([topic.as_slice(), &["--guard-rules", "key-api-calls=calls"]].concat(), "--guard-queue"),
+        ([topic.as_slice(), &["--drift-rules", "trail=drift"]].concat(), "--drift-queue"),
+        ([topic.as_slice(), &["--drift-rules", "trails=drift"]].concat(), "`trails` is no drift rule"),
+        ([topic.as_slice(), &["--trail-key", "alias/trail"]].concat(), "alias/trail"),
         ([topic.as_slice(), &["--cis-version", "2.0"]].concat(), "it takes 1.4, 3.0, 5.0"),
     ] {
         let output = command().args(&arguments).output().unwrap();

@@ -8,13 +8,11 @@ use serde_json::Value;
 use crate::desk::{ARM_SCOPE, Desk};
 use crate::error::DeskError;
 
-/// The claims that name a person, the best first: tokens of version 1 have the second, of version 2 the third.
-const PERSON_CLAIMS: [&str; 3] = ["upn", "unique_name", "preferred_username"];
-
 /// Who the credentials belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The user principal name, as the directory writes it; only people have one.
+    /// The user principal name, as the directory writes it; only people have one. What tokens call a guest besides is not what logs call
+    /// them.
     pub upn: Option<String>,
     /// The object id in Microsoft Entra ID.
     pub object_id: String,
@@ -54,9 +52,8 @@ impl Claims {
 
     fn caller(&self) -> Option<Caller> {
         let is_application = self.text("idtyp").is_some_and(|kind| kind == "app");
-        let person = PERSON_CLAIMS.iter().find_map(|name| self.text(name)).filter(|_| !is_application);
         Some(Caller {
-            upn: person,
+            upn: self.text("upn").filter(|_| !is_application),
             object_id: self.text("oid")?.to_ascii_lowercase(),
             app_id: self.text("appid").or_else(|| self.text("azp")),
         })
@@ -89,9 +86,10 @@ mod tests {
     fn people_are_named_by_their_principal_name_and_all_else_by_object_id() {
         for (what, claims, approver) in [
             ("a person", json!({"oid": "A1", "upn": "carol@contoso.example"}), Some("carol@contoso.example")),
-            ("a person of version 2", json!({"oid": "a1", "preferred_username": "carol@contoso.example"}), Some("carol@contoso.example")),
+            ("a person without one", json!({"oid": "a1", "preferred_username": "carol@contoso.example"}), Some("object:a1")),
+            ("a guest of another tenant", json!({"oid": "A1", "unique_name": "carol@fabrikam.example"}), Some("object:a1")),
             ("a guest", json!({"oid": "A1", "upn": "carol_fabrikam.example#EXT#@contoso.example"}), Some("object:a1")),
-            ("an application", json!({"oid": "a1", "appid": "b2", "idtyp": "app", "unique_name": "x"}), Some("object:a1")),
+            ("an application", json!({"oid": "a1", "appid": "b2", "idtyp": "app", "upn": "x"}), Some("object:a1")),
             ("nobody", json!({"appid": "b2"}), None),
         ] {
             let caller = Claims::of(&token(&claims)).unwrap().caller();

@@ -147,6 +147,34 @@ impl Actor {
         identities
     }
 
+    /// Says whether it cannot be told that this caller and an approver of these identities are two. Microsoft Entra ID names a person by
+    /// a sign-in name and an object id, an application by an object id and an application id: where the caller lacks the one by which
+    /// the approver is named, they may be the same. A name without `@` is no sign-in name.
+    #[must_use]
+    pub fn may_hide(&self, approver: &BTreeSet<String>) -> bool {
+        let is_named_by = |kind: &str| approver.iter().any(|name| name.starts_with(kind));
+        let signs_in = self.user_name.as_ref().is_some_and(|name| name.contains('@'));
+        let lacks_object = self.object_id.is_none() && is_named_by("object:");
+        let lacks = match self.kind {
+            ActorKind::EntraUser => lacks_object || (!signs_in && is_named_by("person:")),
+            ActorKind::ServicePrincipal => lacks_object || (self.app_id.is_none() && is_named_by("application:")),
+            ActorKind::Root
+            | ActorKind::IamUser
+            | ActorKind::AssumedRole
+            | ActorKind::Role
+            | ActorKind::FederatedUser
+            | ActorKind::AwsAccount
+            | ActorKind::AwsService
+            | ActorKind::IdentityCenterUser
+            | ActorKind::ExternalUser
+            | ActorKind::GoogleUser
+            | ActorKind::GoogleServiceAccount
+            | ActorKind::Unknown
+            | ActorKind::Other(_) => false,
+        };
+        lacks && self.identities().is_disjoint(approver)
+    }
+
     /// Returns a short name for sentences: the person first, then the role.
     #[must_use]
     pub fn display_name(&self) -> String {
@@ -289,6 +317,34 @@ mod tests {
             (&by_root, "arn:aws:iam::444455556666:root", false),
         ] {
             assert_eq!(!session.identities().is_disjoint(&identities_of_name(approver)), same, "{approver}");
+        }
+    }
+
+    #[test]
+    fn who_is_named_in_another_way_may_be_the_approver() {
+        let text = |text: &str| Some(text.to_owned());
+        let alice = Actor { kind: ActorKind::EntraUser, user_name: text("alice@example.com"), object_id: text("A1"), ..Actor::unknown() };
+        let robot = Actor { kind: ActorKind::ServicePrincipal, object_id: text("B1"), app_id: text("B2"), ..Actor::unknown() };
+        let nameless = Actor { user_name: None, ..alice.clone() };
+        let displayed = Actor { user_name: text("Alice Example"), ..alice.clone() };
+        let without_object = |actor: &Actor| Actor { object_id: None, ..actor.clone() };
+        for (what, caller, approver, may_hide) in [
+            ("both names", &alice, "carol@example.com", false),
+            ("both names, an object id", &alice, "object:c1", false),
+            ("the same name", &alice, "alice@example.com", false),
+            ("no name", &nameless, "alice@example.com", true),
+            ("no name, the same object id", &nameless, "object:a1", false),
+            ("no name, another object id", &nameless, "object:c1", false),
+            ("a name to show alone", &displayed, "alice@example.com", true),
+            ("no object id", &without_object(&alice), "object:a1", true),
+            ("no object id, a name", &without_object(&alice), "carol@example.com", false),
+            ("a person, and an application", &nameless, "application:b2", false),
+            ("an application, and a person", &robot, "carol@example.com", false),
+            ("an application without object id", &without_object(&robot), "object:c1", true),
+            ("an application without its id", &Actor { app_id: None, ..robot.clone() }, "application:b2", true),
+            ("a session on AWS", &session("Admin", "alice"), "object:a1", false),
+        ] {
+            assert_eq!(caller.may_hide(&identities_of_name(approver)), may_hide, "{what}");
         }
     }
 

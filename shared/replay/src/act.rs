@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use reprieve_core::audit::{Asset, Excerpt, Log, Operation};
-use reprieve_core::{AuditEvent, CallOutcome, Event, Target};
+use reprieve_core::{AuditEvent, Event, Target};
+use reprieve_wire::azure::has_only_begun;
 use serde::{Deserialize, Serialize};
 
 /// One act.
@@ -81,24 +82,11 @@ fn text<'a>(excerpt: &'a Excerpt, name: &str) -> Option<&'a String> {
     excerpt.get(name)
 }
 
-/// Says whether a record of the Activity Log tells that a call that takes something away has begun, and not how it ended: another record
-/// of the same call tells that. The guard looks at once; here such a call would count as several, and one that failed as done.
+/// Says whether an entry tells that a call that takes something away has begun, and not how it ended. The guard looks at once; here such
+/// a call would count as several, and one that failed as done.
 pub(crate) fn is_beginning(entry: &AuditEvent) -> bool {
-    let is_of_activities = matches!(entry.log, Log::AzureActivityLog);
     let takes = matches!(entry.operation, Operation::Destroy | Operation::Disable | Operation::Purge);
-    // As for the outcome, `status` counts before `resultType`.
-    let status = || ["status.value", "status", "resultType"].into_iter().find_map(|name| text(&entry.response, name));
-    let has_only_begun = || status().is_some_and(|status| BEGINNINGS.contains(&usual(status).as_str()));
-    is_of_activities && takes && entry.event.outcome == CallOutcome::Succeeded && has_only_begun()
-}
-
-/// What the Activity Log says of a call that goes on, as [`usual`] writes it.
-/// Source: <https://learn.microsoft.com/azure/azure-monitor/platform/activity-log-schema>
-const BEGINNINGS: [&str; 5] = ["start", "started", "accept", "accepted", "inprogress"];
-
-/// Returns a status in small letters and without spaces, which differ from log to log.
-fn usual(status: &str) -> String {
-    status.chars().filter(|letter| !letter.is_whitespace()).map(|letter| letter.to_ascii_lowercase()).collect()
+    takes && has_only_begun(entry)
 }
 
 /// Says whether a service made or retired a grant of its own, as it does by the thousand when volumes come and go.

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 pub use custom_handler::{Invocation, Kind, TimerCall, answer_json, parse_invocation};
 pub(crate) use outcome::failure_of_server;
+pub use outcome::has_only_begun;
 pub use unpack::{Unpacked, unpack};
 
 use crate::cloudtrail::derived_id;

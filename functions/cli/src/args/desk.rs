@@ -88,6 +88,7 @@ pub(crate) struct JudgingArguments {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "they are flags, each independent of the others")]
 pub(crate) struct ApproveArguments {
     /// A KMS key, as id, ARN or `alias/NAME`; or a resource in Azure, by its id, or a key, secret or certificate by its URL
     #[arg(value_name = "RESOURCE", value_parser = ResourceName::parse)]
@@ -112,6 +113,10 @@ pub(crate) struct ApproveArguments {
     /// Writes the approval into the ledger, because it comes late: what waits for its deletion, or is deleted, cannot be tagged
     #[arg(long)]
     pub(crate) late: bool,
+
+    /// Takes the place of what others approved there and still holds: a resource carries one change at a time
+    #[arg(long, conflicts_with = "late")]
+    pub(crate) replace: bool,
 
     #[command(flatten)]
     pub(crate) sealing: SealingArguments,
@@ -232,8 +237,9 @@ pub(super) const APPROVE_HELP: &str = r"WHAT IT DOES
   the approval key (kms:Sign, or sign in Key Vault), verifies the signature with
   the public key, and writes it: as tags on the resource, or with --late into
   the ledger. Where somebody else approved the same change before, under another
-  approval key, it becomes the second approval. Whoever approves must not be the
-  one who does it, under any name: the sessions of one role count as one person.
+  approval key, it becomes the second approval. Another approval that still
+  holds is not replaced without --replace. Whoever approves must not be the one
+  who does it, under any name: the sessions of one role count as one person.
 
 NEEDS ON AWS
   on the key           kms:DescribeKey, kms:ListResourceTags, kms:TagResource,
@@ -259,7 +265,7 @@ EXIT CODES
   0  approved
   1  the cloud failed, or did not allow it
   2  bad input, or refused: the window is over, policy would not let it pass,
-     ...
+     another approval still holds, ...
 
 EXAMPLES
   reprieve approve alias/payments --action delete --change CHG-2048 \

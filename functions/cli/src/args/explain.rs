@@ -93,8 +93,8 @@ FACTS OF AZURE
 
     world    what was observed, each part {"is": ...}, "absent" or
              {"unreadable": "why"}
-    memory   what the ledger holds: approvals, revocations, case, vault, object
-             [default: nothing]
+    memory   what the ledger holds: approvals, revocations, case, vault, object,
+             group [default: nothing]
     desired  what the deployment asks for [default: the defaults of the
              functions' variables]
 

@@ -2,9 +2,9 @@
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
-use reprieve_core::RoleArn;
 use reprieve_core::monitoring::desired::MINIMUM_RETENTION_DAYS;
-use reprieve_core::monitoring::{CisVersion, GuardRule, PatternMode, Subscriber};
+use reprieve_core::monitoring::{CisVersion, DriftRule, GuardRule, PatternMode, Subscriber};
+use reprieve_core::{KeyArn, RoleArn};
 
 use super::desk::CloudArguments;
 
@@ -66,9 +66,13 @@ pub(crate) struct WishArguments {
     #[arg(long, value_name = "NAME", env = "REPRIEVE_TRAIL_NAME", hide_env_values = true, value_parser = NonEmptyStringValueParser::new(), default_value = "reprieve")]
     pub(crate) trail_name: String,
 
-    /// The bucket that trail writes to; without one, no trail can be made
+    /// The bucket that trail writes to, or `BUCKET/PREFIX`; without one, no trail can be made
     #[arg(long, value_name = "BUCKET", env = "REPRIEVE_TRAIL_BUCKET", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) trail_bucket: Option<String>,
+
+    /// The KMS key that encrypts its files; without one, the trail keeps the key that it has
+    #[arg(long, value_name = "ARN", env = "REPRIEVE_TRAIL_KEY_ARN", hide_env_values = true, value_parser = KeyArn::parse)]
+    pub(crate) trail_key: Option<KeyArn>,
 
     /// The role by which that trail feeds its log group; without one, none can be fed
     #[arg(long, value_name = "ARN", env = "REPRIEVE_TRAIL_LOG_ROLE_ARN", hide_env_values = true, value_parser = RoleArn::parse)]
@@ -95,6 +99,19 @@ pub(crate) struct WishArguments {
     /// Where events go that cannot be handed over to it
     #[arg(long, value_name = "ARN", env = "REPRIEVE_GUARD_DEAD_LETTER_ARN", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) guard_dead_letters: Option<String>,
+
+    /// The event rules that tell the function what is done to the monitoring, such as `trail=NAME`; several are separated by commas
+    #[arg(long, value_name = "KIND=NAME", env = "REPRIEVE_DRIFT_RULES", hide_env_values = true, value_delimiter = ',', value_parser = drift_rule,
+        requires_all = ["drift_queue", "drift_dead_letters"])]
+    pub(crate) drift_rules: Vec<(DriftRule, String)>,
+
+    /// The queue that those rules feed
+    #[arg(long, value_name = "ARN", env = "REPRIEVE_DRIFT_QUEUE_ARN", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) drift_queue: Option<String>,
+
+    /// Where events go that cannot be handed over to it
+    #[arg(long, value_name = "ARN", env = "REPRIEVE_DRIFT_DEAD_LETTER_ARN", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) drift_dead_letters: Option<String>,
 }
 
 fn topic(text: &str) -> Result<String, String> {
@@ -112,6 +129,11 @@ fn subscriber(text: &str) -> Result<Subscriber, String> {
 fn guard_rule(text: &str) -> Result<(GuardRule, String), String> {
     let (kind, name) = pair(text, "`KIND=NAME`, such as `key-api-calls=reprieve-calls`")?;
     Ok((GuardRule::parse(&kind).map_err(|error| error.to_string())?, name))
+}
+
+fn drift_rule(text: &str) -> Result<(DriftRule, String), String> {
+    let (kind, name) = pair(text, "`KIND=NAME`, such as `trail=reprieve-monitoring-trail-drift`")?;
+    Ok((DriftRule::parse(&kind).map_err(|error| error.to_string())?, name))
 }
 
 fn pair(text: &str, shape: &str) -> Result<(String, String), String> {

@@ -178,8 +178,9 @@ impl Weighed {
         let change = approval.as_ref().ok().map(|approval| approval.change.clone());
         let verify =
             |approval: SealedApproval| approval.verify_for(scene.action, scene.resource, scene.event.time, &scene.rules.keys, source);
-        let result = approval.and_then(verify);
-        self.claims.push(Claim { source, change, result: result.map_err(|error| error.to_string()) });
+        let verified = approval.and_then(verify).map_err(|error| error.to_string());
+        let result = verified.and_then(|approval| told_apart(approval, &scene.event.actor));
+        self.claims.push(Claim { source, change, result });
     }
 
     fn conclude<R>(&mut self, scene: &Scene<'_, R>) {
@@ -202,6 +203,18 @@ impl Weighed {
         };
         flaw(true).or_else(unread).or_else(|| flaw(false)).unwrap_or(ApprovalFinding::None)
     }
+}
+
+/// Where it cannot be told whether the approver is the one who did it, nothing is approved.
+fn told_apart(approval: Approval, actor: &Actor) -> Result<Approval, String> {
+    if actor.may_hide(&approval.approver_identities) {
+        return Err(format!(
+            "it cannot be told whether `{}`, who approved it, is {}, who did it: the log names them in another way",
+            approval.approver,
+            actor.display_name()
+        ));
+    }
+    Ok(approval)
 }
 
 /// What approvals that hold amount to, for one act.

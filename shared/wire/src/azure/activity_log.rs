@@ -118,8 +118,9 @@ struct Results {
 
 impl Results {
     fn read(record: &Fields<'_>, properties: &Fields<'_>, odd: &mut Oddities) -> Self {
+        let [listed, exported] = outcome::STATUS_FIELDS;
         Self {
-            status: text_or_value(record, "status", odd).or_else(|| text_or_number(record, "resultType", odd)),
+            status: text_or_value(record, listed, odd).or_else(|| text_or_number(record, exported, odd)),
             sub_status: text_or_value(record, "subStatus", odd),
             signature: text_or_number(record, "resultSignature", odd),
             code: text_or_number(properties, "statusCode", odd).or_else(|| text_or_number(record, "statusCode", odd)),

@@ -1,7 +1,9 @@
 //! Whether a call on Azure did what it says. Records say it in several places, and some of them say `Success` of a call that was
 //! refused: whichever place tells of a refusal is believed. A server that failed does not say whether the call took effect, so such a
-//! call is never taken for refused: a look too many does no harm.
+//! call is never taken for refused: a look too many does no harm. For the same reason a call that has only begun is taken for done;
+//! whoever counts calls asks [`has_only_begun`].
 
+use reprieve_core::audit::{AuditEvent, Log};
 use reprieve_core::{CallOutcome, Event};
 
 use crate::error::shorten;
@@ -33,6 +35,29 @@ const FAILURES: [(&str, u16); 20] = [
     ("ServiceUnavailable", 503),
     ("GatewayTimeout", 504),
 ];
+
+/// Where a record of the Activity Log says how its call stands, as its REST API lists it and as it is exported; the first that is there
+/// counts.
+pub(super) const STATUS_FIELDS: [&str; 2] = ["status", "resultType"];
+
+/// What the Activity Log says of a call that goes on, in small letters and without spaces, which differ from record to record.
+/// Source: <https://learn.microsoft.com/azure/azure-monitor/platform/activity-log-schema>
+const BEGINNINGS: [&str; 5] = ["start", "started", "accept", "accepted", "inprogress"];
+
+/// Says whether a record of the Activity Log tells that a call has begun, and not how it ended: another record of the same call tells
+/// that.
+#[must_use]
+pub fn has_only_begun(entry: &AuditEvent) -> bool {
+    let said = |field: &&str| entry.response.get(&format!("{field}.value")).or_else(|| entry.response.get(*field));
+    let status = || STATUS_FIELDS.iter().find_map(said);
+    let is_of_activities = matches!(entry.log, Log::AzureActivityLog);
+    is_of_activities && entry.event.outcome == CallOutcome::Succeeded && status().is_some_and(|status| is_beginning(status))
+}
+
+fn is_beginning(status: &str) -> bool {
+    let letters = status.chars().filter(|letter| !letter.is_whitespace());
+    BEGINNINGS.contains(&letters.map(|letter| letter.to_ascii_lowercase()).collect::<String>().as_str())
+}
 
 /// Takes the most telling of these words: a reason such as `Forbidden` or `403` before a mere `Failed`. None of them: the call is
 /// taken to have had its effect.
@@ -82,8 +107,6 @@ mod tests {
             ("Success", None),
             ("Succeeded", None),
             ("Succeeded.Created", None),
-            ("Started", None),
-            ("Accepted", None),
             ("200", None),
             ("", None),
             ("OK", None),
@@ -100,6 +123,17 @@ mod tests {
             let outcome = of_words(&["Succeeded", word], None, "status", &mut Oddities::default());
             let refused = |code: &str| CallOutcome::Refused { code: code.to_owned(), message: None };
             assert_eq!(outcome, expected.map_or(CallOutcome::Succeeded, refused), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_has_begun_is_taken_for_done() {
+        for word in ["Start", "Started", "ACCEPT", "Accepted", "In Progress", "InProgress"] {
+            assert!(is_beginning(word), "{word}");
+            assert_eq!(of_words(&[word], None, "status", &mut Oddities::default()), CallOutcome::Succeeded, "{word}");
+        }
+        for word in ["Succeeded", "Failed", "Restarted", ""] {
+            assert!(!is_beginning(word), "{word}");
         }
     }
 }

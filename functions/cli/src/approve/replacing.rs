@@ -1,0 +1,109 @@
+//! What a new approval takes the place of: a resource carries one change at a time, with one approver and one co-approver. Pure.
+//!
+//! What others approved and still holds is not replaced unless that is asked for; one whose public key is not at hand may hold.
+
+use jiff::Timestamp;
+use reprieve_core::ApprovalKeys;
+use reprieve_core::actor::identities_of_name;
+use reprieve_core::approval::slot::{TagPlan, seal_key_of};
+use reprieve_core::approval::window::Window;
+use reprieve_core::approval::{ApprovalSource, SealError, SealedApproval, Written};
+
+use crate::desk::approvable::Approvable;
+use crate::desk::{short_approver, shown_window};
+
+/// A new approval, and the tags that it is to have.
+pub(super) struct Replacing<'a> {
+    pub(super) plan: &'a TagPlan,
+    pub(super) approval: &'a SealedApproval,
+    pub(super) seal_key: &'a str,
+    pub(super) resource: Approvable<'a>,
+    pub(super) keys: &'a ApprovalKeys,
+}
+
+impl Replacing<'_> {
+    /// Refuses to take the place of what others approved.
+    ///
+    /// # Errors
+    /// Says what stands there, and how both could.
+    pub(super) fn check(&self, known: Option<&Written>, now: Timestamp) -> anyhow::Result<()> {
+        let others: Vec<SealedApproval> = self.lost().filter(|other| !self.is_own(other) && self.holds(other, known, now)).collect();
+        let Some(first) = others.first() else { return Ok(()) };
+        let approvers: Vec<String> = others.iter().map(|other| short_approver(&other.approver)).collect();
+        anyhow::bail!(
+            "`{}` carries change `{}` ({}, {}), approved by {}, which still holds, and this approval would take its place{}; to replace it, give --replace",
+            self.resource.name(),
+            first.change,
+            first.action,
+            Window::parse(&first.window).map_or_else(|_| first.window.clone(), shown_window),
+            approvers.join(" and "),
+            self.how_beside(first).unwrap_or_default()
+        )
+    }
+
+    /// Says what becomes of the approval that stood where this one goes.
+    pub(super) fn warning(&self) -> Option<String> {
+        let replaced = self.plan.replaces.as_ref()?;
+        let who = short_approver(&replaced.approver);
+        if replaced.change != self.approval.change {
+            let kind = self.resource.kind();
+            return Some(format!(
+                "it takes the place of change {}, approved by {who}: a {kind} carries one change at a time",
+                replaced.change
+            ));
+        }
+        if replaced.approver == self.approval.approver {
+            return None;
+        }
+        Some(format!("it takes the place of the approval by {who}{}", self.how_beside(replaced).unwrap_or_default()))
+    }
+
+    /// Returns the approvals that the tags hold and will hold no more.
+    fn lost(&self) -> impl Iterator<Item = SealedApproval> {
+        let stale = SealedApproval::co_approval_from_tags(self.resource.tags()).and_then(Result::ok);
+        let stale = stale.filter(|_| !self.plan.stale.is_empty());
+        self.plan.replaces.clone().into_iter().chain(stale)
+    }
+
+    /// Says whether it is the same approver's of the same change, in another window or for another action.
+    fn is_own(&self, other: &SealedApproval) -> bool {
+        other.change == self.approval.change && !self.is_by_another(other)
+    }
+
+    fn is_by_another(&self, other: &SealedApproval) -> bool {
+        identities_of_name(&other.approver).is_disjoint(&identities_of_name(&self.approval.approver))
+    }
+
+    /// Says whether an approval covers something that is still to come.
+    fn holds(&self, other: &SealedApproval, known: Option<&Written>, now: Timestamp) -> bool {
+        let Ok(window) = other.check_values() else { return false };
+        let is_revoked = known.is_some_and(|known| known.revocations.iter().any(|revocation| revocation.change == other.change));
+        // A key seals what happens while it is valid, which is at the earliest now and within the window.
+        let verified = other.verify(&self.resource, Some(now.max(window.start)), self.keys, ApprovalSource::SealedTags);
+        let may_hold = matches!(verified, Ok(_) | Err(SealError::UnknownKey(_) | SealError::KeyTooYoung { .. }));
+        now < window.end && !is_revoked && may_hold
+    }
+
+    /// Says how both could stand, where they are of the same change.
+    fn how_beside(&self, other: &SealedApproval) -> Option<String> {
+        if other.change != self.approval.change {
+            return None;
+        }
+        if seal_key_of(other) == Some(self.seal_key) {
+            return Some("; under one approval key two people count as one, so use another to approve beside each other".to_owned());
+        }
+        let window = self.window_to_share(other).filter(|_| super::may_hold(other, self.resource, self.keys))?;
+        Some(format!("; to approve beside it, give its window, {}", window.to_text()))
+    }
+
+    /// Returns the window of somebody else's approval of the same action, where only that keeps the two from standing beside each other.
+    fn window_to_share(&self, other: &SealedApproval) -> Option<Window> {
+        let is_shared = self.is_by_another(other) && other.action == self.approval.action;
+        let window = Window::parse(&other.window).ok().filter(|_| is_shared)?;
+        (Window::parse(&self.approval.window) != Ok(window)).then_some(window)
+    }
+}
+
+#[cfg(test)]
+#[path = "replacing_tests.rs"]
+mod tests;
