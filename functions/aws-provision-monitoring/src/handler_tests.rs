@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reprieve_core::event::Target;
 use reprieve_core::facts::Known;
+use reprieve_core::monitoring::DriftRule;
 use reprieve_core::{Mode, Phase};
 use reprieve_engine::CallError;
 use reprieve_test_support::event::time;
@@ -221,6 +222,34 @@ fn the_daily_check_heals_what_no_event_announced() {
     let answer = scene.invoke(&json!({ "task": "check" })).unwrap();
     assert_eq!((&answer["status"], &answer["planned"], &answer["made"]), (&json!("success"), &json!(1), &json!(1)));
     assert!(matches!(&scene.monitoring.world().trails, Known::Is(trails) if trails[0].is_logging == Known::Is(true)));
+}
+
+#[test]
+fn the_daily_check_puts_back_the_rules_that_would_have_told() {
+    let scene = Scene::healthy();
+    scene.monitoring.alter(|world| world.rules.retain(|name, _| !name.ends_with("-drift")));
+    let answer = scene.invoke(&json!({ "task": "check" })).unwrap();
+    assert_eq!((&answer["status"], &answer["made"]), (&json!("success"), &json!(2 * DriftRule::ALL.len())));
+    let world = scene.monitoring.world();
+    for rule in DriftRule::ALL {
+        let back = world.rules[&format!("reprieve-{rule}-drift")].value().unwrap();
+        assert!(back.is_enabled && back.pattern == Some(rule.pattern()), "{back:?}");
+        assert_eq!(back.targets, Known::Is(vec!["arn:aws:sqs:eu-central-1:111122223333:reprieve-drift".to_owned()]));
+    }
+}
+
+#[test]
+fn a_drift_rule_that_is_switched_off_is_put_back_by_any_event_that_comes_through() {
+    let scene = Scene::healthy();
+    scene.monitoring.alter(|world| {
+        if let Some(Known::Is(rule)) = world.rules.get_mut("reprieve-trail-drift") {
+            rule.is_enabled = false;
+        }
+    });
+    scene.monitoring.delete_filter(FILTER);
+    scene.invoke(&filter_deleted()).unwrap();
+    assert_eq!(scene.changes(), 2);
+    assert!(scene.monitoring.world().rules["reprieve-trail-drift"].value().unwrap().is_enabled);
 }
 
 #[test]

@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use owo_colors::{OwoColorize as _, Style};
 use reprieve_aws_desk::DeskError;
 use reprieve_aws_monitoring::AwsMonitoringControl;
+use reprieve_core::monitoring::desired::bucket_and_prefix;
 use reprieve_core::monitoring::diff::text;
 use reprieve_core::monitoring::world::Place;
 use reprieve_core::monitoring::{Baseline, Desired, MonitoringPlan, RuleWish, TopicWish, TrailWish, plan};
-use reprieve_core::{Region, RoleArn};
+use reprieve_core::{KeyArn, Region, RoleArn};
 use reprieve_engine::MonitoringControl as _;
 
 use crate::args::monitoring::{MonitoringArguments, MonitoringVerb, PlanArguments, WishArguments};
@@ -55,27 +56,34 @@ fn desired(wishes: &WishArguments, place: Place) -> anyhow::Result<Desired> {
         wishes.topic,
         place.region
     );
-    let (target_arn, dead_letter_arn) =
-        (wishes.guard_queue.clone().unwrap_or_default(), wishes.guard_dead_letters.clone().unwrap_or_default());
-    let rule = |(rule, name): &(reprieve_core::monitoring::GuardRule, String)| RuleWish {
+    let of_the_guard = wishes.guard_rules.iter().map(|(rule, name)| RuleWish {
         name: name.clone(),
         pattern: rule.pattern().to_owned(),
-        target_arn: target_arn.clone(),
-        dead_letter_arn: dead_letter_arn.clone(),
-    };
+        target_arn: wishes.guard_queue.clone().unwrap_or_default(),
+        dead_letter_arn: wishes.guard_dead_letters.clone().unwrap_or_default(),
+    });
+    let of_drift = wishes.drift_rules.iter().map(|(rule, name)| RuleWish {
+        name: name.clone(),
+        pattern: rule.pattern(),
+        target_arn: wishes.drift_queue.clone().unwrap_or_default(),
+        dead_letter_arn: wishes.drift_dead_letters.clone().unwrap_or_default(),
+    });
+    let (bucket, prefix) = bucket_and_prefix(wishes.trail_bucket.as_deref());
     Ok(Desired {
         place,
         baseline: Baseline::of(wishes.cis_version, wishes.pattern_mode, wishes.additional_filters),
         trail: TrailWish {
             name: wishes.trail_name.clone(),
-            bucket: wishes.trail_bucket.clone(),
+            bucket,
+            prefix,
+            key_arn: wishes.trail_key.as_ref().map(KeyArn::to_string),
             log_role_arn: wishes.trail_log_role.as_ref().map(RoleArn::to_string),
         },
         log_group: wishes.log_group.clone(),
         retention_days: wishes.retention_days,
         topic: TopicWish { arn: wishes.topic.clone(), subscribers: wishes.subscribers.clone() },
         namespace: wishes.filter_namespace.clone(),
-        rules: wishes.guard_rules.iter().map(rule).collect(),
+        rules: of_the_guard.chain(of_drift).collect(),
     })
 }
 

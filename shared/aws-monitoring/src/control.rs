@@ -71,16 +71,19 @@ impl MonitoringControl for AwsMonitoringControl {
             Change::CreateLogGroup { log_group } => self.log_groups.create(log_group).await,
             Change::PutRetentionPolicy { log_group, days, was_days } => self.log_groups.put_retention(log_group, *days, *was_days).await,
             Change::PutMetricFilter { log_group, filter, was: _ } => self.log_groups.put_filter(log_group, filter).await,
-            Change::CreateTrail { name, bucket, log_group_arn, log_role_arn } => {
-                self.trails.create(NewTrail { name, bucket, log_group_arn, log_role_arn }).await
+            Change::CreateTrail { name, bucket, prefix, key_arn, log_group_arn, log_role_arn } => {
+                let (prefix, key_arn) = (prefix.as_deref(), key_arn.as_deref());
+                self.trails.create(NewTrail { name, bucket, prefix, key_arn, log_group_arn, log_role_arn }).await
             }
-            Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket } => {
+            Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket, prefix, key_arn } => {
                 let lacking = Lacking {
                     multi_region: *multi_region,
                     global_services: *global_services,
                     log_file_validation: *log_file_validation,
                     feeds: feeds.as_ref(),
                     bucket: bucket.as_deref(),
+                    prefix: prefix.as_deref(),
+                    key_arn: key_arn.as_deref(),
                 };
                 self.trails.update(trail, lacking).await
             }

@@ -30,7 +30,7 @@ fn desired() -> Desired {
     Desired {
         place: place(),
         baseline: Baseline { mode: PatternMode::ByMatching, controls: Vec::new() },
-        trail: TrailWish { name: "reprieve".to_owned(), bucket: None, log_role_arn: None },
+        trail: TrailWish { name: "reprieve".to_owned(), bucket: None, prefix: None, key_arn: None, log_role_arn: None },
         log_group: "/reprieve/cloudtrail".to_owned(),
         retention_days: 365,
         topic: TopicWish { arn: ASKED_FOR.to_owned(), subscribers: Vec::new() },

@@ -41,7 +41,13 @@ fn desired(place: Place) -> Desired {
     let queue = place.arn("sqs", "guard");
     Desired {
         baseline: Baseline { mode: PatternMode::ByMatching, controls: Vec::new() },
-        trail: TrailWish { name: "reprieve".to_owned(), bucket: Some("trails".to_owned()), log_role_arn: None },
+        trail: TrailWish {
+            name: "reprieve".to_owned(),
+            bucket: Some("trails".to_owned()),
+            prefix: None,
+            key_arn: None,
+            log_role_arn: None,
+        },
         log_group: GROUP.to_owned(),
         retention_days: 365,
         topic: TopicWish { arn: place.arn("sns", "notices"), subscribers: Vec::new() },
@@ -76,6 +82,8 @@ fn changes(desired: &Desired) -> Vec<Change> {
         Change::CreateTrail {
             name: "reprieve".to_owned(),
             bucket: "trails".to_owned(),
+            prefix: Some("corp".to_owned()),
+            key_arn: Some(key(&desired.place, "first")),
             log_group_arn: format!("{}:*", place.arn("logs", &format!("log-group:{GROUP}"))),
             log_role_arn: format!("arn:aws:iam::{}:role/trail", place.account),
         },
@@ -91,6 +99,24 @@ fn changes(desired: &Desired) -> Vec<Change> {
         Change::PutTargets { rule: RULE.to_owned(), target_arn: rule.target_arn.clone(), dead_letter_arn: rule.dead_letter_arn.clone() },
         Change::EnableRule { rule: RULE.to_owned() },
     ]
+}
+
+fn key(place: &Place, id: &str) -> String {
+    place.arn("kms", &format!("key/{id}"))
+}
+
+/// Lets the trail write under a prefix and encrypt with a key.
+fn files_again(place: &Place, prefix: &str, key_arn: &str) -> Change {
+    Change::UpdateTrail {
+        trail: place.arn("cloudtrail", "trail/reprieve"),
+        multi_region: false,
+        global_services: false,
+        log_file_validation: false,
+        feeds: None,
+        bucket: None,
+        prefix: Some(prefix.to_owned()),
+        key_arn: Some(key_arn.to_owned()),
+    }
 }
 
 fn alarm(topic: String) -> Alarm {
@@ -162,6 +188,14 @@ async fn what_is_applied_is_observed_and_applying_it_again_changes_nothing() {
     apply_all(&control, &changes).await;
     assert_eq!(control.observe(&desired).await, whole);
 
+    for (prefix, key_arn) in [("", key(&desired.place, "second")), ("corp", key(&desired.place, "first"))] {
+        assert_eq!(control.apply(&files_again(&desired.place, prefix, &key_arn)).await, Ok(()));
+        let observed = control.observe(&desired).await;
+        let [trail] = observed.trails.value().unwrap().as_slice() else { panic!("{:?}", observed.trails) };
+        assert_eq!((trail.prefix.as_deref().unwrap_or_default(), trail.key_arn.as_ref()), (prefix, Some(&key_arn)));
+    }
+    assert_eq!(control.observe(&desired).await, whole, "nothing else of the trail was changed");
+
     cloud.confirm_subscription(&desired.topic.arn, "security@example.com").await.unwrap();
     let confirmed = control.observe(&desired).await;
     let topic = confirmed.topics.get(&desired.topic.arn).and_then(Known::value).unwrap();
@@ -171,7 +205,8 @@ async fn what_is_applied_is_observed_and_applying_it_again_changes_nothing() {
 fn assert_is_whole(world: &World, desired: &Desired) {
     let [trail] = world.trails.value().unwrap().as_slice() else { panic!("{:?}", world.trails) };
     assert!(trail.is_multi_region && trail.includes_global_services && trail.validates_log_files && trail.is_ours, "{trail:?}");
-    assert_eq!(trail.is_logging, Known::Is(true));
+    assert_eq!((&trail.is_logging, trail.prefix.as_deref()), (&Known::Is(true), Some("corp")));
+    assert_eq!(trail.key_arn.as_ref(), Some(&key(&desired.place, "first")));
     let group = world.log_groups.get(GROUP).and_then(Known::value).unwrap();
     assert_eq!((group.retention_days, group.is_ours), (Some(365), true));
     let [filter] = group.filters.value().unwrap().as_slice() else { panic!("{group:?}") };

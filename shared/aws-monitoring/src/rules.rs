@@ -1,5 +1,5 @@
-//! Event rules that feed the guard, on the default bus: looks, puts, enables, gives targets. It has no call that deletes or disables a rule,
-//! or removes a target.
+//! Event rules that feed the guard, or tell of drift, on the default bus: looks, puts, enables, gives targets. It has no call that deletes
+//! or disables a rule, or removes a target.
 
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleOutput;
@@ -17,7 +17,7 @@ const DESCRIBE: &str = "events:DescribeRule";
 const TARGETS: &str = "events:ListTargetsByRule";
 const PUT_TARGETS: &str = "events:PutTargets";
 
-/// The target's id in its rule, as the guard's stack has it.
+/// The target's id in its rule, as the stacks have it.
 const TARGET_ID: &str = "Queue";
 /// How often `EventBridge` tries to hand an event over: as often as it can.
 const ATTEMPTS: i32 = 185;

@@ -56,11 +56,13 @@ struct Delivery {
 pub(crate) struct NewTrail<'a> {
     pub(crate) name: &'a str,
     pub(crate) bucket: &'a str,
+    pub(crate) prefix: Option<&'a str>,
+    pub(crate) key_arn: Option<&'a str>,
     pub(crate) log_group_arn: &'a str,
     pub(crate) log_role_arn: &'a str,
 }
 
-/// What a trail is given back; what is `false` or absent stays as it is.
+/// What a trail is given back; what is `false` or absent stays as it is. An empty prefix takes the trail's off.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lacking<'a> {
     pub(crate) multi_region: bool,
@@ -68,6 +70,8 @@ pub(crate) struct Lacking<'a> {
     pub(crate) log_file_validation: bool,
     pub(crate) feeds: Option<&'a Feed>,
     pub(crate) bucket: Option<&'a str>,
+    pub(crate) prefix: Option<&'a str>,
+    pub(crate) key_arn: Option<&'a str>,
 }
 
 impl Trails {
@@ -110,6 +114,8 @@ impl Trails {
             includes_global_services: settings.include_global_service_events.unwrap_or(false),
             validates_log_files: settings.log_file_validation_enabled.unwrap_or(false),
             bucket: settings.s3_bucket_name.unwrap_or_default(),
+            prefix: non_empty(settings.s3_key_prefix),
+            key_arn: non_empty(settings.kms_key_id),
             log_group_arn: non_empty(settings.cloud_watch_logs_log_group_arn),
             log_role_arn: non_empty(settings.cloud_watch_logs_role_arn),
             is_logging,
@@ -135,6 +141,8 @@ impl Trails {
             .create_trail()
             .name(trail.name)
             .s3_bucket_name(trail.bucket)
+            .set_s3_key_prefix(trail.prefix.map(str::to_owned))
+            .set_kms_key_id(trail.key_arn.map(str::to_owned))
             .is_multi_region_trail(true)
             .include_global_service_events(true)
             .enable_log_file_validation(true)
@@ -154,6 +162,8 @@ impl Trails {
         let there = listed.iter().find(|trail| trail.settings.name() == Some(wanted.name) && trail.home_region == self.place.region);
         let is_same = there.is_some_and(|trail| {
             trail.settings.s3_bucket_name() == Some(wanted.bucket)
+                && trail.settings.s3_key_prefix().unwrap_or_default() == wanted.prefix.unwrap_or_default()
+                && trail.settings.kms_key_id().unwrap_or_default() == wanted.key_arn.unwrap_or_default()
                 && trail.settings.is_multi_region_trail() == Some(true)
                 && trail.log_group_arn() == Some(wanted.log_group_arn)
         });
@@ -173,6 +183,8 @@ impl Trails {
             .set_cloud_watch_logs_log_group_arn(lacking.feeds.map(|feed| feed.log_group_arn.clone()))
             .set_cloud_watch_logs_role_arn(lacking.feeds.map(|feed| feed.log_role_arn.clone()))
             .set_s3_bucket_name(lacking.bucket.map(str::to_owned))
+            .set_s3_key_prefix(lacking.prefix.map(str::to_owned))
+            .set_kms_key_id(lacking.key_arn.map(str::to_owned))
             .send()
             .await
             .map_err(sorted_change("cloudtrail:UpdateTrail"))?;

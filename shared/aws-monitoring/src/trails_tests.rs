@@ -19,6 +19,7 @@ const SHADOW: &str = "arn:aws:cloudtrail:us-east-1:111122223333:trail/main";
 const ORGANIZATION: &str = "arn:aws:cloudtrail:us-east-1:999999999999:trail/organization";
 const GROUP: &str = "arn:aws:logs:eu-central-1:111122223333:log-group:/reprieve/cloudtrail:*";
 const ROLE: &str = "arn:aws:iam::111122223333:role/trail";
+const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/trail";
 
 fn trails(rules: &[&Rule]) -> Trails {
     let client = mock_client!(aws_sdk_cloudtrail, RuleMode::MatchAny, rules, |config| config.retry_config(RetryConfig::disabled()));
@@ -79,6 +80,7 @@ async fn a_trail_is_read_with_its_status_what_it_records_and_whose_it_is() {
     assert!(trail.is_multi_region && trail.includes_global_services && trail.validates_log_files && trail.is_ours);
     assert_eq!((trail.log_group_arn.as_deref(), trail.log_role_arn.as_deref()), (Some(GROUP), Some(ROLE)));
     assert_eq!((trail.is_logging, trail.delivery_error, trail.file_delivery_error), (Known::Is(true), None, None));
+    assert_eq!((trail.prefix, trail.key_arn), (None, None));
     let selector = BasicSelector {
         includes_management_events: true,
         read_write_type: "All".to_owned(),
@@ -86,6 +88,20 @@ async fn a_trail_is_read_with_its_status_what_it_records_and_whose_it_is() {
         data_resources: Vec::new(),
     };
     assert_eq!(trail.selectors, Known::Is(Selectors::Basic(vec![selector])));
+}
+
+#[tokio::test]
+async fn a_trail_is_read_with_its_prefix_and_its_key_and_what_is_empty_is_none() {
+    for (prefix, key_arn) in [("corp", KEY), ("", "")] {
+        let mut settings = trail(HERE);
+        (settings.s3_key_prefix, settings.kms_key_id) = (Some(prefix.to_owned()), Some(key_arn.to_owned()));
+        let described =
+            mock!(Client::describe_trails).then_output(move || DescribeTrailsOutput::builder().trail_list(settings.clone()).build());
+        let trails = trails(&[&described, &records(), &selects(), &bears(MANAGED_BY)]);
+        let [trail] = <[Trail; 1]>::try_from(looked(&trails).await).unwrap();
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        assert_eq!((trail.prefix, trail.key_arn), (some(prefix), some(key_arn)));
+    }
 }
 
 #[tokio::test]
@@ -164,7 +180,7 @@ async fn delivery_errors_and_advanced_selectors_are_read() {
 }
 
 fn wanted() -> NewTrail<'static> {
-    NewTrail { name: "reprieve", bucket: "bucket", log_group_arn: GROUP, log_role_arn: ROLE }
+    NewTrail { name: "reprieve", bucket: "bucket", prefix: None, key_arn: None, log_group_arn: GROUP, log_role_arn: ROLE }
 }
 
 #[tokio::test]
@@ -173,6 +189,8 @@ async fn a_trail_is_made_whole_and_tagged() {
         .match_requests(|request| {
             request.name() == Some("reprieve")
                 && request.s3_bucket_name() == Some("bucket")
+                && request.s3_key_prefix().is_none()
+                && request.kms_key_id().is_none()
                 && request.is_multi_region_trail() == Some(true)
                 && request.include_global_service_events() == Some(true)
                 && request.enable_log_file_validation() == Some(true)
@@ -185,14 +203,41 @@ async fn a_trail_is_made_whole_and_tagged() {
 }
 
 #[tokio::test]
+async fn a_trail_is_made_with_the_prefix_and_the_key_that_are_asked_for() {
+    let create = mock!(Client::create_trail)
+        .match_requests(|request| request.s3_key_prefix() == Some("corp") && request.kms_key_id() == Some(KEY))
+        .then_output(|| CreateTrailOutput::builder().build());
+    let wanted = NewTrail { prefix: Some("corp"), key_arn: Some(KEY), ..wanted() };
+    assert_eq!(trails(&[&create]).create(wanted).await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_trail_that_is_there_already_counts_only_where_it_is_the_same() {
     let exists = mock!(Client::create_trail).then_error(|| CreateTrailError::generic(refusal("TrailAlreadyExistsException")));
     let here = describes(&[HERE]);
     let trails = trails(&[&exists, &here]);
     assert_eq!(trails.create(wanted()).await, Ok(()));
-    let error = trails.create(NewTrail { bucket: "another", ..wanted() }).await.unwrap_err();
-    assert_eq!(kind(&error), "rejected");
-    assert!(error.to_string().contains("there is another trail of the name `reprieve`"), "{error}");
+    for other in [
+        NewTrail { bucket: "another", ..wanted() },
+        NewTrail { prefix: Some("another"), ..wanted() },
+        NewTrail { key_arn: Some(KEY), ..wanted() },
+    ] {
+        let error = trails.create(other).await.unwrap_err();
+        assert_eq!(kind(&error), "rejected");
+        assert!(error.to_string().contains("there is another trail of the name `reprieve`"), "{error}");
+    }
+}
+
+fn nothing() -> Lacking<'static> {
+    Lacking {
+        multi_region: false,
+        global_services: false,
+        log_file_validation: false,
+        feeds: None,
+        bucket: None,
+        prefix: None,
+        key_arn: None,
+    }
 }
 
 #[tokio::test]
@@ -205,10 +250,11 @@ async fn an_update_says_only_what_is_lacking() {
                 && request.enable_log_file_validation().is_none()
                 && request.cloud_watch_logs_log_group_arn().is_none()
                 && request.s3_bucket_name().is_none()
+                && request.s3_key_prefix().is_none()
+                && request.kms_key_id().is_none()
         })
         .then_output(|| UpdateTrailOutput::builder().build());
-    let lacking = Lacking { multi_region: true, global_services: false, log_file_validation: false, feeds: None, bucket: None };
-    assert_eq!(trails(&[&update]).update(HERE, lacking).await, Ok(()));
+    assert_eq!(trails(&[&update]).update(HERE, Lacking { multi_region: true, ..nothing() }).await, Ok(()));
 }
 
 #[tokio::test]
@@ -218,8 +264,17 @@ async fn an_update_names_the_bucket_that_a_trail_writes_to_again() {
             request.name() == Some(HERE) && request.s3_bucket_name() == Some("bucket") && request.is_multi_region_trail().is_none()
         })
         .then_output(|| UpdateTrailOutput::builder().build());
-    let bucket = Some("bucket");
-    let lacking = Lacking { multi_region: false, global_services: false, log_file_validation: false, feeds: None, bucket };
+    assert_eq!(trails(&[&update]).update(HERE, Lacking { bucket: Some("bucket"), ..nothing() }).await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_update_says_an_empty_prefix_which_takes_one_off_and_a_key() {
+    let update = mock!(Client::update_trail)
+        .match_requests(|request| {
+            request.s3_key_prefix() == Some("") && request.kms_key_id() == Some(KEY) && request.s3_bucket_name().is_none()
+        })
+        .then_output(|| UpdateTrailOutput::builder().build());
+    let lacking = Lacking { prefix: Some(""), key_arn: Some(KEY), ..nothing() };
     assert_eq!(trails(&[&update]).update(HERE, lacking).await, Ok(()));
 }
 

@@ -24,7 +24,7 @@ pub use change::Change;
 pub use desired::{Desired, RuleWish, Subscriber, TopicWish, TrailWish};
 pub use finding::{ControlStatus, Finding, Subject};
 pub use plan::{MonitoringPlan, plan};
-pub use rules::GuardRule;
+pub use rules::{DriftRule, GuardRule};
 pub use world::World;
 
 /// The tag that what we made bears.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use reprieve_core::decision::Severity;
 use reprieve_core::filter::{FilterPattern, LONGEST_PATTERN_CHARACTERS};
-use reprieve_core::monitoring::{Baseline, CisVersion, Control, FILTER_PREFIX, GuardRule, PatternMode};
+use reprieve_core::monitoring::{Baseline, CisVersion, Control, DriftRule, FILTER_PREFIX, GuardRule, PatternMode};
 use serde_json::{Value, json};
 
 const MODES: [PatternMode; 2] = [PatternMode::ByMatching, PatternMode::Exact];
@@ -125,6 +125,14 @@ fn guard_rules_parse_as_they_are_written() {
         assert_eq!(GuardRule::parse(rule.as_str()), Ok(rule));
     }
     assert!(GuardRule::parse("sweep").unwrap_err().to_string().starts_with("`sweep` is no event rule of the guard: write key-api-calls"));
+}
+
+#[test]
+fn drift_rules_parse_as_they_are_written() {
+    for rule in DriftRule::ALL {
+        assert_eq!(DriftRule::parse(rule.as_str()), Ok(rule));
+    }
+    assert!(DriftRule::parse("sweep").unwrap_err().to_string().starts_with("`sweep` is no drift rule of the monitoring: write trail, log"));
 }
 
 #[test]

@@ -13,6 +13,7 @@ const TOPIC: &str = "arn:aws:sns:eu-central-1:111122223333:notices";
 const GROUP: &str = "/reprieve/cloudtrail";
 const GROUP_ARN: &str = "arn:aws:logs:eu-central-1:111122223333:log-group:/reprieve/cloudtrail:*";
 const ROLE: &str = "arn:aws:iam::111122223333:role/trail";
+const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/trail";
 const NAME: &str = "Reprieve-CIS-7-KmsKeyDisabledOrDeletionScheduled";
 
 fn shown(change: &Change) -> String {
@@ -58,6 +59,8 @@ fn what_is_made_shows_all_that_it_is_made_with() {
     let trail = Change::CreateTrail {
         name: "reprieve".to_owned(),
         bucket: "trails".to_owned(),
+        prefix: None,
+        key_arn: None,
         log_group_arn: GROUP_ARN.to_owned(),
         log_role_arn: ROLE.to_owned(),
     };
@@ -94,6 +97,8 @@ fn a_trail_shows_what_it_is_given_back() {
         log_file_validation: true,
         feeds: Some(Feed { log_group_arn: GROUP_ARN.to_owned(), log_role_arn: ROLE.to_owned() }),
         bucket: None,
+        prefix: None,
+        key_arn: None,
     };
     texts.push(shown(&change));
     texts.push(shown(&Change::StartLogging { trail: TRAIL.to_owned() }));
@@ -101,16 +106,44 @@ fn a_trail_shows_what_it_is_given_back() {
 }
 
 #[test]
-fn a_trail_shows_the_bucket_that_it_writes_to_again() {
-    let change = Change::UpdateTrail {
-        trail: TRAIL.to_owned(),
-        multi_region: false,
-        global_services: false,
-        log_file_validation: false,
-        feeds: None,
-        bucket: Some("trails".to_owned()),
+fn a_trail_is_made_with_a_prefix_and_a_key() {
+    let change = Change::CreateTrail {
+        name: "reprieve".to_owned(),
+        bucket: "trails".to_owned(),
+        prefix: Some("corp".to_owned()),
+        key_arn: Some(KEY.to_owned()),
+        log_group_arn: GROUP_ARN.to_owned(),
+        log_role_arn: ROLE.to_owned(),
     };
-    assert_eq!(shown(&change), format!("~ trail `{TRAIL}`\n    bucket: trails"));
+    let shown = shown(&change);
+    assert!(shown.contains(&format!("    bucket: trails\n    prefix: corp\n    key: {KEY}\n")), "{shown}");
+}
+
+#[test]
+fn a_trail_shows_where_it_writes_to_again_and_what_encrypts_it() {
+    let shown_with = |bucket: Option<&str>, prefix: Option<&str>, key_arn: Option<&str>| {
+        shown(&Change::UpdateTrail {
+            trail: TRAIL.to_owned(),
+            multi_region: false,
+            global_services: false,
+            log_file_validation: false,
+            feeds: None,
+            bucket: bucket.map(str::to_owned),
+            prefix: prefix.map(str::to_owned),
+            key_arn: key_arn.map(str::to_owned),
+        })
+    };
+    assert_eq!(shown_with(Some("trails"), None, None), format!("~ trail `{TRAIL}`\n    bucket: trails"));
+    assert_eq!(shown_with(Some("trails"), Some("corp"), None), format!("~ trail `{TRAIL}`\n    bucket: trails\n    prefix: corp"));
+    assert_eq!(shown_with(None, Some(""), None), format!("~ trail `{TRAIL}`\n    prefix: (none)"));
+    assert_eq!(shown_with(None, None, Some(KEY)), format!("~ trail `{TRAIL}`\n    key: {KEY}"));
+}
+
+#[test]
+fn a_change_of_a_trail_that_was_recorded_before_prefix_and_key_were_judged_can_be_read() {
+    let change: Change = serde_json::from_str(r#"{"change":"UpdateTrail","trail":"reprieve","bucket":"trails"}"#).unwrap();
+    let Change::UpdateTrail { bucket, prefix, key_arn, .. } = change else { panic!("{change}") };
+    assert_eq!((bucket.as_deref(), prefix, key_arn), (Some("trails"), None, None));
 }
 
 #[test]

@@ -17,6 +17,8 @@ mod say;
 mod stage;
 #[path = "monitoring_plan/topics.rs"]
 mod topics;
+#[path = "monitoring_plan/trail_files.rs"]
+mod trail_files;
 #[path = "monitoring_plan/trails.rs"]
 mod trails;
 
@@ -56,7 +58,7 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    let tables = [trails::cases(), filters::cases(), alarms::cases(), topics::cases(), rules::cases()];
+    let tables = [trails::cases(), trail_files::cases(), filters::cases(), alarms::cases(), topics::cases(), rules::cases()];
     tables.into_iter().flatten().collect()
 }
 

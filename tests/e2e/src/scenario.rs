@@ -291,7 +291,7 @@ pub const FAULTS: [Scenario; 4] = [
 ];
 
 /// The second line, in the order in which it is shown: provisioned, attacked, mended, rehearsed.
-pub const MONITORING: [Scenario; 11] = [
+pub const MONITORING: [Scenario; 12] = [
     Scenario {
         name: "bare-account",
         title: "bare account, provisioned",
@@ -355,6 +355,14 @@ pub const MONITORING: [Scenario; 11] = [
         expected: "mended, three times",
         is_crowded: false,
         play: |stage| Box::pin(monitoring::guard_made_deaf(stage)),
+    },
+    Scenario {
+        name: "monitoring-made-deaf",
+        title: "monitoring made deaf",
+        story: "Mallory takes away the five rules that tell the monitoring of drift, then stops the trail. The daily check comes.",
+        expected: "mended, twice",
+        is_crowded: false,
+        play: |stage| Box::pin(monitoring::monitoring_made_deaf(stage)),
     },
     Scenario {
         name: "alarm-silenced",

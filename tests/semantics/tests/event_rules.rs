@@ -1,11 +1,11 @@
-//! The event rules that the monitoring function puts right are those that the guard's template makes, and the monitoring's own hear every
+//! The event rules that the monitoring function puts right are those that the guard's template and its own make, and its own hear every
 //! call that it answers.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a failed read fails the test")]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use reprieve_core::monitoring::GuardRule;
+use reprieve_core::monitoring::{DriftRule, GuardRule};
 use serde_json::Value;
 
 /// The longest event pattern, in characters (Amazon EventBridge API Reference, `PutRule`, `EventPattern`).
@@ -19,6 +19,22 @@ const fn logical_id(rule: GuardRule) -> &'static str {
         GuardRule::KeyNativeEvents => "KeyNativeEventRule",
         GuardRule::RegionOptOut => "RegionOptOutRule",
     }
+}
+
+/// Returns the logical id of a drift rule in the monitoring's template.
+const fn logical_id_of_drift(rule: DriftRule) -> &'static str {
+    match rule {
+        DriftRule::Trail => "TrailDriftRule",
+        DriftRule::Log => "LogDriftRule",
+        DriftRule::Alarm => "AlarmDriftRule",
+        DriftRule::Topic => "TopicDriftRule",
+        DriftRule::Rule => "RuleDriftRule",
+    }
+}
+
+/// Returns the logical ids of the event rules among resources.
+fn event_rules(resources: serde_json::Map<String, Value>) -> BTreeSet<String> {
+    resources.into_iter().filter(|(_, resource)| resource["Type"] == "AWS::Events::Rule").map(|(id, _)| id).collect()
 }
 
 /// Reads the guard's template.
@@ -56,11 +72,29 @@ fn each_pattern_is_the_one_in_the_guards_template() {
 }
 
 #[test]
-fn no_rule_of_the_guards_template_is_forgotten() {
-    let in_template: BTreeSet<String> =
-        resources().into_iter().filter(|(_, resource)| resource["Type"] == "AWS::Events::Rule").map(|(id, _)| id).collect();
+fn each_drift_pattern_is_the_one_in_the_monitorings_template() {
+    let resources = resources_of("monitoring.yaml");
+    for rule in DriftRule::ALL {
+        let in_template = &resources[logical_id_of_drift(rule)]["Properties"]["EventPattern"];
+        let ours: Value = serde_json::from_str(&rule.pattern()).unwrap();
+        assert_eq!(&ours, in_template, "{rule}");
+    }
+}
+
+#[test]
+fn no_rule_of_the_templates_is_forgotten() {
     let ours: BTreeSet<String> = GuardRule::ALL.map(|rule| logical_id(rule).to_owned()).into();
-    assert_eq!(ours, in_template);
+    assert_eq!(ours, event_rules(resources()));
+    let ours: BTreeSet<String> = DriftRule::ALL.map(|rule| logical_id_of_drift(rule).to_owned()).into();
+    assert_eq!(ours, event_rules(resources_of("monitoring.yaml")));
+}
+
+#[test]
+fn the_function_is_handed_every_drift_rule_of_its_template_as_its_configuration_names_it() {
+    let resources = resources_of("monitoring.yaml");
+    let handed = resources["ProvisionFunction"]["Properties"]["Environment"]["Variables"]["REPRIEVE_DRIFT_RULES"].as_str().unwrap();
+    let wanted = DriftRule::ALL.map(|rule| format!("{rule}=${{{}}}", logical_id_of_drift(rule)));
+    assert_eq!(handed, wanted.join(","));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use reprieve_core::monitoring::world::{
     World,
 };
 use reprieve_core::monitoring::{
-    Baseline, CisVersion, Control, Desired, GuardRule, MonitoringPlan, PatternMode, RuleWish, Subscriber, TopicWish, TrailWish,
+    Baseline, CisVersion, Control, Desired, DriftRule, GuardRule, MonitoringPlan, PatternMode, RuleWish, Subscriber, TopicWish, TrailWish,
 };
 use reprieve_core::{AccountId, Partition, Record, Region, RoleArn};
 use reprieve_engine::MonitoringMeter;
@@ -37,6 +37,8 @@ pub const SUBSCRIBER: &str = "security@example.com";
 const LOG_ROLE: &str = "arn:aws:iam::111122223333:role/reprieve-trail-logs";
 const QUEUE: &str = "arn:aws:sqs:eu-central-1:111122223333:reprieve-events";
 const DEAD_LETTERS: &str = "arn:aws:sqs:eu-central-1:111122223333:reprieve-dead-letters";
+const DRIFT_QUEUE: &str = "arn:aws:sqs:eu-central-1:111122223333:reprieve-drift";
+const DRIFT_DEAD_LETTERS: &str = "arn:aws:sqs:eu-central-1:111122223333:reprieve-drift-dead-letters";
 
 /// Returns the role of the function that keeps the monitoring.
 pub fn monitoring_role() -> RoleArn {
@@ -54,11 +56,17 @@ pub fn monitoring_place() -> Place {
 
 /// Returns what is asked for: everything that can be, with the defaults of the configuration.
 pub fn monitoring_desired() -> Desired {
-    let rule = |rule: GuardRule| RuleWish {
+    let of_the_guard = |rule: GuardRule| RuleWish {
         name: format!("reprieve-{rule}"),
         pattern: rule.pattern().to_owned(),
         target_arn: QUEUE.to_owned(),
         dead_letter_arn: DEAD_LETTERS.to_owned(),
+    };
+    let of_drift = |rule: DriftRule| RuleWish {
+        name: format!("reprieve-{rule}-drift"),
+        pattern: rule.pattern(),
+        target_arn: DRIFT_QUEUE.to_owned(),
+        dead_letter_arn: DRIFT_DEAD_LETTERS.to_owned(),
     };
     Desired {
         place: monitoring_place(),
@@ -66,6 +74,8 @@ pub fn monitoring_desired() -> Desired {
         trail: TrailWish {
             name: "reprieve".to_owned(),
             bucket: Some("reprieve-trail".to_owned()),
+            prefix: None,
+            key_arn: None,
             log_role_arn: Some(LOG_ROLE.to_owned()),
         },
         log_group: LOG_GROUP.to_owned(),
@@ -75,7 +85,7 @@ pub fn monitoring_desired() -> Desired {
             subscribers: vec![Subscriber { protocol: "email".to_owned(), endpoint: SUBSCRIBER.to_owned() }],
         },
         namespace: "ReprieveMonitoring".to_owned(),
-        rules: GuardRule::ALL.into_iter().map(rule).collect(),
+        rules: GuardRule::ALL.into_iter().map(of_the_guard).chain(DriftRule::ALL.into_iter().map(of_drift)).collect(),
     }
 }
 
@@ -116,6 +126,8 @@ pub fn healthy_trail(desired: &Desired) -> Trail {
         includes_global_services: true,
         validates_log_files: true,
         bucket: desired.trail.bucket.clone().unwrap_or_else(|| "reprieve-trail".to_owned()),
+        prefix: desired.trail.prefix.clone(),
+        key_arn: desired.trail.key_arn.clone(),
         log_group_arn: Some(place.arn("logs", &format!("log-group:{}:*", desired.log_group))),
         log_role_arn: desired.trail.log_role_arn.clone(),
         is_logging: Known::Is(true),

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use reprieve_core::monitoring::desired::MINIMUM_RETENTION_DAYS;
+use reprieve_core::monitoring::desired::{MINIMUM_RETENTION_DAYS, bucket_and_prefix};
 use reprieve_core::monitoring::world::Place;
 use reprieve_core::monitoring::{Baseline, CisVersion, Desired, PatternMode, TopicWish, TrailWish};
 
@@ -36,7 +36,7 @@ impl Default for Expectation {
         Self {
             version: CisVersion::V5_0,
             mode: PatternMode::ByMatching,
-            trail: TrailWish { name: "reprieve".to_owned(), bucket: None, log_role_arn: None },
+            trail: TrailWish { name: "reprieve".to_owned(), bucket: None, prefix: None, key_arn: None, log_role_arn: None },
             log_group: "/reprieve/cloudtrail".to_owned(),
             namespace: "ReprieveMonitoring".to_owned(),
             topic: None,
@@ -60,9 +60,15 @@ impl Expectation {
     fn configured(self, variables: &HashMap<String, String>) -> Self {
         let version = text(variables, "REPRIEVE_CIS_VERSION").and_then(|version| CisVersion::parse(&version).ok());
         let mode = text(variables, "REPRIEVE_PATTERN_MODE").and_then(|mode| PatternMode::parse(&mode).ok());
+        let (bucket, prefix) = match text(variables, "REPRIEVE_TRAIL_BUCKET") {
+            Some(named) => bucket_and_prefix(Some(&named)),
+            None => (self.trail.bucket, self.trail.prefix),
+        };
         let trail = TrailWish {
             name: text(variables, "REPRIEVE_TRAIL_NAME").unwrap_or(self.trail.name),
-            bucket: text(variables, "REPRIEVE_TRAIL_BUCKET").or(self.trail.bucket),
+            bucket,
+            prefix,
+            key_arn: text(variables, "REPRIEVE_TRAIL_KEY_ARN").or(self.trail.key_arn),
             log_role_arn: text(variables, "REPRIEVE_TRAIL_LOG_ROLE_ARN").or(self.trail.log_role_arn),
         };
         Self {

@@ -21,7 +21,8 @@ fn the_function_that_keeps_the_monitoring_says_what_it_keeps() {
         ("REPRIEVE_CIS_VERSION", "6.0"),
         ("REPRIEVE_PATTERN_MODE", "exact"),
         ("REPRIEVE_TRAIL_NAME", "everything"),
-        ("REPRIEVE_TRAIL_BUCKET", "trails"),
+        ("REPRIEVE_TRAIL_BUCKET", "trails/corp"),
+        ("REPRIEVE_TRAIL_KEY_ARN", "arn:aws:kms:eu-central-1:111122223333:key/trail"),
         ("REPRIEVE_TRAIL_LOG_ROLE_ARN", "arn:aws:iam::111122223333:role/trail"),
         ("REPRIEVE_FILTER_NAMESPACE", "Watched"),
     ]);
@@ -31,6 +32,8 @@ fn the_function_that_keeps_the_monitoring_says_what_it_keeps() {
         trail: TrailWish {
             name: "everything".to_owned(),
             bucket: Some("trails".to_owned()),
+            prefix: Some("corp".to_owned()),
+            key_arn: Some("arn:aws:kms:eu-central-1:111122223333:key/trail".to_owned()),
             log_role_arn: Some("arn:aws:iam::111122223333:role/trail".to_owned()),
         },
         log_group: "/trails".to_owned(),

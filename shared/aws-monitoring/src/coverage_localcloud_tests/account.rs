@@ -243,6 +243,8 @@ fn desired(place: &Place) -> Desired {
         trail: TrailWish {
             name: TRAIL.to_owned(),
             bucket: Some("trails".to_owned()),
+            prefix: None,
+            key_arn: None,
             log_role_arn: Some(format!("arn:aws:iam::{}:role/trail", place.account)),
         },
         log_group: GROUP.to_owned(),

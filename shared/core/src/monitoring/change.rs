@@ -34,6 +34,12 @@ pub enum Change {
         name: String,
         /// The bucket it writes to.
         bucket: String,
+        /// The prefix of its files in that bucket.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// The KMS key that encrypts its files, by ARN.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key_arn: Option<String>,
         /// The ARN of the log group, ending in `:*`.
         log_group_arn: String,
         /// The role by which it feeds it.
@@ -58,6 +64,12 @@ pub enum Change {
         /// The bucket that it writes to again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bucket: Option<String>,
+        /// The prefix that its files have again; an empty one takes theirs off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prefix: Option<String>,
+        /// The KMS key that encrypts its files again, by ARN.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key_arn: Option<String>,
     },
     /// Makes a trail record management events, all of them; its data events stay as they are.
     PutEventSelectors {
@@ -119,7 +131,7 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was: Option<Box<Alarm>>,
     },
-    /// Makes or replaces an event rule that feeds the guard.
+    /// Makes or replaces an event rule that feeds the guard, or tells of drift.
     PutRule {
         /// Its name.
         rule: String,

@@ -25,7 +25,7 @@ pub struct Desired {
     pub topic: TopicWish,
     /// The namespace of our metrics.
     pub namespace: String,
-    /// The event rules that feed the guard.
+    /// The event rules that feed the guard, and those that tell of drift.
     pub rules: Vec<RuleWish>,
 }
 
@@ -34,10 +34,22 @@ pub struct Desired {
 pub struct TrailWish {
     /// Its name. A trail of this name is in our care, whoever made it, because the configuration says so.
     pub name: String,
-    /// The bucket that it writes to. Without one, no trail can be made.
+    /// The bucket that it writes to. Without one, no trail can be made, and where one that stands writes to is not judged.
     pub bucket: Option<String>,
+    /// The prefix of its files in that bucket, where there is to be one.
+    pub prefix: Option<String>,
+    /// The KMS key that encrypts its files, by ARN. Without one, what stands is kept.
+    pub key_arn: Option<String>,
     /// The role by which it feeds the log group. Without one, none can be fed.
     pub log_role_arn: Option<String>,
+}
+
+/// Splits `BUCKET` or `BUCKET/PREFIX`, as a configuration names where a trail writes to, into the two.
+#[must_use]
+pub fn bucket_and_prefix(named: Option<&str>) -> (Option<String>, Option<String>) {
+    let (bucket, prefix) = named.map(|named| named.split_once('/').unwrap_or((named, ""))).unwrap_or_default();
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    (some(bucket), some(prefix.trim_matches('/')))
 }
 
 /// The topic that alarms publish to.
@@ -69,4 +81,24 @@ pub struct RuleWish {
     pub target_arn: String,
     /// Where events go that cannot be handed over.
     pub dead_letter_arn: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_trail_writes_to_is_a_bucket_and_perhaps_a_prefix() {
+        for (named, bucket, prefix) in [
+            (None, None, None),
+            (Some(""), None, None),
+            (Some("trails"), Some("trails"), None),
+            (Some("trails/"), Some("trails"), None),
+            (Some("trails/corp"), Some("trails"), Some("corp")),
+            (Some("trails/corp/logs/"), Some("trails"), Some("corp/logs")),
+        ] {
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            assert_eq!(bucket_and_prefix(named), (owned(bucket), owned(prefix)), "{named:?}");
+        }
+    }
 }

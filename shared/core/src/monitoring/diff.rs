@@ -60,7 +60,6 @@ pub struct ChangeDiff {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, was, becomes } = self;
-        let shown = |text: &str| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() };
         let in_one_line = match was {
             Some(was) => format!("{name}: {} -> {}", shown(was), shown(becomes)),
             None => format!("{name}: {becomes}"),
@@ -106,24 +105,27 @@ pub fn diff(change: &Change) -> ChangeDiff {
             let kept = |days: &u32| vec![("keeps events for", format!("{days} days"))];
             compared(format!("retention of log group `{log_group}`"), &kept(days), was_days.as_ref().map(kept))
         }
-        Change::CreateTrail { name, bucket, log_group_arn, log_role_arn } => {
+        Change::CreateTrail { name, bucket, prefix, key_arn, log_group_arn, log_role_arn } => {
             let fields = [
-                ("bucket", bucket.as_str()),
-                ("records", "every Region, global services"),
-                ("log file validation", "on"),
-                ("feeds", log_group_arn),
-                ("by the role", log_role_arn),
+                ("bucket", bucket.clone()),
+                ("prefix", prefix.clone().unwrap_or_default()),
+                ("key", key_arn.clone().unwrap_or_default()),
+                ("records", "every Region, global services".to_owned()),
+                ("log file validation", "on".to_owned()),
+                ("feeds", log_group_arn.clone()),
+                ("by the role", log_role_arn.clone()),
             ];
-            made(format!("trail `{name}`"), &fields)
+            whole(format!("trail `{name}`"), &fields)
         }
-        Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket } => {
+        Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket, prefix, key_arn } => {
             let switches = [
                 multi_region.then(|| field("records", "one Region", "every Region")),
                 global_services.then(|| field("global services", "left out", "recorded")),
                 log_file_validation.then(|| field("log file validation", "off", "on")),
             ];
-            let moved = bucket.iter().map(|bucket| Field { name: "bucket", was: None, becomes: bucket.clone() });
-            let fields = switches.into_iter().flatten().chain(feeds.iter().flat_map(fields_of_feed)).chain(moved);
+            let files = [("bucket", bucket), ("prefix", prefix), ("key", key_arn)];
+            let files = files.into_iter().filter_map(|(name, value)| Some(Field { name, was: None, becomes: shown(value.as_ref()?) }));
+            let fields = switches.into_iter().flatten().chain(feeds.iter().flat_map(fields_of_feed)).chain(files);
             changed(format!("trail `{trail}`"), fields.collect())
         }
         Change::PutEventSelectors { trail, selectors, was } => {
@@ -164,6 +166,10 @@ pub fn diff(change: &Change) -> ChangeDiff {
             made(format!("target of event rule `{rule}`"), &[("feeds", target_arn), ("what cannot be handed over", dead_letter_arn)])
         }
     }
+}
+
+fn shown(text: &str) -> String {
+    if text.is_empty() { "(none)".to_owned() } else { text.to_owned() }
 }
 
 fn made(what: String, fields: &[(&'static str, &str)]) -> ChangeDiff {

@@ -1,9 +1,14 @@
-//! The event rules that feed the guard: which there are, and the event pattern that each must have.
+//! The event rules that feed the guard, and those that tell the monitoring of drift: which there are, and the event pattern that each
+//! must have.
 //!
-//! The patterns are those of `infra/aws/guard.yaml`, held equal by a test: the template makes the rules, the monitoring function puts
-//! them right where somebody narrowed one. It must not know their names, which the deployment chooses.
+//! The patterns are those of `infra/aws/guard.yaml` and `infra/aws/monitoring.yaml`, held equal by a test: the templates make the rules,
+//! the monitoring function puts them right where somebody narrowed one. It must not know their names, which the deployment chooses.
 
 use std::fmt;
+
+use serde_json::json;
+
+use super::event;
 
 /// An event rule that feeds the guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +74,83 @@ impl GuardRule {
 }
 
 impl fmt::Display for GuardRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An event rule that tells the monitoring of drift: one for each service that it is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DriftRule {
+    /// What is done to trails.
+    Trail,
+    /// What is done to log groups and metric filters.
+    Log,
+    /// What is done to alarms.
+    Alarm,
+    /// What is done to topics and subscriptions.
+    Topic,
+    /// What is done to event rules, these among them.
+    Rule,
+}
+
+/// Says that a text names no drift rule of the monitoring.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{input}` is no drift rule of the monitoring: write trail, log, alarm, topic or rule")]
+pub struct DriftRuleError {
+    input: String,
+}
+
+impl DriftRule {
+    /// Every rule.
+    pub const ALL: [Self; 5] = [Self::Trail, Self::Log, Self::Alarm, Self::Topic, Self::Rule];
+
+    /// Parses a rule as it is written in the configuration.
+    ///
+    /// # Errors
+    /// When it is none of the five.
+    pub fn parse(text: &str) -> Result<Self, DriftRuleError> {
+        Self::ALL.into_iter().find(|rule| rule.as_str() == text).ok_or_else(|| DriftRuleError { input: text.to_owned() })
+    }
+
+    /// Returns the rule as it is written in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trail => "trail",
+            Self::Log => "log",
+            Self::Alarm => "alarm",
+            Self::Topic => "topic",
+            Self::Rule => "rule",
+        }
+    }
+
+    /// Returns the event pattern, as JSON: every call of its service that the monitoring answers, and no other.
+    #[must_use]
+    pub fn pattern(self) -> String {
+        let service = self.service();
+        let source = format!("{service}.amazonaws.com");
+        let names: Vec<&str> = event::calls().filter(|(of, _)| *of == source).map(|(_, name)| name).collect();
+        json!({
+            "source": [format!("aws.{service}")],
+            "detail-type": ["AWS API Call via CloudTrail"],
+            "detail": { "eventSource": [source], "eventName": names },
+        })
+        .to_string()
+    }
+
+    const fn service(self) -> &'static str {
+        match self {
+            Self::Trail => "cloudtrail",
+            Self::Log => "logs",
+            Self::Alarm => "monitoring",
+            Self::Topic => "sns",
+            Self::Rule => "events",
+        }
+    }
+}
+
+impl fmt::Display for DriftRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

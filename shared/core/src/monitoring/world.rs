@@ -69,6 +69,12 @@ pub struct Trail {
     pub validates_log_files: bool,
     /// The bucket it writes to.
     pub bucket: String,
+    /// The prefix of its files in that bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// The KMS key that encrypts its files, by ARN; S3 alone encrypts them where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_arn: Option<String>,
     /// The log group that it feeds, by ARN as CloudTrail says it (with or without a trailing `:*`).
     pub log_group_arn: Option<String>,
     /// The role by which it feeds the log group.

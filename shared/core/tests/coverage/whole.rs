@@ -125,6 +125,8 @@ fn whole_trail() -> Trail {
         includes_global_services: true,
         validates_log_files: true,
         bucket: "trail".to_owned(),
+        prefix: None,
+        key_arn: None,
         log_group_arn: Some(place().arn("logs", &format!("log-group:{GROUP}:*"))),
         log_role_arn: Some("arn:aws:iam::111122223333:role/TrailLogs".to_owned()),
         is_logging: Known::Is(true),

@@ -24,25 +24,23 @@ pub(crate) fn apply(world: &mut World, change: &Change) -> Result<(), String> {
             }
         }
         Change::PutRetentionPolicy { log_group, days, .. } => group(world, log_group)?.retention_days = Some(*days),
-        Change::CreateTrail { name, bucket, log_group_arn, log_role_arn } => {
+        Change::CreateTrail { name, bucket, prefix, key_arn, log_group_arn, log_role_arn } => {
             group(world, log_group_of(log_group_arn).ok_or("no log group")?)?;
             let trail = Trail {
                 arn: world.place.arn("cloudtrail", &format!("trail/{name}")),
                 name: name.clone(),
                 bucket: bucket.clone(),
+                prefix: prefix.clone(),
+                key_arn: key_arn.clone(),
                 log_group_arn: Some(log_group_arn.clone()),
                 log_role_arn: Some(log_role_arn.clone()),
                 is_logging: Known::Is(false),
                 selectors: Known::Is(Selectors::Basic(vec![all_management_events()])),
                 ..our_trail()
             };
-            let trails = known(&mut world.trails, "the trails")?;
-            if trails.iter().any(|known| known.arn == trail.arn) {
-                return Err(format!("the trail {name} exists"));
-            }
-            trails.push(trail);
+            add(known(&mut world.trails, "the trails")?, trail)?;
         }
-        Change::UpdateTrail { trail: arn, multi_region, global_services, log_file_validation, feeds, bucket } => {
+        Change::UpdateTrail { trail: arn, multi_region, global_services, log_file_validation, feeds, bucket, prefix, key_arn } => {
             if let Some(feed) = feeds {
                 group(world, log_group_of(&feed.log_group_arn).ok_or("no log group")?)?;
             }
@@ -54,9 +52,7 @@ pub(crate) fn apply(world: &mut World, change: &Change) -> Result<(), String> {
                 trail.log_group_arn = Some(feed.log_group_arn.clone());
                 trail.log_role_arn = Some(feed.log_role_arn.clone());
             }
-            if let Some(bucket) = bucket {
-                trail.bucket.clone_from(bucket);
-            }
+            lead(trail, bucket.as_ref(), prefix.as_ref(), key_arn.as_ref());
         }
         Change::PutEventSelectors { trail: arn, selectors, .. } => trail(world, arn)?.selectors = Known::Is(selectors.clone()),
         Change::StartLogging { trail: arn } => trail(world, arn)?.is_logging = Known::Is(true),
@@ -108,6 +104,25 @@ pub(crate) fn apply(world: &mut World, change: &Change) -> Result<(), String> {
         },
     }
     Ok(())
+}
+
+fn add(trails: &mut Vec<Trail>, made: Trail) -> Result<(), String> {
+    if trails.iter().any(|known| known.arn == made.arn) {
+        return Err(format!("the trail {} exists", made.name));
+    }
+    trails.push(made);
+    Ok(())
+}
+
+/// Sets where a trail's files go and the key they are under; what is not named stays, and an empty prefix is none.
+fn lead(trail: &mut Trail, bucket: Option<&String>, prefix: Option<&String>, key_arn: Option<&String>) {
+    if let Some(bucket) = bucket {
+        trail.bucket.clone_from(bucket);
+    }
+    if let Some(prefix) = prefix {
+        trail.prefix = Some(prefix.clone()).filter(|prefix| !prefix.is_empty());
+    }
+    trail.key_arn = key_arn.cloned().or_else(|| trail.key_arn.take());
 }
 
 /// `PutRule` without a state enables.

@@ -1,14 +1,20 @@
-//! The event rules that feed the guard, each broken in one way.
+//! The event rules that feed the guard, and one that tells of drift, each broken in one way.
 
 use reprieve_core::Known;
-use reprieve_core::monitoring::GuardRule;
+use reprieve_core::monitoring::{DriftRule, GuardRule};
 
 use super::Case;
-use super::stage::{rule_name, unreadable};
+use super::stage::{DRIFT_RULE, QUEUE, rule_name, unreadable};
 
 const RULE: &str = "event rule `reprieve-key-api-calls`";
 
 pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = of_the_guard();
+    cases.extend(of_drift());
+    cases
+}
+
+fn of_the_guard() -> Vec<Case> {
     vec![
         Case::of("a rule is disabled", |stage| stage.rule().is_enabled = false, &["EnableRule reprieve-key-api-calls"], &[]),
         Case::of(
@@ -89,6 +95,48 @@ pub(crate) fn cases() -> Vec<Case> {
             |stage| stage.rule().targets = unreadable(),
             &[],
             &[(RULE, "its targets cannot be read")],
+        ),
+    ]
+}
+
+fn of_drift() -> Vec<Case> {
+    vec![
+        Case::of(
+            "the rule that tells of rules is disabled",
+            |stage| stage.drift_rule().is_enabled = false,
+            &["EnableRule reprieve-rule-drift"],
+            &[],
+        ),
+        Case::of(
+            "the rule that tells of rules was deleted",
+            |stage| {
+                stage.world.rules.insert(DRIFT_RULE.to_owned(), Known::Absent);
+            },
+            &["PutRule reprieve-rule-drift", "PutTargets reprieve-rule-drift to reprieve-DriftQueue"],
+            &[],
+        ),
+        Case::of(
+            "the rule that tells of rules feeds the guard's queue",
+            |stage| stage.drift_rule().targets = Known::Is(vec![QUEUE.to_owned()]),
+            &["PutTargets reprieve-rule-drift to reprieve-DriftQueue"],
+            &[],
+        ),
+        Case::of(
+            "the rule that tells of rules does not hear that one is disabled",
+            |stage| {
+                let narrow = DriftRule::Rule.pattern().replace(r#""DisableRule","#, "");
+                stage.drift_rule().pattern = Some(narrow);
+            },
+            &["PutRule reprieve-rule-drift"],
+            &[],
+        ),
+        Case::of(
+            "the rule that tells of rules cannot be read",
+            |stage| {
+                stage.world.rules.insert(DRIFT_RULE.to_owned(), unreadable());
+            },
+            &[],
+            &[("event rule `reprieve-rule-drift`", "may hand nothing over: it cannot be read (AccessDenied)")],
         ),
     ]
 }

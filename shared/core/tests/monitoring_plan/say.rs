@@ -13,18 +13,18 @@ pub(crate) fn say(change: &Change, desired: &Desired) -> String {
             let was = was_days.map_or_else(String::new, |was| format!(" was {was}"));
             format!("{name} {log_group} {days}{was}")
         }
-        Change::CreateTrail { name: trail, bucket, log_group_arn, .. } => {
-            format!("{name} {trail} to {bucket} feeding {}", last(log_group_arn))
+        Change::CreateTrail { name: trail, bucket, prefix, key_arn, log_group_arn, .. } => {
+            let files = files(Some(bucket), prefix.as_ref(), key_arn.as_ref());
+            format!("{name} {trail}{files} feeding {}", last(log_group_arn))
         }
-        Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket } => {
+        Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket, prefix, key_arn } => {
             let mut said = format!("{name} {}", last(trail));
             for (is_said, what) in [(*multi_region, " multi-region"), (*global_services, " global"), (*log_file_validation, " validation")]
             {
                 said.push_str(if is_said { what } else { "" });
             }
             let fed = feeds.as_ref().map_or_else(String::new, |feed| format!(" feeding {}", last(&feed.log_group_arn)));
-            let moved = bucket.as_ref().map_or_else(String::new, |bucket| format!(" to {bucket}"));
-            said + &fed + &moved
+            said + &fed + &files(bucket.as_ref(), prefix.as_ref(), key_arn.as_ref())
         }
         Change::PutEventSelectors { trail, selectors, .. } => format!("{name} {} {}", last(trail), selection(selectors)),
         Change::StartLogging { trail } => format!("{name} {}", last(trail)),
@@ -47,6 +47,14 @@ pub(crate) fn say(change: &Change, desired: &Desired) -> String {
         Change::EnableRule { rule } => format!("{name} {rule}"),
         Change::PutTargets { rule, target_arn, .. } => format!("{name} {rule} to {}", last(target_arn)),
     }
+}
+
+/// Says where files go, and by what they are encrypted.
+fn files(bucket: Option<&String>, prefix: Option<&String>, key_arn: Option<&String>) -> String {
+    let bucket = bucket.map_or_else(String::new, |bucket| format!(" to {bucket}"));
+    let prefix = prefix.map_or_else(String::new, |prefix| format!(" under `{prefix}`"));
+    let key = key_arn.map_or_else(String::new, |key| format!(" by {}", last(key)));
+    bucket + &prefix + &key
 }
 
 /// Returns the last part of an ARN, or the whole of a name.

@@ -8,7 +8,7 @@ use reprieve_core::monitoring::world::{
     Alarm, BasicSelector, LogGroup, LogGroupClass, MetricFilter, Number, Place, Rule, Selectors, Subscription, Topic, TopicKey, Trail,
 };
 use reprieve_core::monitoring::{
-    Baseline, CisVersion, Control, Desired, GuardRule, PatternMode, RuleWish, Subscriber, TopicWish, TrailWish, World,
+    Baseline, CisVersion, Control, Desired, DriftRule, GuardRule, PatternMode, RuleWish, Subscriber, TopicWish, TrailWish, World,
 };
 use serde_json::json;
 
@@ -19,6 +19,8 @@ pub(crate) const LOG_ROLE: &str = "arn:aws:iam::111122223333:role/reprieve-trail
 pub(crate) const TOPIC: &str = "arn:aws:sns:eu-central-1:111122223333:reprieve";
 pub(crate) const THEIR_TOPIC: &str = "arn:aws:sns:eu-central-1:111122223333:corp";
 pub(crate) const QUEUE: &str = "arn:aws:sqs:eu-central-1:111122223333:reprieve-Queue";
+pub(crate) const DRIFT_QUEUE: &str = "arn:aws:sqs:eu-central-1:111122223333:reprieve-DriftQueue";
+pub(crate) const DRIFT_RULE: &str = "reprieve-rule-drift";
 pub(crate) const KEYS: &str = "Reprieve-CIS-7-KmsKeyDisabledOrDeletionScheduled";
 pub(crate) const TRAILS: &str = "Reprieve-CIS-5-CloudTrailChanged";
 pub(crate) const NAMESPACE: &str = "ReprieveMonitoring";
@@ -51,25 +53,33 @@ pub(crate) fn rule_name(rule: GuardRule) -> String {
 }
 
 pub(crate) fn desired() -> Desired {
-    let rules = [GuardRule::KeyApiCalls, GuardRule::RegionOptOut].map(|rule| RuleWish {
-        name: rule_name(rule),
-        pattern: rule.pattern().to_owned(),
-        target_arn: QUEUE.to_owned(),
-        dead_letter_arn: format!("{QUEUE}-dead"),
-    });
+    let wish = |name: String, pattern: String, queue: &str| RuleWish {
+        name,
+        pattern,
+        target_arn: queue.to_owned(),
+        dead_letter_arn: format!("{queue}-dead"),
+    };
+    let of_the_guard = |rule: GuardRule| wish(rule_name(rule), rule.pattern().to_owned(), QUEUE);
+    let rules = vec![
+        of_the_guard(GuardRule::KeyApiCalls),
+        of_the_guard(GuardRule::RegionOptOut),
+        wish(DRIFT_RULE.to_owned(), DriftRule::Rule.pattern(), DRIFT_QUEUE),
+    ];
     Desired {
         place: place(),
         baseline: baseline(PatternMode::ByMatching),
         trail: TrailWish {
             name: "reprieve".to_owned(),
             bucket: Some("corp-trail-archive".to_owned()),
+            prefix: None,
+            key_arn: None,
             log_role_arn: Some(LOG_ROLE.to_owned()),
         },
         log_group: GROUP.to_owned(),
         retention_days: 365,
         topic: TopicWish { arn: TOPIC.to_owned(), subscribers: vec![on_call()] },
         namespace: NAMESPACE.to_owned(),
-        rules: rules.into(),
+        rules,
     }
 }
 
@@ -123,6 +133,8 @@ pub(crate) fn our_trail() -> Trail {
         includes_global_services: true,
         validates_log_files: true,
         bucket: "corp-trail-archive".to_owned(),
+        prefix: None,
+        key_arn: None,
         log_group_arn: Some(GROUP_ARN.to_owned()),
         log_role_arn: Some(LOG_ROLE.to_owned()),
         is_logging: Known::Is(true),
@@ -362,6 +374,11 @@ impl Stage {
     /// Returns the rule of API calls.
     pub(crate) fn rule(&mut self) -> &mut Rule {
         part_of(&mut self.world.rules, &rule_name(GuardRule::KeyApiCalls), &mut self.spare.rule)
+    }
+
+    /// Returns the rule that tells of what is done to rules.
+    pub(crate) fn drift_rule(&mut self) -> &mut Rule {
+        part_of(&mut self.world.rules, DRIFT_RULE, &mut self.spare.rule)
     }
 }
 

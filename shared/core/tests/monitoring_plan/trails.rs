@@ -68,7 +68,6 @@ fn of_the_organization() -> Trail {
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = whole();
     cases.extend(settings());
-    cases.extend(files());
     cases.extend(selectors());
     cases.extend(log_groups());
     cases.extend(of_others());
@@ -96,6 +95,8 @@ fn whole() -> Vec<Case> {
                 "PutTargets reprieve-key-api-calls to reprieve-Queue",
                 "PutRule reprieve-region-opt-out",
                 "PutTargets reprieve-region-opt-out to reprieve-Queue",
+                "PutRule reprieve-rule-drift",
+                "PutTargets reprieve-rule-drift to reprieve-DriftQueue",
             ],
             &[("topic `arn:aws:sns:eu-central-1:111122223333:reprieve`", "nobody is subscribed")],
         ),
@@ -240,41 +241,6 @@ fn settings() -> Vec<Case> {
             },
             &[],
             &[("trail `reprieve`", "can be changed only in us-east-1")],
-        ),
-    ]
-}
-
-fn files() -> Vec<Case> {
-    vec![
-        Case::of(
-            "the trail writes to another bucket",
-            |stage| "somebody-elses".clone_into(&mut stage.trail().bucket),
-            &["UpdateTrail reprieve to corp-trail-archive"],
-            &[],
-        ),
-        Case::of(
-            "the trail writes to another bucket and records one Region, which its bucket could not keep from being mended",
-            |stage| {
-                "somebody-elses".clone_into(&mut stage.trail().bucket);
-                stage.trail().is_multi_region = false;
-            },
-            &["UpdateTrail reprieve multi-region", "UpdateTrail reprieve to corp-trail-archive"],
-            &[],
-        ),
-        Case::of(
-            "the trail writes to another bucket, and none is configured",
-            |stage| {
-                "somebody-elses".clone_into(&mut stage.trail().bucket);
-                stage.desired.trail.bucket = None;
-            },
-            &[],
-            &[],
-        ),
-        Case::of(
-            "the trail's bucket refuses its files",
-            |stage| stage.trail().file_delivery_error = Some("AccessDenied".to_owned()),
-            &[],
-            &[("trail `reprieve`", "could not deliver to the bucket `corp-trail-archive` last: AccessDenied")],
         ),
     ]
 }

@@ -7,9 +7,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_eventbridge::types::Target;
 use aws_sdk_kms::types::Tag;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use reprieve_core::monitoring::DriftRule;
 
 use crate::stage::Stage;
-use crate::stage::monitoring::{LOG_GROUP, TRAIL};
+use crate::stage::monitoring::{LOG_GROUP, TRAIL, drift_rule};
 
 /// The alias of the drill's key, and its tags.
 const DRILL_ALIAS: &str = "alias/reprieve-drill";
@@ -57,9 +58,12 @@ async fn of_the_drill(stage: &Stage) -> Result<Vec<String>> {
 async fn of_the_monitoring(stage: &Stage) -> Result<Vec<String>> {
     let config = stage.session_of(stage.monitoring().await?.outputs.named("ProvisionFunctionName")?).await?;
     let mut tried = Tried::default();
-    let elsewhere = Target::builder().id("Queue").arn(stage.outputs.named("DeadLetterQueueArn")?).build()?;
-    let put = aws_sdk_eventbridge::Client::new(&config).put_targets().rule(stage.outputs.named("KeyApiCallRuleName")?).targets(elsewhere);
+    let rules = aws_sdk_eventbridge::Client::new(&config);
+    let queue = |output: &str| anyhow::Ok(Target::builder().id("Queue").arn(stage.outputs.named(output)?).build()?);
+    let put = rules.put_targets().rule(stage.outputs.named("KeyApiCallRuleName")?).targets(queue("DeadLetterQueueArn")?);
     tried.refused("PutTargets to another queue", put.send().await);
+    let put = rules.put_targets().rule(drift_rule(DriftRule::Rule)).targets(queue("QueueArn")?);
+    tried.refused("PutTargets of its own rule to the guard's queue", put.send().await);
     let (account, region) = (stage.cloud.account(), &stage.endpoint.region);
     let pass = aws_sdk_cloudtrail::Client::new(&config).update_trail().name(TRAIL);
     let pass = pass.cloud_watch_logs_log_group_arn(format!("arn:aws:logs:{region}:{account}:log-group:{LOG_GROUP}:*"));

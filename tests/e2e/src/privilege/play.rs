@@ -19,7 +19,7 @@ use crate::stage::Stage;
 use crate::stage::monitoring::{TRAIL, scheduled};
 
 /// The demo's scenarios that use a grant which those before them do not.
-const PLAYED: [&str; 19] = [
+const PLAYED: [&str; 20] = [
     "unapproved-deletion",
     "plain-tags-of-change-manager",
     "revoked-approval",
@@ -33,6 +33,7 @@ const PLAYED: [&str; 19] = [
     "log-group-torn-down",
     "nobody-is-told",
     "guard-made-deaf",
+    "monitoring-made-deaf",
     "alarm-silenced",
     "torn-down-in-one-go",
     "drill",

@@ -8,15 +8,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use aws_sdk_cloudwatch::types::StateValue;
 use aws_sdk_cloudwatchlogs::types::MetricTransformation;
+use aws_sdk_eventbridge::types::RuleState;
 use jiff::Timestamp;
 use reprieve_core::coverage::{GapKind, KeyReport};
-use reprieve_core::monitoring::MonitoringPlan;
+use reprieve_core::monitoring::{DriftRule, MonitoringPlan};
 use reprieve_core::{Decision, Phase, Record, Status};
 
 use super::proof::Observation;
 use crate::evidence::StoredRecord;
 use crate::stage::Stage;
-use crate::stage::monitoring::{KEY_CONTROL, LOG_GROUP, Monitoring, TRAIL, scheduled};
+use crate::stage::monitoring::{KEY_CONTROL, LOG_GROUP, Monitoring, TRAIL, drift_rule, scheduled};
 use crate::stage::people::ATTACKER;
 
 /// How long an answer may take: the queue waits a few seconds for company before it hands events over.
@@ -168,6 +169,33 @@ pub(crate) async fn guard_made_deaf(stage: &Stage) -> Result<Observation> {
         seen.problems.push(format!("{error:#}"));
     }
     Ok(seen)
+}
+
+/// The monitoring's own ears are taken away, and the trail is stopped. Nothing tells of it but the daily check, which gives them back.
+pub(crate) async fn monitoring_made_deaf(stage: &Stage) -> Result<Observation> {
+    let monitoring = watched(stage).await?;
+    let (rules, trails) = (&monitoring.attacker.rules, &monitoring.attacker.trails);
+    let telling = drift_rule(DriftRule::Rule);
+    let targets = rules.list_targets_by_rule().rule(&telling).send().await.context("mallory cannot list targets")?;
+    let ids: Vec<String> = targets.targets().iter().map(|target| target.id().to_owned()).collect();
+    rules.remove_targets().rule(&telling).set_ids(Some(ids)).send().await.context("mallory cannot remove targets")?;
+    rules.delete_rule().name(&telling).send().await.context("mallory cannot delete the rule")?;
+    for rule in [DriftRule::Trail, DriftRule::Log, DriftRule::Alarm, DriftRule::Topic] {
+        rules.disable_rule().name(drift_rule(rule)).send().await.context("mallory cannot disable the rule")?;
+    }
+    trails.stop_logging().name(TRAIL).send().await.context("mallory cannot stop the trail")?;
+    stage.invoke(monitoring.outputs.named("ProvisionFunctionName")?, &scheduled("check")).await?;
+    let mut seen = Observation { observed: "mended".to_owned(), ..Observation::default() };
+    seen.demand(is_recording(monitoring).await?, || "the trail that was stopped does not record".to_owned());
+    for rule in DriftRule::ALL {
+        let hears = hears(monitoring, &drift_rule(rule)).await?;
+        seen.demand(hears, || format!("the drift rule of `{rule}` is off, or feeds nothing"));
+    }
+
+    // It hears again.
+    let since = Timestamp::now();
+    trails.stop_logging().name(TRAIL).send().await.context("mallory cannot stop the trail")?;
+    Ok(seen.joined(mended(stage, "StopLogging", since).await?))
 }
 
 /// An alarm is set to OK by hand. Nothing is left to mend, and a human is woken all the same.
@@ -326,6 +354,14 @@ async fn whole_again(stage: &Stage, since: Timestamp) -> Result<()> {
 async fn is_recording(monitoring: &Monitoring) -> Result<bool> {
     let status = monitoring.looker.trails.get_trail_status().name(TRAIL).send().await.context("the trail is not there")?;
     Ok(status.is_logging() == Some(true))
+}
+
+/// Says whether an event rule is enabled and has a target.
+async fn hears(monitoring: &Monitoring, rule: &str) -> Result<bool> {
+    let rules = &monitoring.looker.rules;
+    let described = rules.describe_rule().name(rule).send().await.with_context(|| format!("the rule `{rule}` is not there"))?;
+    let fed = rules.list_targets_by_rule().rule(rule).send().await.with_context(|| format!("nobody can say what `{rule}` feeds"))?;
+    Ok(described.state() == Some(&RuleState::Enabled) && !fed.targets().is_empty())
 }
 
 /// Returns the calls that IAM refused to the provisioning function since then.

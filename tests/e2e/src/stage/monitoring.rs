@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_types::SdkConfig;
 use reprieve_core::coverage::{KeyReport, Report};
-use reprieve_core::monitoring::MonitoringPlan;
+use reprieve_core::monitoring::{DriftRule, MonitoringPlan};
 use serde_json::{Value, json};
 
 use super::Stage;
@@ -25,6 +25,12 @@ pub const TRAIL: &str = "reprieve";
 
 /// The filter, metric and alarm of CIS control .7: disabling and scheduled deletion of customer-managed keys.
 pub const KEY_CONTROL: &str = "Reprieve-CIS-7-KmsKeyDisabledOrDeletionScheduled";
+
+/// Returns the name of an event rule that tells the monitoring of drift.
+#[must_use]
+pub fn drift_rule(rule: DriftRule) -> String {
+    format!("{}-{rule}-drift", stack::MONITORING_STACK)
+}
 
 /// The deployed monitoring.
 #[derive(Debug)]

@@ -25,7 +25,8 @@ const APPROVAL_KEY_TEMPLATE: &str = include_str!("../../../../infra/aws/approval
 /// The template of the monitoring, as it is shipped.
 const MONITORING_TEMPLATE: &str = include_str!("../../../../infra/aws/monitoring.yaml");
 
-const MONITORING_STACK: &str = "reprieve-monitoring";
+/// The stack of the monitoring, after which its event rules are named.
+pub(super) const MONITORING_STACK: &str = "reprieve-monitoring";
 
 /// The template of the drill, as it is shipped.
 const DRILL_TEMPLATE: &str = include_str!("../../../../infra/aws/drill.yaml");

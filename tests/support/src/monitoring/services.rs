@@ -166,11 +166,11 @@ fn apply(change: &Change, world: &mut World) -> Result<(), CallError> {
         Change::PutRetentionPolicy { log_group: name, days, .. } => {
             log_group(world, name, call).map(|group| group.retention_days = Some(*days))
         }
-        Change::CreateTrail { name, bucket, log_group_arn, log_role_arn } => {
+        Change::CreateTrail { name, bucket, prefix, key_arn, log_group_arn, log_role_arn } => {
             let feed = Feed { log_group_arn: log_group_arn.clone(), log_role_arn: log_role_arn.clone() };
-            create_trail(name, bucket, feed, world)
+            create_trail(name, bucket, (prefix.clone(), key_arn.clone()), feed, world)
         }
-        Change::UpdateTrail { trail: named, multi_region, global_services, log_file_validation, feeds, bucket } => {
+        Change::UpdateTrail { trail: named, multi_region, global_services, log_file_validation, feeds, bucket, prefix, key_arn } => {
             if let Some(feed) = feeds {
                 log_group(world, log_group_of(&feed.log_group_arn).unwrap_or_default(), call)?;
             }
@@ -181,9 +181,7 @@ fn apply(change: &Change, world: &mut World) -> Result<(), CallError> {
             if let Some(Feed { log_group_arn, log_role_arn }) = feeds.clone() {
                 (trail.log_group_arn, trail.log_role_arn, trail.delivery_error) = (Some(log_group_arn), Some(log_role_arn), None);
             }
-            if let Some(bucket) = bucket.clone() {
-                (trail.bucket, trail.file_delivery_error) = (bucket, None);
-            }
+            update_files(trail, bucket.as_deref(), prefix.as_deref(), key_arn.as_deref());
             Ok(())
         }
         Change::PutEventSelectors { trail: named, selectors, .. } => {
@@ -230,7 +228,13 @@ fn create_log_group(name: &str, world: &mut World) {
 }
 
 /// A new trail does not record, and cannot be made to feed what is not there.
-fn create_trail(name: &str, bucket: &str, feed: Feed, world: &mut World) -> Result<(), CallError> {
+fn create_trail(
+    name: &str,
+    bucket: &str,
+    (prefix, key_arn): (Option<String>, Option<String>),
+    feed: Feed,
+    world: &mut World,
+) -> Result<(), CallError> {
     let arn = world.place.arn("cloudtrail", &format!("trail/{name}"));
     if trails(world).iter().any(|trail| trail.arn == arn) {
         return Ok(());
@@ -246,6 +250,8 @@ fn create_trail(name: &str, bucket: &str, feed: Feed, world: &mut World) -> Resu
         includes_global_services: true,
         validates_log_files: true,
         bucket: bucket.to_owned(),
+        prefix,
+        key_arn,
         log_group_arn: Some(feed.log_group_arn),
         log_role_arn: Some(feed.log_role_arn),
         is_logging: Known::Is(false),
@@ -255,6 +261,22 @@ fn create_trail(name: &str, bucket: &str, feed: Feed, world: &mut World) -> Resu
         is_ours: true,
     });
     Ok(())
+}
+
+/// What is absent stays; an empty prefix takes the trail's off. What was refused last is told until the next delivery, which succeeds.
+fn update_files(trail: &mut Trail, bucket: Option<&str>, prefix: Option<&str>, key_arn: Option<&str>) {
+    if let Some(bucket) = bucket {
+        bucket.clone_into(&mut trail.bucket);
+    }
+    if let Some(prefix) = prefix {
+        trail.prefix = Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty());
+    }
+    if let Some(key_arn) = key_arn {
+        trail.key_arn = Some(key_arn.to_owned());
+    }
+    if bucket.or(prefix).or(key_arn).is_some() {
+        trail.file_delivery_error = None;
+    }
 }
 
 fn create_topic(arn: &str, world: &mut World) {

@@ -8,7 +8,7 @@ use reprieve_core::Known;
 use reprieve_core::approval::{Revocation, SealedApproval, Written};
 use reprieve_core::azure::desired::PurgeProtection;
 use reprieve_core::azure::memory::Case;
-use reprieve_core::azure::world::{ObjectInventory, VaultInventory};
+use reprieve_core::azure::world::{ActionGroupInventory, ObjectInventory, VaultInventory};
 use reprieve_core::azure::{Desired, Memory, Subject, World};
 use serde::Deserialize;
 use serde_json::Value;
@@ -50,6 +50,7 @@ struct WrittenMemory {
     case: Option<Case>,
     vault: Option<VaultInventory>,
     object: Option<ObjectInventory>,
+    group: Option<ActionGroupInventory>,
 }
 
 impl AzureFacts {
@@ -92,8 +93,8 @@ impl AzureFacts {
         if !is_about(subject, &world) {
             return None;
         }
-        let WrittenMemory { approvals, revocations, case, vault, object } = memory;
-        let memory = Memory { written: Known::Is(Written { approvals, revocations }), case, vault, object };
+        let WrittenMemory { approvals, revocations, case, vault, object, group } = memory;
+        let memory = Memory { written: Known::Is(Written { approvals, revocations }), case, vault, object, group };
         Some(Facts { world, memory, desired: desired.unwrap_or_else(|| usual(subject)) })
     }
 }

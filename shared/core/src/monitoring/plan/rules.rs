@@ -1,4 +1,5 @@
-//! The event rules that feed the guard: they must stand, be enabled, listen to no less than they were made for, and have their target.
+//! The event rules that feed the guard, and those that tell of drift: they must stand, be enabled, listen to no less than they were made
+//! for, and have their target.
 
 use serde_json::Value;
 
@@ -45,7 +46,7 @@ fn aim(wish: &RuleWish) -> Change {
 }
 
 fn unreadable(wish: &RuleWish, what: &str, reason: &str, call: &str, draft: &mut Draft<'_>) {
-    let sentence = format!("The event rule `{}` may not feed the guard: {what} cannot be read ({reason}).", wish.name);
+    let sentence = format!("The event rule `{}` may hand nothing over: {what} cannot be read ({reason}).", wish.name);
     draft.find(Subject::Rule(wish.name.clone()), Severity::High, sentence, &format!("Let the function's role call {call}."));
 }
 

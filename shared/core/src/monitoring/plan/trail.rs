@@ -32,6 +32,10 @@ enum Lack {
     NoValidation,
     /// It writes its files to another bucket than is asked for.
     OtherBucket { bucket: String, wanted: String },
+    /// It writes them under another prefix, or under one where none is asked for.
+    OtherPrefix { prefix: Option<String>, wanted: Option<String> },
+    /// It encrypts them with another key than is asked for, or with none.
+    OtherKey { key_arn: Option<String>, wanted: String },
     /// Its bucket refused its files last. That stays said until the next one, as below.
     FilesRefused { bucket: String, error: String },
     /// It feeds no log group here.
@@ -55,6 +59,12 @@ impl Lack {
             Self::NoGlobalServices => "leaves out IAM and other global services".to_owned(),
             Self::NoValidation => "writes no digests to validate its files by".to_owned(),
             Self::OtherBucket { bucket, wanted } => format!("writes to the bucket `{bucket}` instead of `{wanted}`"),
+            Self::OtherPrefix { prefix, wanted } => {
+                let named = |prefix: Option<&str>| prefix.map_or_else(|| "no prefix".to_owned(), |prefix| format!("the prefix `{prefix}`"));
+                format!("writes its files under {} instead of {}", named(prefix.as_deref()), named(wanted.as_deref()))
+            }
+            Self::OtherKey { key_arn: Some(key), wanted } => format!("encrypts its files with the key `{key}` instead of `{wanted}`"),
+            Self::OtherKey { key_arn: None, wanted } => format!("encrypts its files with no key instead of `{wanted}`"),
             Self::FilesRefused { bucket, error } => format!("could not deliver to the bucket `{bucket}` last: {error}"),
             Self::NoFeed(why) | Self::Records(why) => why.clone(),
             Self::GroupGone(group) => format!("feeds the log group `{group}`, which does not exist"),
@@ -194,21 +204,35 @@ fn lacks(trail: &Trail, draft: &Draft<'_>) -> Vec<Lack> {
             lacks.push(beyond(sentence, "Let the function's role call cloudtrail:GetEventSelectors."));
         }
     }
-    lacks.extend(lack_of_files(trail, draft));
+    lacks.extend(lacks_of_files(trail, draft));
     lacks.extend(lack_of_feed(trail, draft));
     lacks
 }
 
-/// Judges where the files of a trail go that bears our tag or is named, and can be changed here. Where others keep theirs is their business.
-fn lack_of_files(trail: &Trail, draft: &Draft<'_>) -> Option<Lack> {
+/// Judges where the files of a trail go, and by what they are encrypted, that bears our tag or is named, and can be changed here. Where
+/// others keep theirs is their business.
+fn lacks_of_files(trail: &Trail, draft: &Draft<'_>) -> Vec<Lack> {
     if trail.home_region != draft.place().region || !matches!(care(trail, draft), Some(Care::Configured)) {
-        return None;
+        return Vec::new();
     }
-    let bucket = trail.bucket.clone();
-    if let Some(wanted) = draft.desired.trail.bucket.clone().filter(|wanted| *wanted != bucket) {
-        return Some(Lack::OtherBucket { bucket, wanted });
+    let wish = &draft.desired.trail;
+    let mut lacks = Vec::new();
+    if let Some(wanted) = &wish.bucket {
+        if *wanted != trail.bucket {
+            lacks.push(Lack::OtherBucket { bucket: trail.bucket.clone(), wanted: wanted.clone() });
+        }
+        if wish.prefix != trail.prefix {
+            lacks.push(Lack::OtherPrefix { prefix: trail.prefix.clone(), wanted: wish.prefix.clone() });
+        }
     }
-    trail.file_delivery_error.clone().map(|error| Lack::FilesRefused { bucket, error })
+    if let Some(wanted) = wish.key_arn.clone().filter(|wanted| trail.key_arn.as_ref() != Some(wanted)) {
+        lacks.push(Lack::OtherKey { key_arn: trail.key_arn.clone(), wanted });
+    }
+    // What was refused elsewhere, or under another key, says nothing of what comes next.
+    if lacks.is_empty() {
+        lacks.extend(trail.file_delivery_error.clone().map(|error| Lack::FilesRefused { bucket: trail.bucket.clone(), error }));
+    }
+    lacks
 }
 
 fn lack_of_feed(trail: &Trail, draft: &Draft<'_>) -> Option<Lack> {
@@ -256,12 +280,14 @@ fn mend<'a>(trail: &Trail, lacks: &[Lack], draft: &mut Draft<'a>) -> Result<Feed
         let fix = match lack {
             Lack::BeyondUs { fix, .. } => fix,
             Lack::NotDelivering { .. } => "Look whether the trail's role may call logs:CreateLogStream and logs:PutLogEvents on it.",
-            Lack::FilesRefused { .. } => "Look whether the bucket stands, and whether its policy lets CloudTrail write to it.",
+            Lack::FilesRefused { .. } => "Look whether the bucket and its key stand, and whether their policies let CloudTrail use them.",
             Lack::Stopped
             | Lack::SingleRegion
             | Lack::NoGlobalServices
             | Lack::NoValidation
             | Lack::OtherBucket { .. }
+            | Lack::OtherPrefix { .. }
+            | Lack::OtherKey { .. }
             | Lack::NoFeed(_)
             | Lack::GroupGone(_)
             | Lack::Records(_) => continue,
@@ -294,11 +320,10 @@ fn mend<'a>(trail: &Trail, lacks: &[Lack], draft: &mut Draft<'a>) -> Result<Feed
     let log_file_validation = has(|lack| matches!(lack, Lack::NoValidation));
     if multi_region || global_services || log_file_validation || feeds.is_some() {
         let trail = trail.arn.clone();
-        draft.change(Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket: None });
+        let (bucket, prefix, key_arn) = (None, None, None);
+        draft.change(Change::UpdateTrail { trail, multi_region, global_services, log_file_validation, feeds, bucket, prefix, key_arn });
     }
-    if let Some(wanted) = lacks.iter().find_map(|lack| if let Lack::OtherBucket { wanted, .. } = lack { Some(wanted) } else { None }) {
-        draft.change(back_to_bucket(trail, wanted));
-    }
+    mend_files(trail, lacks, draft);
     if let (true, Some(was)) = (has(|lack| matches!(lack, Lack::Records(_))), trail.selectors.value()) {
         let selectors = selectors::widened(was);
         draft.change(Change::PutEventSelectors { trail: trail.arn.clone(), selectors, was: Some(was.clone()) });
@@ -312,15 +337,28 @@ fn mend<'a>(trail: &Trail, lacks: &[Lack], draft: &mut Draft<'a>) -> Result<Feed
     }
 }
 
-/// Lets a trail write to its bucket again. A call of its own: a bucket that refuses keeps no other setting from being mended.
-fn back_to_bucket(trail: &Trail, bucket: &str) -> Change {
-    Change::UpdateTrail {
+/// Lets a trail encrypt its files with its key again, and write them to its bucket. Calls of their own: a key or a bucket that refuses
+/// keeps no other setting from being mended. Bucket and prefix go together: a bucket's policy may let a trail write under one prefix alone.
+fn mend_files(trail: &Trail, lacks: &[Lack], draft: &mut Draft<'_>) {
+    let wish = &draft.desired.trail;
+    let has = |wanted: fn(&Lack) -> bool| lacks.iter().any(wanted);
+    let update = |bucket, prefix, key_arn| Change::UpdateTrail {
         trail: trail.arn.clone(),
         multi_region: false,
         global_services: false,
         log_file_validation: false,
         feeds: None,
-        bucket: Some(bucket.to_owned()),
+        bucket,
+        prefix,
+        key_arn,
+    };
+    if has(|lack| matches!(lack, Lack::OtherKey { .. })) {
+        draft.change(update(None, None, wish.key_arn.clone()));
+    }
+    let bucket = wish.bucket.clone().filter(|_| has(|lack| matches!(lack, Lack::OtherBucket { .. })));
+    let prefix = has(|lack| matches!(lack, Lack::OtherPrefix { .. })).then(|| wish.prefix.clone().unwrap_or_default());
+    if bucket.is_some() || prefix.is_some() {
+        draft.change(update(bucket, prefix, None));
     }
 }
 
@@ -364,7 +402,8 @@ fn make<'a>(draft: &mut Draft<'a>) -> Result<Feeding<'a>, String> {
         Ok((group, Feed { log_group_arn, log_role_arn })) => {
             let arn = draft.place().arn("cloudtrail", &format!("trail/{}", wish.name));
             draft.rely_on(&[&arn, &wish.name]);
-            draft.change(Change::CreateTrail { name: wish.name.clone(), bucket, log_group_arn, log_role_arn });
+            let (name, prefix, key_arn) = (wish.name.clone(), wish.prefix.clone(), wish.key_arn.clone());
+            draft.change(Change::CreateTrail { name, bucket, prefix, key_arn, log_group_arn, log_role_arn });
             draft.change(Change::StartLogging { trail: arn });
             Ok(feeding(&group, vec![no_trail.to_owned()], draft))
         }

@@ -1,0 +1,140 @@
+//! Where a trail writes its files, and by what they are encrypted, each broken in one way.
+
+use reprieve_core::Known;
+
+use super::Case;
+use super::stage::Stage;
+
+const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/trail";
+const OTHER_KEY: &str = "arn:aws:kms:eu-central-1:999988887777:key/somebody-elses";
+
+/// Asks for a prefix and a key, which the trail has.
+fn with_prefix_and_key(stage: &mut Stage) {
+    (stage.desired.trail.prefix, stage.desired.trail.key_arn) = (Some("corp".to_owned()), Some(KEY.to_owned()));
+    (stage.trail().prefix, stage.trail().key_arn) = (Some("corp".to_owned()), Some(KEY.to_owned()));
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = places();
+    cases.extend(keys());
+    cases
+}
+
+fn places() -> Vec<Case> {
+    vec![
+        Case::of(
+            "the trail writes to another bucket",
+            |stage| "somebody-elses".clone_into(&mut stage.trail().bucket),
+            &["UpdateTrail reprieve to corp-trail-archive"],
+            &[],
+        ),
+        Case::of(
+            "the trail writes to another bucket and records one Region, which its bucket could not keep from being mended",
+            |stage| {
+                "somebody-elses".clone_into(&mut stage.trail().bucket);
+                stage.trail().is_multi_region = false;
+            },
+            &["UpdateTrail reprieve multi-region", "UpdateTrail reprieve to corp-trail-archive"],
+            &[],
+        ),
+        Case::of(
+            "the trail writes to another bucket under a prefix, and none is configured",
+            |stage| {
+                "somebody-elses".clone_into(&mut stage.trail().bucket);
+                stage.trail().prefix = Some("hidden".to_owned());
+                stage.desired.trail.bucket = None;
+            },
+            &[],
+            &[],
+        ),
+        Case::of(
+            "the trail writes under a prefix where none is asked for",
+            |stage| stage.trail().prefix = Some("hidden".to_owned()),
+            &["UpdateTrail reprieve under ``"],
+            &[],
+        ),
+        Case::of(
+            "the trail writes under another prefix",
+            |stage| {
+                with_prefix_and_key(stage);
+                stage.trail().prefix = Some("hidden".to_owned());
+            },
+            &["UpdateTrail reprieve under `corp`"],
+            &[],
+        ),
+        Case::of(
+            "the trail lost its prefix",
+            |stage| {
+                with_prefix_and_key(stage);
+                stage.trail().prefix = None;
+            },
+            &["UpdateTrail reprieve under `corp`"],
+            &[],
+        ),
+        Case::of(
+            "the trail writes to another bucket under another prefix, of which the policy of its bucket knows nothing",
+            |stage| {
+                "somebody-elses".clone_into(&mut stage.trail().bucket);
+                stage.trail().prefix = Some("hidden".to_owned());
+            },
+            &["UpdateTrail reprieve to corp-trail-archive under ``"],
+            &[],
+        ),
+        Case::of(
+            "the trail's bucket refuses its files",
+            |stage| stage.trail().file_delivery_error = Some("AccessDenied".to_owned()),
+            &[],
+            &[("trail `reprieve`", "could not deliver to the bucket `corp-trail-archive` last: AccessDenied")],
+        ),
+    ]
+}
+
+fn keys() -> Vec<Case> {
+    vec![
+        Case::of("the trail has the prefix and the key that are asked for", with_prefix_and_key, &[], &[]),
+        Case::of(
+            "the key was taken off the trail",
+            |stage| {
+                with_prefix_and_key(stage);
+                stage.trail().key_arn = None;
+            },
+            &["UpdateTrail reprieve by key/trail"],
+            &[],
+        ),
+        Case::of(
+            "the trail encrypts with somebody else's key, which refuses its files",
+            |stage| {
+                with_prefix_and_key(stage);
+                stage.trail().key_arn = Some(OTHER_KEY.to_owned());
+                stage.trail().file_delivery_error = Some("KMS.AccessDeniedException".to_owned());
+            },
+            &["UpdateTrail reprieve by key/trail"],
+            &[],
+        ),
+        Case::of(
+            "the trail encrypts with a key, and none is configured",
+            |stage| stage.trail().key_arn = Some(OTHER_KEY.to_owned()),
+            &[],
+            &[],
+        ),
+        Case::of(
+            "the trail was led to another bucket and another key, of which neither keeps the other from being mended",
+            |stage| {
+                with_prefix_and_key(stage);
+                "somebody-elses".clone_into(&mut stage.trail().bucket);
+                stage.trail().key_arn = Some(OTHER_KEY.to_owned());
+            },
+            &["UpdateTrail reprieve by key/trail", "UpdateTrail reprieve to corp-trail-archive"],
+            &[],
+        ),
+        Case::of(
+            "the trail with a prefix and a key was deleted",
+            |stage| {
+                with_prefix_and_key(stage);
+                stage.world.trails = Known::Is(Vec::new());
+            },
+            &["CreateTrail reprieve to corp-trail-archive under `corp` by key/trail feeding /reprieve/cloudtrail", "StartLogging reprieve"],
+            &[],
+        ),
+    ]
+}
