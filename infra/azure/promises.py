@@ -396,7 +396,7 @@ def alert_faults(path, template):
 
 
 def watch_faults(path, template):
-    """Whoever is on call hears when a function fails, when a timer's function does not run, and when events are given up."""
+    """Whoever is on call hears when a function fails or does not run, entries wait or are passed by, and events are given up."""
     name = os.path.basename(path)
     if name == "guard.json":
         alarms, rules = template["variables"].get("alarms", []), of_type(template, "Microsoft.Insights/scheduledQueryRules")
@@ -405,6 +405,11 @@ def watch_faults(path, template):
         failing = [each for each in alarms if "Success == false" in each["query"] and (each["operator"], each["threshold"]) == ("GreaterThan", 0)]
         if not failing:
             yield "no alarm says that a function failed"
+        counted = [each["query"] for each in alarms if each["operator"] == "GreaterThan"]
+        if "AppRequests | where Name == 'RecordKeyEvents' and Success == false" not in counted:
+            yield "no alarm says that what vaults log waits to be recorded"
+        if not any(query.startswith("AppTraces | where ") and "could not be read" in query for query in counted):
+            yield "no alarm says that entries of a log were passed by"
         for function in BY_TIMER:
             query = f"AppRequests | where Name == '{function}' and Success == true"
             if not any(each["query"] == query and (each["operator"], each["threshold"]) == ("LessThan", 1) for each in alarms):

@@ -70,6 +70,11 @@ def drop_consumer_group(templates):
     templates["guard.json"]["resources"].remove(group)
 
 
+def drop_alarm(templates, name):
+    alarms = templates["guard.json"]["variables"]["alarms"]
+    alarms[:] = [each for each in alarms if each["name"] != name]
+
+
 def set_key(templates):
     settings(templates)[0]["value"] = "[listKeys(variables('hostStorageId'), '2024-01-01').keys[0].value]"
 
@@ -167,6 +172,8 @@ BROKEN = [
 BROKEN += [
     ("failures untold", lambda templates: templates["guard.json"]["variables"]["alarms"].pop(0), "no alarm says that a function failed"),
     ("a sweep that is not missed", lambda templates: templates["guard.json"]["variables"]["alarms"].pop(1), "that `Sweep` does not run"),
+    ("entries that wait untold", lambda templates: drop_alarm(templates, "Reprieve-RecordingStands"), "waits to be recorded"),
+    ("entries that are passed by untold", lambda templates: drop_alarm(templates, "Reprieve-EntriesPassedBy"), "were passed by"),
     ("alarms that tell nobody", tell_nobody, "do not reach the action group"),
     ("dead letters untold", drop_alert_of_dead_letters, "of events that Event Grid gave up"),
 ]

@@ -2,8 +2,9 @@
 //!
 //! An item that cannot be read or answered fails its invocation. What Event Grid brought ends in the dead-letter store after the last
 //! attempt, where it can be read and given in again. What the event hub brought has no such place: the host tries the batch five times
-//! more, for about five minutes, and then goes on behind it. What was not answered by then the sweep finds; what was not recorded is
-//! missing in the archive. The other items of a batch are answered all the same, once.
+//! more, for about five minutes, and then goes on behind it; what was not answered by then the sweep finds. To be recorded, a batch is
+//! tried until it succeeds, so that what cannot be read of it is named and passed by. The other items of a batch are answered all the
+//! same, once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,17 +24,17 @@ use reprieve_core::azure::event::{Reach, reach};
 use reprieve_core::{Event, EventId};
 use reprieve_engine::port::{AuditSink, Clock, NoticeSink, PolicySource};
 use reprieve_engine::{Delivery, TenantControl, TenantGuard, TenantLedger, TenantMeter};
-use reprieve_runtime::log_answer;
+use reprieve_runtime::{LogMeter, log_answer};
+use reprieve_wire::WireError;
 use reprieve_wire::azure::custom_handler::Kind;
 use reprieve_wire::azure::{Parsed, TimerCall, parse_invocation};
 
 use crate::answer::{Answer, respond};
-use crate::record::{Entries, Evidence};
+use crate::record::{Entries, Evidence, Source, place_in_hub};
 
-/// The routes that are none of a [`Function`]: two timers, and two logs.
+/// The routes that are none of a [`Function`], beside those of a [`Source`]: two timers.
 const SWEEP: &str = "Sweep";
 const SEAL: &str = "SealEvidence";
-const RECORD: [&str; 2] = ["RecordKeyEvents", "RecordActivityLog"];
 
 /// Event Grid takes an invocation for failed after 30 s; by then all of it is written down.
 pub(crate) const INVOCATION_TAKES: Duration = Duration::from_secs(25);
@@ -130,8 +131,10 @@ async fn invoke<G: Guard, E: Evidence>(
         Some(function) => app.events(function, &body).await.into_response(),
         None if name == SWEEP => app.sweep(&body).await.into_response(),
         None if name == SEAL => app.seal(&body).await.into_response(),
-        None if RECORD.contains(&name.as_str()) => app.record(&body).await.into_response(),
-        None => respond(StatusCode::NOT_FOUND, &[format!("there is no function `{name}`")]),
+        None => match Source::of_function(&name) {
+            Some(source) => app.record(source, &body).await.into_response(),
+            None => respond(StatusCode::NOT_FOUND, &[format!("there is no function `{name}`")]),
+        },
     }
 }
 
@@ -223,25 +226,26 @@ impl<G: Guard, E: Evidence> App<G, E> {
     }
 
     /// Writes what a vault's log or the Activity Log told.
-    async fn record(&self, body: &[u8]) -> Answer {
-        let items = match parse_invocation(body).map(|invocation| invocation.kind) {
-            Ok(Kind::Events(items)) => items,
+    async fn record(&self, source: Source, body: &[u8]) -> Answer {
+        let entries = match parse_invocation(body).map(|invocation| invocation.kind) {
+            Ok(Kind::Events(items)) => Entries::read(&items),
             Ok(Kind::Timer(_)) => return Answer::failed("events are recorded, and a timer called it"),
+            Err(error @ WireError::NotJson { .. }) => Entries::of_no_json(&error),
             Err(error) => return Answer::failed(error.unquoted()),
         };
-        let entries = Entries::read(&items);
         let mut answer = Answer::default();
-        for unreadable in &entries.unreadable {
-            tracing::error!(unreadable, "an entry of a log could not be read");
-            answer.again(format!("not recorded: {unreadable}"));
-        }
+        name_unreadable(&mut answer, source, &entries.unreadable, body);
         let not_ours = entries.not_ours;
         if entries.events.is_empty() {
             answer.done(format!("nothing to record, {not_ours} entries about something else"));
             return answer;
         }
-        match self.evidence.record(&entries.into_batch()).await {
+        match self.evidence.record(&entries.into_batch(), source.invocation_takes()).await {
             Ok(line) => answer.done(format!("{line}, {not_ours} entries about something else")),
+            Err(error) if source.passes_by() && error.is_about_the_request() => {
+                tracing::error!(%error, "entries were refused for what is in them");
+                answer.done(format!("entries were refused for what is in them: {error}"));
+            }
             Err(error) => {
                 tracing::error!(%error, "entries could not be recorded");
                 answer.again(error.to_string());
@@ -268,6 +272,20 @@ impl<G: Guard, E: Evidence> App<G, E> {
                 Answer::failed(reason)
             }
         }
+    }
+}
+
+/// Names the entries that cannot be read, and where they can be looked at.
+fn name_unreadable(answer: &mut Answer, source: Source, unreadable: &[String], body: &[u8]) {
+    if unreadable.is_empty() {
+        return;
+    }
+    LogMeter::entries_unreadable(unreadable.len());
+    let place = place_in_hub(body).unwrap_or_default();
+    for unreadable in unreadable {
+        tracing::error!(unreadable, place, "an entry of a log could not be read");
+        let line = format!("an entry of a log could not be read, and is not recorded: {unreadable}");
+        if source.passes_by() { answer.done(line) } else { answer.again(line) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The evidence on Azure: the recorder over the immutable container, and the sealer with its key in Key Vault.
 
+use std::time::Duration;
+
 use reprieve_azure::{BlobEvidenceStore, Connection, KeyVaultSealSigner};
 use reprieve_core::Posture;
 use reprieve_core::azure::KeyReference;
@@ -51,8 +53,8 @@ where
     C: Clock + Send + 'static,
     M: RecordingMeter + Send + Sync + 'static,
 {
-    async fn record(&self, batch: &Batch) -> Result<String, CallError> {
-        let stopped_at = later(self.recorder.ports.clock.now(), crate::app::INVOCATION_TAKES);
+    async fn record(&self, batch: &Batch, takes: Duration) -> Result<String, CallError> {
+        let stopped_at = later(self.recorder.ports.clock.now(), takes);
         let recorded = self.recorder.record(batch, stopped_at).await?;
         for complaint in recorded.complaints.iter().chain(&recorded.baseline_unsaved) {
             tracing::error!(complaint, log_file = batch.log_file, "recorded, but not all that belongs to it was done");

@@ -12,4 +12,4 @@ mod record;
 
 pub use app::{App, BODY_LIMIT_BYTES, Guard, router};
 pub use keep::{Keeper, Seals};
-pub use record::Evidence;
+pub use record::{Evidence, RECORDING_TAKES};

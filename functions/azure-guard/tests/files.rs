@@ -1,11 +1,11 @@
 //! The files that the host reads agree with the code: folders are the functions, each has the trigger that it needs, and the executable
 //! is the one that is built.
-#![expect(clippy::unwrap_used, reason = "a test that goes another way must stop")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that goes another way must stop")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use azure_guard::BODY_LIMIT_BYTES;
+use azure_guard::{BODY_LIMIT_BYTES, RECORDING_TAKES};
 use reprieve_core::azure::Function;
 use reprieve_runtime::environment;
 use serde_json::Value;
@@ -15,6 +15,10 @@ const BUILT_IN: [&str; 2] = ["httpTrigger", "timerTrigger"];
 
 /// The largest message of an event hub in the Standard tier. Source: <https://learn.microsoft.com/azure/event-hubs/event-hubs-quotas>
 const LARGEST_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// A `maxRetryCount` by which the host tries until it succeeds.
+/// Source: <https://learn.microsoft.com/azure/azure-functions/functions-bindings-error-pages>
+const WITHOUT_END: i64 = -1;
 
 /// What one byte of a message comes to at most: in a text in a text, a control character is `\\u0000`.
 const MOST_ESCAPED_BYTES: usize = 7;
@@ -86,9 +90,50 @@ fn functions_of_the_event_hub_are_called_in_batches_each_by_its_own_consumer_gro
         assert_eq!(binding["cardinality"], "many", "{function}");
         assert_eq!(binding["eventHubName"], "%REPRIEVE_AZURE_EVENT_HUB_NAME%", "{function}");
         // Without it, the host goes on behind a batch that failed once.
-        assert!(file["retry"]["maxRetryCount"].as_i64().is_some_and(|count| count > 0), "{function}");
+        let count = file["retry"]["maxRetryCount"].as_i64();
+        assert!(count.is_some_and(|count| count > 0 || count == WITHOUT_END), "{function}: {count:?}");
         assert!(groups.insert(binding["consumerGroup"].as_str().unwrap().to_owned()), "{function}: a group of its own");
     }
+}
+
+/// What no sweep finds again is tried until it is recorded.
+#[test]
+fn entries_of_the_event_hub_are_tried_without_end() {
+    let retry = json(&root().join("RecordKeyEvents/function.json"))["retry"].clone();
+    assert_eq!(retry["maxRetryCount"].as_i64(), Some(WITHOUT_END));
+    // Every attempt is a request; the alarm counts more than nine of them in an hour.
+    assert_eq!(retry["strategy"], "exponentialBackoff");
+    assert_eq!(retry["maximumInterval"], "00:05:00");
+}
+
+/// The alarms count runs and lines of log: none of them may be left out as a sample.
+#[test]
+fn what_the_alarms_count_is_not_sampled() {
+    let host = json(&root().join("host.json"));
+    assert_eq!(host["logging"]["applicationInsights"]["samplingSettings"]["excludedTypes"], "Request;Trace");
+    let counted = alarms().iter().all(|alarm| {
+        let query = alarm["query"].as_str().unwrap();
+        query.starts_with("AppRequests |") || query.starts_with("AppTraces |")
+    });
+    assert!(counted, "{:?}", alarms());
+}
+
+/// An alarm over other words than those that are logged would never ring.
+#[test]
+fn the_alarm_of_what_is_passed_by_counts_the_lines_that_are_logged() {
+    let alarm = alarms().into_iter().find(|alarm| alarm["name"] == "Reprieve-EntriesPassedBy").unwrap();
+    let query = alarm["query"].as_str().unwrap().to_owned();
+    let words: Vec<&str> = query.split('\'').skip(1).step_by(2).collect();
+    assert_eq!(words.len(), 2, "{query}");
+    let source = std::fs::read_to_string(root().join("src/app.rs")).unwrap();
+    for words in words {
+        let logged = source.lines().filter(|line| line.contains("tracing::error!") && line.contains(&format!("\"{words}\"")));
+        assert_eq!(logged.count(), 1, "`{words}`");
+    }
+}
+
+fn alarms() -> Vec<Value> {
+    json(&root().join("../../infra/azure/guard.json"))["variables"]["alarms"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -136,12 +181,22 @@ fn a_full_batch_of_the_largest_messages_is_no_body_too_large() {
 /// The host ends what takes longer.
 #[test]
 fn a_sweep_ends_before_the_host_ends_it() {
+    let budget: u64 = reprieve_runtime::environment::SWEEP_BUDGET_SECONDS.default.unwrap().parse().unwrap();
+    // What was begun may take as long as the answer to an event.
+    assert!(budget + 30 <= timeout_seconds(), "{} s for a budget of {budget} s", timeout_seconds());
+}
+
+/// A run that the host ends may be taken for done, and its entries for recorded.
+#[test]
+fn recording_ends_before_the_host_ends_it() {
+    assert!(RECORDING_TAKES.as_secs() + 30 <= timeout_seconds(), "{} s", timeout_seconds());
+}
+
+fn timeout_seconds() -> u64 {
     let timeout = json(&root().join("host.json"))["functionTimeout"].clone();
     let parts: Vec<u64> = timeout.as_str().unwrap().split(':').map(|part| part.parse().unwrap()).collect();
     let [hours, minutes, seconds] = parts.as_slice() else { unreachable!("`{timeout}` is no time") };
-    let budget: u64 = reprieve_runtime::environment::SWEEP_BUDGET_SECONDS.default.unwrap().parse().unwrap();
-    // What was begun may take as long as the answer to an event.
-    assert!(budget + 30 <= hours * 3600 + minutes * 60 + seconds, "`{timeout}` for a budget of {budget} s");
+    hours * 3600 + minutes * 60 + seconds
 }
 
 #[test]

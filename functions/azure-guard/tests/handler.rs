@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -23,12 +24,16 @@ struct FakeEvidence {
     batches: Arc<Mutex<Vec<Batch>>>,
     postures: Arc<Mutex<Vec<Posture>>>,
     fails: Arc<AtomicBool>,
+    refuses: Arc<AtomicBool>,
 }
 
 impl Evidence for FakeEvidence {
-    async fn record(&self, batch: &Batch) -> Result<String, CallError> {
+    async fn record(&self, batch: &Batch, _: Duration) -> Result<String, CallError> {
         if self.fails.load(Ordering::Relaxed) {
             return Err(CallError::Unavailable { call: "blob:PutBlob", message: "no answer".to_owned() });
+        }
+        if self.refuses.load(Ordering::Relaxed) {
+            return Err(CallError::Rejected { call: "blob:PutBlob", message: "the name is too long".to_owned() });
         }
         self.batches.lock().unwrap().push(batch.clone());
         Ok(format!("{} entries recorded", batch.events.len()))
@@ -344,16 +349,51 @@ async fn entries_of_a_log_are_recorded_under_one_name_however_often_they_are_del
     assert_eq!(activity.events[0].event.name, "Microsoft.KeyVault/vaults/delete");
 }
 
+/// P95: what comes by the event hub would hold up all behind it, and what comes by Event Grid ends as a dead letter.
 #[tokio::test]
-async fn what_cannot_be_recorded_or_read_is_delivered_again_and_loses_no_other() {
+async fn an_entry_that_cannot_be_read_is_named_and_loses_no_other() {
     let stage = stage();
-    let answered = stage.post("RecordKeyEvents", json!({ "events": ["no record", { "records": [audit_record("orders")] }] })).await;
-    assert_eq!(answered.status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert!(answered.logs().contains("not recorded: Data.events[0]"), "{}", answered.logs());
-    assert_eq!(stage.evidence.batches.lock().unwrap().len(), 1);
+    let rows = [("RecordKeyEvents", StatusCode::OK), ("RecordActivityLog", StatusCode::INTERNAL_SERVER_ERROR)];
+    for (function, status) in rows {
+        let answered = stage.post(function, json!({ "events": ["no record", { "records": [audit_record("orders")] }] })).await;
+        assert_eq!(answered.status, status, "{function}: {}", answered.logs());
+        assert!(answered.logs().contains("is not recorded: Data.events[0]"), "{function}: {}", answered.logs());
+    }
+    assert_eq!(stage.evidence.batches.lock().unwrap().iter().map(|batch| batch.events.len()).collect::<Vec<_>>(), [1, 1]);
+}
+
+/// P95: nothing of a message may make the host try all of a batch without end.
+#[tokio::test]
+async fn an_invocation_nested_deeper_than_is_read_is_named_and_passed_by() {
+    let stage = stage();
+    let nested = format!(r#"{{"Data":{{"events":[{}{}]}},"Metadata":{{}}}}"#, "[".repeat(500), "]".repeat(500));
+    let rows = [("/RecordKeyEvents", StatusCode::OK), ("/RecordActivityLog", StatusCode::INTERNAL_SERVER_ERROR)];
+    for (path, status) in rows {
+        let answered = stage.call(Method::POST, path, nested.clone()).await;
+        assert_eq!(answered.status, status, "{path}: {}", answered.logs());
+        assert!(answered.logs().contains("could not be read"), "{path}: {}", answered.logs());
+    }
+    // This is the host's own, and no message's.
+    assert_eq!(stage.call(Method::POST, "/RecordKeyEvents", "{}").await.status, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+/// P95: an outage is waited for, and what is refused for what is in it is not.
+#[tokio::test]
+async fn entries_wait_for_the_archive_and_a_refusal_is_named() {
+    let stage = stage();
+    let post = |function| stage.post(function, json!({ "events": [audit_record("orders")] }));
     stage.evidence.fails.store(true, Ordering::Relaxed);
-    let answered = stage.post("RecordKeyEvents", json!({ "events": [audit_record("orders")] })).await;
-    assert_eq!(answered.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", answered.logs());
+    for function in ["RecordKeyEvents", "RecordActivityLog"] {
+        let answered = post(function).await;
+        assert_eq!(answered.status, StatusCode::INTERNAL_SERVER_ERROR, "{function}: {}", answered.logs());
+    }
+    stage.evidence.fails.store(false, Ordering::Relaxed);
+    stage.evidence.refuses.store(true, Ordering::Relaxed);
+    for (function, status) in [("RecordKeyEvents", StatusCode::OK), ("RecordActivityLog", StatusCode::INTERNAL_SERVER_ERROR)] {
+        let answered = post(function).await;
+        assert_eq!(answered.status, status, "{function}: {}", answered.logs());
+        assert!(answered.logs().contains("the name is too long"), "{function}: {}", answered.logs());
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Writes what is found out into an archive, whatever store that is.
 //!
 //! Objects are written once. A log file that has grown since it was written (Azure appends to the file of the current hour) adds an object
-//! with what is new in it, beside the first, and nothing twice.
+//! with what is new in it, beside the first, and nothing twice. What the store refuses for what is in it lies in a place of its own, and
+//! stops nothing else.
 
 use std::collections::HashSet;
 
@@ -12,11 +13,15 @@ use reprieve_evidence::layout;
 use reprieve_wire::ocsf;
 use serde_json::Value;
 
-use crate::encode::{EncodeError, Encoded, Group, encode_table, groups, identity};
+use crate::encode::{EncodeError, Encoded, Group, encode_lines, encode_table, groups, identity};
 use crate::lines::read_lines;
 use crate::log_file::short_digest;
 
 const APPEND: &str = "archive:Append";
+/// The account and Region under which entries lie that were refused under their own.
+const ELSEWHERE: &str = "refused";
+/// How many of them lie in one object: far below what any archive takes, however large each is.
+const ENTRIES_ELSEWHERE: usize = 100;
 const JSON: &str = "application/json";
 /// How the name of an object with JSON lines ends.
 const LINES_ENDING: &str = ".json.gz";
@@ -83,6 +88,40 @@ impl<S: EvidenceStore> ArchiveSink<S> {
         Ok(written)
     }
 
+    /// Keeps the entries of a group of which an object was refused, and returns what was written with what is to be told.
+    async fn append_refused(&self, log_file: &str, group: &Group<'_>, refusal: &CallError) -> Result<(u64, CallError), CallError> {
+        let told = |message: String| CallError::Rejected { call: APPEND, message };
+        if self.has_lines(log_file, group).await {
+            return Ok((0, told(format!("{refusal}; the entries themselves are in their place"))));
+        }
+        let written = self.append_elsewhere(group, refusal).await?;
+        Ok((written, told(format!("{refusal}; the entries lie in the same hour under `account={ELSEWHERE}`"))))
+    }
+
+    /// Says whether the JSON lines are there, so that only the table was refused.
+    async fn has_lines(&self, log_file: &str, group: &Group<'_>) -> bool {
+        let Ok(lines) = encode_lines(group.name(log_file, false), &group.entries) else { return false };
+        self.store.read(&lines.name).await.is_ok_and(|there| there.as_ref() == Some(&lines.bytes))
+    }
+
+    /// Writes entries where nothing that they say is part of a name. An archive that does not take that either is not well, and the
+    /// entries are not what is wrong.
+    async fn append_elsewhere(&self, group: &Group<'_>, refusal: &CallError) -> Result<u64, CallError> {
+        let mut written = 0;
+        for entries in group.entries.chunks(ENTRIES_ELSEWHERE) {
+            let part = Group { at: group.at, account: ELSEWHERE.to_owned(), region: ELSEWHERE.to_owned(), entries: entries.to_vec() };
+            match self.append_group(&digest_of(entries), &part).await {
+                Ok(bytes) => written += bytes,
+                Err(error) if error.is_about_the_request() => {
+                    let message = format!("entries are taken neither in their own place ({refusal}) nor in another ({error})");
+                    return Err(CallError::Unavailable { call: APPEND, message });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(written)
+    }
+
     async fn put(&self, object: &Encoded) -> Result<bool, CallError> {
         self.store.put_once(&object.name, object.content_type, &object.bytes).await
     }
@@ -98,11 +137,19 @@ impl<S: EvidenceStore> ArchiveSink<S> {
 
 impl<S: EvidenceStore + Send> EvidenceSink for ArchiveSink<S> {
     async fn append_events(&self, batch: &Batch) -> Result<u64, CallError> {
-        let mut written = 0;
+        let (mut written, mut first_refusal) = (0, None);
         for group in groups(batch) {
-            written += self.append_group(&batch.log_file, &group).await?;
+            match self.append_group(&batch.log_file, &group).await {
+                Ok(bytes) => written += bytes,
+                Err(refusal) if refusal.is_about_the_request() => {
+                    let (bytes, told) = self.append_refused(&batch.log_file, &group, &refusal).await?;
+                    written += bytes;
+                    first_refusal = first_refusal.or(Some(told));
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(written)
+        first_refusal.map_or(Ok(written), Err)
     }
 
     async fn append_finding(&self, finding: &Finding) -> Result<bool, CallError> {

@@ -260,6 +260,67 @@ async fn nothing_is_added_to_what_cannot_be_read() {
     assert_eq!(fs::read(folder.path().join(&name)).unwrap(), b"something else");
 }
 
+/// A store that rejects objects whose names hold one of these texts.
+struct Rejecting {
+    inner: FolderStore,
+    texts: &'static [&'static str],
+}
+
+impl EvidenceStore for Rejecting {
+    async fn put_once(&self, name: &str, content_type: &str, bytes: &[u8]) -> Result<bool, CallError> {
+        if self.texts.iter().any(|text| name.contains(text)) {
+            return Err(CallError::Rejected { call: "test:Put", message: "never".to_owned() });
+        }
+        self.inner.put_once(name, content_type, bytes).await
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, CallError> {
+        self.inner.read(name).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<StoredObject>, CallError> {
+        self.inner.list(prefix).await
+    }
+}
+
+/// P110
+#[tokio::test]
+async fn what_is_refused_in_its_place_is_kept_in_another_and_stops_nothing_else() {
+    let rows: [(&'static [&'static str], &str); 2] = [
+        (&["hour=09/account=111122223333"], "`account=refused`"),
+        (&["tables/events/year=2026/month=11/day=20/hour=09/account=111122223333"], "are in their place"),
+    ];
+    for (texts, place) in rows {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts });
+        for _ in 0..2 {
+            let error = sink.append_events(&two_hours()).await.unwrap_err();
+            assert!(error.is_about_the_request() && error.to_string().contains(place), "{texts:?}: {error}");
+            assert_eq!(ids(folder.path()).await, ["a", "b", "c"], "{texts:?}: each once, however often it comes");
+        }
+    }
+}
+
+/// More than one object takes is parted.
+#[tokio::test]
+async fn many_entries_that_are_refused_are_kept_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["account=111122223333"] });
+    let entries = (0..250).map(|number| entry(&format!("{number:03}"), "2026-11-20T09:10:00Z", "eu-central-1")).collect();
+    sink.append_events(&batch(entries)).await.unwrap_err();
+    assert_eq!(ids(folder.path()).await, (0..250).map(|number| format!("{number:03}")).collect::<Vec<_>>());
+    assert_eq!(objects(folder.path()).await.iter().filter(|(name, _)| name.ends_with(".json.gz")).count(), 3);
+}
+
+/// A store that takes nothing is not well: another delivery may find it well again.
+#[tokio::test]
+async fn a_store_that_refuses_everything_is_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &[""] });
+    let error = sink.append_events(&two_hours()).await.unwrap_err();
+    assert!(matches!(error, CallError::Unavailable { .. }), "{error}");
+}
+
 #[tokio::test]
 async fn findings_and_postures_are_written_once_each() {
     let folder = tempfile::tempdir().unwrap();

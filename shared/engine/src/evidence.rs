@@ -68,6 +68,9 @@ pub struct Batch {
 /// Writes what is found out, in whatever form the archive has.
 pub trait EvidenceSink: Sync {
     /// Writes the entries of a log file; what is there already stays. Returns the bytes written.
+    ///
+    /// An error about the request ([`CallError::is_about_the_request`]) says that all entries are kept, and some of them in another place
+    /// than theirs. After any other, entries are missing.
     fn append_events(&self, batch: &Batch) -> impl Future<Output = Result<u64, CallError>> + Send;
     /// Writes a finding; `false` where it was there already.
     fn append_finding(&self, finding: &Finding) -> impl Future<Output = Result<bool, CallError>> + Send;

@@ -19,6 +19,8 @@ use crate::act::answered_by;
 use crate::evidence::{BaselineStore, Batch, EvidenceSink, Versioned};
 use crate::port::{CallError, Clock, Disposition, NoticeSink};
 
+const RECORD: &str = "archive:Record";
+
 /// How often the baseline is saved before it is given up for this log file.
 const SAVES: u32 = 5;
 
@@ -97,14 +99,33 @@ impl<E: EvidenceSink, B: BaselineStore, N: NoticeSink, C: Clock, M: RecordingMet
     /// Records the entries of a log file. `stopped_at` is when the invocation ends, whatever is still to be done.
     ///
     /// # Errors
-    /// When the entries, or what is unusual about them, could not be written: then the log file is worth delivering again.
+    /// When the entries, or what is unusual about them, could not be written in time: then the log file is worth delivering again. An
+    /// error about the request ([`CallError::is_about_the_request`]) says that all entries are kept, and that something of them was
+    /// refused for what is in it, which another delivery does not change.
     pub async fn record(&self, batch: &Batch, stopped_at: Timestamp) -> Result<Recorded, CallError> {
         let end = stopped_at.checked_sub(ENDING_TAKES).unwrap_or(Timestamp::MIN);
-        let bytes = self.ports.evidence.append_events(batch).await?;
+        let (bytes, refusal) = match self.written_by(stopped_at, "the entries", self.ports.evidence.append_events(batch)).await {
+            Ok(bytes) => (bytes, None),
+            Err(refusal) if refusal.is_about_the_request() => (0, Some(refusal)),
+            Err(error) => return Err(error),
+        };
         let mut recorded = Recorded { entries: batch.events.len(), bytes, ..Recorded::default() };
         let result = self.watch(batch, end, &mut recorded).await;
         self.ports.meter.recorded(&recorded, self.ports.clock.now());
-        result.map(|()| recorded)
+        result?;
+        refusal.map_or(Ok(recorded), Err)
+    }
+
+    /// Waits for something to be written until then. It is tried even where no time is left.
+    async fn written_by<T>(
+        &self,
+        until: Timestamp,
+        what: &str,
+        written: impl Future<Output = Result<T, CallError>> + Send,
+    ) -> Result<T, CallError> {
+        let left = Duration::try_from(until.duration_since(self.ports.clock.now())).unwrap_or_default();
+        let too_late = || format!("{what} could not be written in the time that was left");
+        self.ports.clock.within(left, written).await.unwrap_or_else(|| Err(CallError::Unavailable { call: RECORD, message: too_late() }))
     }
 
     /// Everything after the entries are kept.
@@ -125,7 +146,7 @@ impl<E: EvidenceSink, B: BaselineStore, N: NoticeSink, C: Clock, M: RecordingMet
             return Ok(());
         };
         recorded.ahead = scored.ahead;
-        let kept = self.keep(scored.findings, recorded).await;
+        let kept = self.keep(scored.findings, end, recorded).await;
         if kept.is_ok() {
             recorded.baseline_unsaved = self.save(loaded, &scored.taught, &batch.log_file, end).await.err();
         }
@@ -174,13 +195,14 @@ impl<E: EvidenceSink, B: BaselineStore, N: NoticeSink, C: Clock, M: RecordingMet
     }
 
     /// Writes the findings, each; those that were there already are none of this delivery.
-    async fn keep(&self, findings: Vec<Finding>, recorded: &mut Recorded) -> Result<(), CallError> {
+    async fn keep(&self, findings: Vec<Finding>, end: Timestamp, recorded: &mut Recorded) -> Result<(), CallError> {
         let mut result = Ok(());
         for finding in findings {
-            match self.ports.evidence.append_finding(&finding).await {
+            match self.written_by(end, "a finding", self.ports.evidence.append_finding(&finding)).await {
                 Ok(true) => recorded.findings.push(finding),
-                Ok(false) => {}
-                Err(error) => result = Err(error),
+                // What is worth another delivery is said before a refusal.
+                Err(error) if result.is_ok() || !error.is_about_the_request() => result = Err(error),
+                Ok(false) | Err(_) => {}
             }
         }
         result

@@ -6,8 +6,8 @@
 mod entries;
 
 use jiff::{SignedDuration, Timestamp};
-use reprieve_core::{AuditEvent, Severity};
-use reprieve_engine::{Batch, CallError, Clock as _, Recorded, Recorder, RecordingPorts, RecordingSettings};
+use reprieve_core::{AuditEvent, Finding, Posture, Severity};
+use reprieve_engine::{Batch, CallError, Clock as _, EvidenceSink, Recorded, Recorder, RecordingPorts, RecordingSettings};
 use reprieve_evidence::anomaly::{Baseline, NoPlaces, Settings};
 use reprieve_test_support::{
     Effect, FailOnCall, FakeBaselineStore, FakeClock, FakeEvidenceSink, FakeNoticeSink, FakeRecordingMeter, Faults, Journal, finish,
@@ -134,6 +134,56 @@ fn the_entries_are_kept_before_anything_else() {
     assert_eq!(scene.try_record(&batch("file", vec![strange(56, 0)])), Err(unavailable()));
     assert_eq!((scene.baseline(), scene.people.notices().len()), (before, 0));
     assert!(scene.recorder.ports.evidence.findings().is_empty());
+}
+
+/// An archive that never answers.
+struct Silent;
+
+impl EvidenceSink for Silent {
+    async fn append_events(&self, _: &Batch) -> Result<u64, CallError> {
+        std::future::pending().await
+    }
+
+    async fn append_finding(&self, _: &Finding) -> Result<bool, CallError> {
+        std::future::pending().await
+    }
+
+    async fn append_posture(&self, _: &Posture) -> Result<bool, CallError> {
+        std::future::pending().await
+    }
+}
+
+#[test]
+fn an_archive_that_never_answers_is_given_up_in_time_and_the_log_file_comes_again() {
+    let scene = scene();
+    let RecordingPorts { baseline, notices, clock, meter, .. } = scene.recorder.ports.clone();
+    clock.run_out();
+    let stopped_at = clock.now() + SignedDuration::from_mins(4);
+    let ports = RecordingPorts { evidence: Silent, baseline, notices, clock, meter };
+    let recorder = Recorder { ports, settings: RecordingSettings::default() };
+    let error = finish(recorder.record(&batch("file", vec![usual(0)]), stopped_at)).expect("it ends").unwrap_err();
+    assert!(matches!(&error, CallError::Unavailable { .. }) && error.to_string().contains("the entries"), "{error}");
+}
+
+/// What is kept elsewhere is kept: it is held against what is usual, and the refusal is said.
+#[test]
+fn entries_that_were_refused_are_watched_all_the_same() {
+    let scene = scene();
+    let refusal = CallError::Rejected { call: "archive:Append", message: "the entries lie elsewhere".to_owned() };
+    scene.recorder.ports.evidence.fail_next("append_events", refusal.clone());
+    assert_eq!(scene.try_record(&batch("file", vec![strange(56, 0)])), Err(refusal));
+    assert_eq!((scene.recorder.ports.evidence.findings().len(), scene.people.notices().len()), (1, 1));
+}
+
+/// Of two findings that cannot be kept, the one that may be kept later decides.
+#[test]
+fn a_refused_finding_does_not_hide_one_that_waits() {
+    let scene = scene();
+    let file = batch("file", vec![strange(56, 0), entry(at(56, 3, 1)).by("billing").from(ELSEWHERE).on(KEY).0]);
+    scene.recorder.ports.evidence.fail_next("append_finding", unavailable());
+    let refusal = CallError::Rejected { call: "s3:PutObject", message: "the name is too long".to_owned() };
+    scene.recorder.ports.evidence.fail_next("append_finding", refusal);
+    assert_eq!(scene.try_record(&file), Err(unavailable()));
 }
 
 /// P123

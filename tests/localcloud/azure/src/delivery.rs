@@ -22,9 +22,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 pub use self::event::DataForm;
 use self::event::GridEvent;
-use self::hub::Hub;
+use self::hub::{Hub, Reader};
 use self::subscription::Subscription;
-use crate::host::Host;
+use crate::host::{Function, Host};
 use crate::sandbox::Sandbox;
 use crate::tenant::{ArmWrite, Happening, Tenant};
 
@@ -121,7 +121,7 @@ struct Shared {
     disorder: Mutex<Disorder>,
     report: Mutex<DeliveryReport>,
     validated: Mutex<BTreeSet<String>>,
-    hubs: Mutex<BTreeMap<Hub, UnboundedSender<Value>>>,
+    readers: Mutex<BTreeMap<Reader, UnboundedSender<Value>>>,
     tasks: Mutex<JoinSet<()>>,
     /// Happenings that were spread.
     spread: AtomicUsize,
@@ -147,7 +147,7 @@ impl Delivery {
             options,
             report: Mutex::default(),
             validated: Mutex::default(),
-            hubs: Mutex::default(),
+            readers: Mutex::default(),
             tasks: Mutex::default(),
             spread: AtomicUsize::new(0),
             on_the_way: AtomicUsize::new(0),
@@ -345,23 +345,29 @@ fn spread_records(shared: &Arc<Shared>, hub: &Hub, records: &[Value]) {
     if disorder.reverses {
         records.reverse();
     }
-    let queue = {
-        let mut hubs = locked(&shared.hubs);
-        let open = || {
-            let (sender, receiver) = unbounded_channel();
-            shared.spawn(hub::drain(Arc::clone(shared), hub.clone(), receiver));
-            sender
-        };
-        hubs.entry(hub.clone()).or_insert_with(open).clone()
-    };
+    let queues: Vec<_> = hub::bound(shared, hub).into_iter().map(|(host, function)| queue(shared, hub, host, function)).collect();
     for _ in 0..=disorder.copies {
         for message in hub::messages(&records) {
-            shared.begin(1);
-            if queue.send(message).is_err() {
-                shared.finish(1);
+            for queue in &queues {
+                shared.begin(1);
+                if queue.send(message.clone()).is_err() {
+                    shared.finish(1);
+                }
             }
         }
     }
+}
+
+/// Returns where the messages of a hub wait for a function. Each function has a queue of its own, as each has its consumer group: one that
+/// stands still holds up no other.
+fn queue(shared: &Arc<Shared>, hub: &Hub, host: Host, function: Function) -> UnboundedSender<Value> {
+    let reader = Reader { hub: hub.clone(), site: host.site().to_owned(), function: function.name.clone() };
+    let open = || {
+        let (sender, receiver) = unbounded_channel();
+        shared.spawn(hub::drain(Arc::clone(shared), hub.clone(), host, function, receiver));
+        sender
+    };
+    locked(&shared.readers).entry(reader).or_insert_with(open).clone()
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

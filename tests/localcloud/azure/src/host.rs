@@ -107,8 +107,9 @@ pub struct HostOptions {
     pub start_limit: Duration,
     /// How long a call may take; 30 s, after which Event Grid no longer waits.
     pub call_limit: Duration,
-    /// How long a run of a timer may take: nobody waits for it but the host, whose `functionTimeout` is 5 minutes by default.
-    pub timer_limit: Duration,
+    /// How long a run of a timer or over messages of an event hub may take: nobody waits for it but the host, whose `functionTimeout` is 5
+    /// minutes by default.
+    pub run_limit: Duration,
 }
 
 impl HostOptions {
@@ -123,7 +124,7 @@ impl HostOptions {
             form: PayloadForm::default(),
             start_limit: Duration::from_secs(30),
             call_limit: Duration::from_secs(30),
-            timer_limit: Duration::from_mins(5),
+            run_limit: Duration::from_mins(5),
         }
     }
 }
@@ -350,7 +351,10 @@ impl Host {
         let started = Instant::now();
         let body = payload::body(&function.binding, value, metadata).to_string();
         let options = &self.inner.options;
-        let limit = if matches!(function.trigger, Trigger::Timer { .. }) { options.timer_limit } else { options.call_limit };
+        let limit = match function.trigger {
+            Trigger::EventGrid { .. } => options.call_limit,
+            Trigger::EventHub { .. } | Trigger::Timer { .. } => options.run_limit,
+        };
         let answered = self.send(&function.name, &id, body, limit).await.and_then(|reply| understood(&reply));
         let (outcome, logs) = match answered {
             Ok((value, logs)) => (Ok(value), logs),

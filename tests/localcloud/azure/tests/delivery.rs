@@ -28,7 +28,11 @@ struct Stage {
 
 /// Sets a stage up, with what the event subscription says beside its endpoint.
 async fn stage(plan: Value, subscription: Value, options: DeliveryOptions) -> Stage {
-    let app = app();
+    stage_of(app(), plan, subscription, options).await
+}
+
+/// Sets a stage up with this app.
+async fn stage_of(app: App, plan: Value, subscription: Value, options: DeliveryOptions) -> Stage {
     let host = app.host(&plan).await;
     let sandbox = Sandbox::start(Options::default()).await.expect("the sandbox starts");
     put(
@@ -262,6 +266,54 @@ async fn a_failed_batch_of_messages_comes_again_only_where_the_function_says_so(
     let report = stage.happen(vec![audit("KeyDelete")]).await;
     assert_eq!((report.hub_delivered, report.hub_lost, report.hub_failed_calls), (1, 1, 3));
     assert_eq!((stage.app.calls("OnMessages").len(), stage.app.calls("OnMessagesOnce").len()), (3, 1));
+    stage.end().await;
+}
+
+/// Adds a function that is given a batch until it succeeds, with five minutes between.
+fn persistent(app: &App) {
+    let hub = json!({ "type": "eventHubTrigger", "name": "messages", "direction": "in", "eventHubName": "%HUB%", "connection": "AUDIT" });
+    let retry = json!({ "strategy": "fixedDelay", "maxRetryCount": -1, "delayInterval": "00:05:00" });
+    app.function("OnMessagesAlways", &hub, Some(&retry));
+}
+
+/// Returns the operations of all records that a function was given, in order.
+fn operations(stage: &Stage, function: &str) -> Vec<String> {
+    let calls = stage.app.calls(function);
+    let messages = calls.iter().filter_map(|call| call["Data"]["messages"].as_array()).flatten();
+    let records = messages.filter_map(|message| message["records"].as_array()).flatten();
+    records.map(|record| record["operationName"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_function_that_tries_without_end_is_given_its_batch_until_it_succeeds() {
+    let app = app();
+    persistent(&app);
+    let stage = stage_of(app, json!({ "OnMessagesAlways": vec![500; 8] }), json!({}), DeliveryOptions::default()).await;
+    stream(&stage.sandbox);
+    let report = stage.happen(vec![audit("KeyDelete")]).await;
+    assert_eq!((report.hub_delivered, report.hub_lost, report.hub_failed_calls), (3, 0, 8));
+    assert_eq!(operations(&stage, "OnMessagesAlways"), ["KeyDelete"; 9]);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_function_that_stands_still_holds_up_no_other_and_loses_nothing() {
+    let app = app();
+    persistent(&app);
+    let stage = stage_of(app, json!({ "OnMessagesAlways": vec![500; 30] }), json!({}), DeliveryOptions::default()).await;
+    stream(&stage.sandbox);
+    for (operation, heard) in [("KeyDelete", 1), ("KeyGet", 2)] {
+        stage.sandbox.tenant().push_happening(audit(operation));
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        while operations(&stage, "OnMessagesOnce").len() < heard && std::time::Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    assert_eq!(operations(&stage, "OnMessagesOnce"), ["KeyDelete", "KeyGet"]);
+    assert!(operations(&stage, "OnMessagesAlways").iter().all(|operation| operation == "KeyDelete"), "what is behind a batch waits");
+    assert!(stage.delivery.settled(Duration::from_mins(1)).await, "{:?}", stage.delivery.report());
+    assert_eq!(operations(&stage, "OnMessagesAlways").last().map(String::as_str), Some("KeyGet"));
+    assert_eq!(stage.delivery.report().hub_lost, 0);
     stage.end().await;
 }
 

@@ -1,7 +1,8 @@
 //! Event Hubs: diagnostic settings route a vault's audit records to a hub, and the host gives them to the functions bound to it.
 //!
 //! Must not invent a retry: a failed batch is given again only as the function's own `retry` says, and is lost without one, as in
-//! Azure. Source: Azure Functions reliable event processing; Monitor diagnostic settings, stream to Event Hubs.
+//! Azure. Until then nothing behind it is given to that function. Source: Azure Functions reliable event processing; Monitor diagnostic
+//! settings, stream to Event Hubs.
 
 use std::sync::Arc;
 
@@ -29,6 +30,14 @@ pub(super) struct Hub {
     pub(super) name: String,
 }
 
+/// A function that reads a hub.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Reader {
+    pub(super) hub: Hub,
+    pub(super) site: String,
+    pub(super) function: String,
+}
+
 /// Returns the hubs that the diagnostic settings of a vault stream its audit records to.
 pub(super) fn hubs(tenant: &Tenant, vault_id: &str) -> Vec<Hub> {
     let settings = tenant.resources_of(vault_id, "Microsoft.Insights/diagnosticSettings");
@@ -54,8 +63,8 @@ pub(super) fn messages(records: &[Value]) -> Vec<Value> {
     records.chunks(RECORDS_A_MESSAGE).map(|records| json!({ "records": records })).collect()
 }
 
-/// Gives the messages of one hub to every function bound to it, batch after batch: a hub with one partition keeps its order.
-pub(super) async fn drain(shared: Arc<Shared>, hub: Hub, mut queue: UnboundedReceiver<Value>) {
+/// Gives the messages of one hub to one function bound to it, batch after batch: a hub with one partition keeps its order.
+pub(super) async fn drain(shared: Arc<Shared>, hub: Hub, host: Host, function: Function, mut queue: UnboundedReceiver<Value>) {
     let mut number = 0;
     while let Some(first) = queue.recv().await {
         let mut batch = vec![first];
@@ -63,16 +72,14 @@ pub(super) async fn drain(shared: Arc<Shared>, hub: Hub, mut queue: UnboundedRec
             let Ok(next) = queue.try_recv() else { break };
             batch.push(next);
         }
-        for (host, function) in bound(&shared, &hub) {
-            give(&shared, &host, &function, &hub, &batch, number).await;
-        }
+        give(&shared, &host, &function, &hub, &batch, number).await;
         number += u64::try_from(batch.len()).unwrap_or_default();
         shared.finish(batch.len());
     }
 }
 
 /// Returns the functions whose trigger names this hub and whose connection, where it is set, names this namespace.
-fn bound(shared: &Shared, hub: &Hub) -> Vec<(Host, Function)> {
+pub(super) fn bound(shared: &Shared, hub: &Hub) -> Vec<(Host, Function)> {
     let of_host = |host: &Host| {
         let is_bound = |function: &&Function| match &function.trigger {
             Trigger::EventHub { hub: name, connection, takes_many: _ } => {
