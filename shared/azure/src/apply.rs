@@ -49,6 +49,7 @@ impl AzureControl {
             Change::PutServerParameter { server, name, value } => self.put_server_parameter(server, name, value).await,
             Change::PutDiagnosticSetting { setting, properties } => self.put_diagnostic_setting(setting, properties).await,
             Change::PutActivityLogAlert { alert, properties } => self.put_activity_log_alert(alert, properties).await,
+            Change::RestoreActionGroup { group, body } => self.restore_action_group(group, body).await,
             Change::EnableActionGroup { group } => self.enable_action_group(group).await,
         }
     }

@@ -19,9 +19,8 @@ fn container() -> ResourceId {
     id(&format!("{ACCOUNT}/blobServices/default/containers/sqldbauditlogs"))
 }
 
-fn control(answers: impl IntoIterator<Item = Scripted>) -> (AzureControl, Arc<ScriptedHttp>) {
-    let http = ScriptedHttp::playing(answers);
-    let desired = Desired {
+fn desired() -> Desired {
+    Desired {
         subscriptions: [id(ACCOUNT).subscription()].into(),
         purge_protection: PurgeProtection::Off,
         soft_delete_days: 30,
@@ -34,8 +33,16 @@ fn control(answers: impl IntoIterator<Item = Scripted>) -> (AzureControl, Arc<Sc
         audit_route: None,
         action_group: None,
         alerts_group: None,
-    };
-    (AzureControl::new(&http.connection(), desired, "11111111-2222-3333-4444-555555555555"), http)
+    }
+}
+
+fn control_of(http: &Arc<ScriptedHttp>) -> AzureControl {
+    AzureControl::new(&http.connection(), desired(), "11111111-2222-3333-4444-555555555555")
+}
+
+fn control(answers: impl IntoIterator<Item = Scripted>) -> (AzureControl, Arc<ScriptedHttp>) {
+    let http = ScriptedHttp::playing(answers);
+    (control_of(&http), http)
 }
 
 fn missing() -> Scripted {
@@ -127,4 +134,77 @@ async fn a_managed_hsm_is_patched_and_recovered_in_its_own_shape() {
         "properties": {"tenantId": "11111111-2222-3333-4444-555555555555", "createMode": "recover"},
     });
     assert_eq!(http.asked().remove(1).json(), sent);
+}
+
+fn sql_server() -> ResourceId {
+    id("/subscriptions/s/resourceGroups/g/providers/Microsoft.Sql/servers/sql")
+}
+
+/// Auditing that is wanted by the server's identity, and what Azure shows of auditing that works by an access key.
+fn auditing() -> (Change, Value) {
+    let wanted = json!({"state": "Enabled", "storageEndpoint": "https://stlogs.blob.core.windows.net", "isManagedIdentityInUse": true});
+    let by_key = json!({"properties": {
+        "state": "Enabled", "storageEndpoint": "https://stlogs.blob.core.windows.net/", "isManagedIdentityInUse": false,
+        "storageAccountSubscriptionId": "00000000-0000-0000-0000-000000000000", "retentionDays": 1,
+    }});
+    (Change::PutSqlAuditing { server: sql_server(), properties: wanted }, by_key)
+}
+
+fn role_on(scope: &str) -> Value {
+    let role = "/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/ba92f5b4-2d11-453d-a403-e96b0029c9fe";
+    json!({"value": [{"properties": {"scope": scope, "principalId": "p", "roleDefinitionId": role}}]})
+}
+
+#[tokio::test]
+async fn an_access_key_is_taken_away_only_where_the_identity_may_write_in_its_place() {
+    let (nobody, somebody) = (json!({"location": "x"}), json!({"location": "x", "identity": {"principalId": "p"}}));
+    let other = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/stother";
+    for (server, account, roles, expected) in [
+        (&nobody, ACCOUNT, role_on(ACCOUNT), Err(Disposition::LookAgain)),
+        (&somebody, ACCOUNT, json!({"value": []}), Err(Disposition::LookAgain)),
+        (&somebody, ACCOUNT, role_on(&format!("{ACCOUNT}/blobServices/default/containers/other")), Err(Disposition::LookAgain)),
+        (&somebody, other, role_on("/subscriptions/s"), Err(Disposition::Permanent)),
+        (&somebody, ACCOUNT, role_on(ACCOUNT), Ok(())),
+        (&somebody, ACCOUNT, role_on("/subscriptions/s"), Ok(())),
+    ] {
+        let (change, by_key) = auditing();
+        let (server, accounts) = (server.clone(), json!({"value": [{"id": other}, {"id": account}]}));
+        let http = ScriptedHttp::answering(move |line| {
+            if line.starts_with("PUT ") {
+                empty(200)
+            } else if line.contains("/auditingSettings/") {
+                answer(200, &by_key)
+            } else if line.contains("/roleAssignments") {
+                answer(200, &roles)
+            } else if line.contains("/storageAccounts") {
+                answer(200, &accounts)
+            } else {
+                answer(200, &server)
+            }
+        });
+        let outcome = control_of(&http).apply(&change).await.map_err(|error| error.disposition());
+        assert_eq!(outcome, expected, "{:?}", http.lines());
+        assert_eq!(http.lines().iter().any(|line| line.starts_with("PUT ")), expected.is_ok(), "{:?}", http.lines());
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_goes_with_its_storage_account_and_zeros_are_no_subscription() {
+    let zeros = "00000000-0000-0000-0000-000000000000";
+    let named = "00000000-0000-4000-8000-000000000001";
+    for (endpoint, said, sent) in [
+        ("", zeros, None),
+        ("https://stlogs.blob.core.windows.net", zeros, None),
+        ("https://stlogs.blob.core.windows.net", named, Some(named)),
+        ("https://stother.blob.core.windows.net", named, None),
+    ] {
+        let present = json!({"properties": {
+            "state": "Disabled", "storageEndpoint": endpoint, "storageAccountSubscriptionId": said, "queueDelayMs": 4000,
+        }});
+        let (control, http) = control([answer(200, &present), answer(200, &json!({}))]);
+        control.apply(&auditing().0).await.unwrap();
+        let properties = http.asked().remove(1).json()["properties"].clone();
+        assert_eq!(properties.get("storageAccountSubscriptionId").and_then(Value::as_str), sent, "{endpoint} {said}");
+        assert_eq!(properties["queueDelayMs"], json!(4000), "{endpoint} {said}");
+    }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `claims/EVENT.json` | who works on an event, and the intent |
 //! | `cases/SUBJECT.json` | the open case of a subject; empty once it is closed, which a list shows by its size |
-//! | `inventory/RESOURCE.json` | what a vault, key, secret or certificate was |
+//! | `inventory/RESOURCE.json` | what a vault, key, secret or certificate was, or the action group |
 //! | `approvals/RESOURCE/APPROVAL.json` | an approval given outside of the resource, with its seal |
 //! | `revocations/RESOURCE/CHANGE.json` | that a change does not count any more on this resource |
 //! | `discovery.json`, `discovery/SLOT/PART.json` | what there is to keep |
@@ -99,7 +99,7 @@ impl TenantLedger for BlobLedger {
         let (case, inventory, written) = join!(self.case(subject), self.inventory(&resource), self.written(&approval_resource));
         let inventory = inventory?;
         let written = written.map_or_else(|error| Known::Unreadable(error.to_string()), Known::Is);
-        Ok(Memory { written, case: case?, vault: inventory.vault, object: inventory.object })
+        Ok(Memory { written, case: case?, vault: inventory.vault, object: inventory.object, group: inventory.group })
     }
 
     async fn claim(&self, intent: &Intent) -> Result<Claim, CallError> {

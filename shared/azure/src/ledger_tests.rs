@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Method, Request};
-use reprieve_core::azure::world::{ObjectInventory, RotationPolicy};
+use reprieve_core::azure::world::{ActionGroupInventory, ObjectInventory, RotationPolicy};
 use reprieve_core::{Event, Plan};
 
 use super::*;
@@ -119,7 +119,7 @@ fn case(id: &str, opened: i64) -> Case {
     let record =
         serde_json::json!({"operationName": "Microsoft.KeyVault/vaults/delete", "eventDataId": id, "resourceId": key().parent().unwrap()});
     let event: Event = reprieve_wire::azure::activity_log::parse(&record).unwrap();
-    Case { event, opened_at: at(opened), stands: false, recovering: false, told: Vec::new() }
+    Case { event, opened_at: at(opened), stands: false, recovering: false, found: None, told: Vec::new() }
 }
 
 #[tokio::test]
@@ -167,6 +167,20 @@ async fn the_two_looks_at_a_key_share_what_they_learn() {
     let known = ledger.recall(&object).await.unwrap().object;
     assert_eq!(known, Some(ObjectInventory { enabled: Some(true), rotation }));
     assert_eq!(ledger.recall(&policy).await.unwrap().object, known);
+}
+
+#[tokio::test]
+async fn an_action_group_is_remembered_for_the_alerts_that_call_it() {
+    let blobs = Arc::<Blobs>::default();
+    let ledger = ledger(&blobs);
+    let subject = Subject::Alerts(key().subscription());
+    assert_eq!(ledger.recall(&subject).await.unwrap().group, None);
+    let group = |left_out| ActionGroupInventory { id: key(), body: serde_json::json!({"location": "Global"}), left_out };
+    for left_out in [0, 1] {
+        ledger.learn(&subject, &Lesson::ActionGroup(Box::new(group(left_out)))).await.unwrap();
+        assert_eq!(ledger.recall(&subject).await.unwrap().group, Some(group(left_out)));
+    }
+    assert_eq!(ledger.recall(&Subject::VaultObject(key())).await.unwrap().group, None);
 }
 
 #[tokio::test]

@@ -256,6 +256,36 @@ async fn database_auditing_is_switched_on() {
 }
 
 #[tokio::test]
+async fn auditing_by_an_access_key_is_left_alone_until_the_identity_may_write() {
+    let scene = scene().await;
+    let sql = in_group("Microsoft.Sql/servers/sql1");
+    let body = json!({ "location": "westeurope", "identity": { "type": "SystemAssigned" }, "properties": {} });
+    let principal = scene.arm("PUT", sql.as_str(), "2023-08-01", body).await["identity"]["principalId"].clone();
+    let endpoint = "https://stlogs01.blob.core.windows.net";
+    let by_key =
+        json!({ "properties": { "state": "Enabled", "storageEndpoint": endpoint, "storageAccountAccessKey": "a2V5", "retentionDays": 1 } });
+    scene.arm("PUT", &format!("{sql}/auditingSettings/default"), "2023-08-01", by_key).await;
+    let look = async || {
+        let subject = Subject::DatabaseAuditing(sql.clone());
+        let World::DatabaseAuditing { sql: auditing, identity_may_write, .. } = scene.look(&subject).await else { panic!() };
+        (is(&auditing).works_by_key(), is(&identity_may_write))
+    };
+    assert_eq!(look().await, (true, false));
+    let properties = json!({ "state": "Enabled", "storageEndpoint": endpoint, "retentionDays": 90, "isManagedIdentityInUse": true });
+    let change = Change::PutSqlAuditing { server: sql.clone(), properties };
+    assert_eq!(scene.refused(&change).await.disposition(), Disposition::LookAgain);
+    assert_eq!(look().await, (true, false));
+    let role = account().extension("Microsoft.Authorization", "roleAssignments", "33333333-3333-3333-3333-333333333333");
+    let definition = format!("{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/ba92f5b4-2d11-453d-a403-e96b0029c9fe");
+    let body = json!({ "properties": { "roleDefinitionId": definition, "principalId": principal, "principalType": "ServicePrincipal" } });
+    scene.arm("PUT", role.as_str(), "2022-04-01", body).await;
+    assert_eq!(look().await, (true, true));
+    scene.make(&change).await;
+    assert_eq!(look().await, (false, true));
+    scene.keeps_to_contracts();
+}
+
+#[tokio::test]
 async fn settings_alerts_and_the_action_group_are_put_back() {
     let scene = scene().await;
     let group = in_group("Microsoft.Insights/actionGroups/security");
@@ -267,6 +297,12 @@ async fn settings_alerts_and_the_action_group_are_put_back() {
     assert!(is(&subscription).is_empty() && is(&alerts).is_empty() && !is(&found).enabled && is(&found).receivers == 1);
     assert_eq!(is(&settings).len(), 1);
     scene.make(&Change::EnableActionGroup { group: group.clone() }).await;
+    let World::Alerts { group: found, .. } = scene.look(&subject).await else { panic!() };
+    let kept = is(&found).kept.unwrap();
+    scene.arm("DELETE", group.as_str(), "2023-01-01", Value::Null).await;
+    scene.make(&Change::RestoreActionGroup { group: group.clone(), body: kept.body.clone() }).await;
+    let World::Alerts { group: found, .. } = scene.look(&subject).await else { panic!() };
+    assert_eq!((is(&found).enabled, is(&found).receivers, is(&found).kept), (true, 1, Some(kept)));
     let alert = in_group("Microsoft.Insights/activityLogAlerts/Reprieve-VaultDeleted");
     let properties = json!({
         "scopes": [SUBSCRIPTION], "enabled": true, "description": "a vault was deleted",
@@ -354,7 +390,7 @@ async fn a_case_is_kept_in_blobs_until_it_is_closed() {
     scene.arm("DELETE", vault().as_str(), KEY_VAULT, Value::Null).await;
     let now = scene.sandbox.tenant().now();
     let event = scene.control.last_call(&subject, now).await.unwrap().unwrap();
-    let case = Case { event, opened_at: now, stands: false, recovering: true, told: Vec::new() };
+    let case = Case { event, opened_at: now, stands: false, recovering: true, found: None, told: Vec::new() };
     for _ in 0..2 {
         ledger.keep_case(&subject, Some(&case)).await.unwrap();
         assert_eq!(ledger.open_cases().await, Ok(vec![subject.clone()]));

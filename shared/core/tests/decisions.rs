@@ -246,7 +246,7 @@ fn triage_settles_what_needs_no_look() {
         (event("TagResource").on(&key).details(tags(&["reprieve:change", "reprieve:seal"])).build(), "stand", "changed approval tags"),
         (event("RetireGrant").on(&key).by(routine).build(), "stand", "retired a grant"),
         (event("DeleteCustomKeyStore").target(Target::KeyStore("cks-1".to_owned())).build(), "escalate", "find out what they encrypted"),
-        (event("DeleteExpiredKeyMaterial").on(&key).build(), "escalate", "Only importing the same key material again"),
+        (event("DisconnectCustomKeyStore").target(Target::KeyStore("cks-1".to_owned())).build(), "escalate", "ConnectCustomKeyStore"),
         (event("DeleteKey").on(&key).build(), "escalate", "Nothing can bring it back"),
         (event("DisableRegion").source("account.amazonaws.com").build(), "escalate", "until the Region is enabled again"),
     ] {
@@ -265,6 +265,8 @@ fn triage_looks_at_the_rest_and_says_the_most_that_will_be_done() {
         ("DisableKeyRotation", "enable rotation"),
         ("PutKeyPolicy", ""),
         ("DeleteImportedKeyMaterial", ""),
+        ("DeleteExpiredKeyMaterial", ""),
+        ("DisconnectCustomKeyStore", ""),
         ("RevokeGrant", ""),
         ("RetireGrant", ""),
         ("UntagResource", ""),
@@ -278,6 +280,22 @@ fn triage_looks_at_the_rest_and_says_the_most_that_will_be_done() {
     }
     let anywhere = Domain::default();
     assert!(matches!(triage(&schedule(&key).build(), &anywhere), Triage::Examine { .. }), "an absent part of the domain is not checked");
+}
+
+/// P8: an expiry is nobody's act, so nothing approves it; and what a sweep found without an event may have been one.
+#[test]
+fn lost_key_material_is_told_as_far_as_it_is_known() {
+    let (key, lost) = (key("k"), facts_in(KeyState::PendingImport));
+    let expired = decided(&event("DeleteExpiredKeyMaterial").form(EventForm::ServiceEvent).on(&key).build(), &lost);
+    let why = expired.why();
+    assert_eq!((expired.name(), why.severity, why.reasoning.is_empty()), ("escalate", Severity::Critical, true));
+    assert!(why.sentence.contains("cannot be used without it. Only importing the same key material again"), "{}", why.sentence);
+
+    let is_doubtful = |event: &Event| decided(event, &lost).why().escalations.iter().any(|text| text.contains("deleted or has expired"));
+    let found = || event("DeleteImportedKeyMaterial").on(&key).form(EventForm::Sweep);
+    assert!(is_doubtful(&found().by(Actor::unknown()).build()));
+    assert!(!is_doubtful(&found().build()), "the log says who deleted it");
+    assert!(!is_doubtful(&event("DeleteImportedKeyMaterial").on(&key).by(Actor::unknown()).build()), "an event says that it was deleted");
 }
 
 #[test]

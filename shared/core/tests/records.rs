@@ -233,9 +233,11 @@ fn what_an_event_teaches() {
     let approved = Decision::Stand { why: Why { permitted: true, ..Why::new(Severity::Informational, "x") } };
     let key = key("k");
     let role = remediator_role();
+    let without_material = Details { awaits_material: true, ..Details::default() };
     for (event, decision, serving) in [
         (event("EnableKey").on(&key).build(), &stands, Some(Serving::Enabled)),
         (event("CreateKey").on(&key).build(), &stands, Some(Serving::Enabled)),
+        (event("CreateKey").on(&key).details(without_material).build(), &stands, None),
         (event("EnableKey").on(&key).by(remediator()).build(), &stands, None),
         (event("EnableKey").on(&key).refused("AccessDenied").build(), &stands, None),
         (event("EnableKey").on(&key).at_no_known_time().build(), &stands, None),

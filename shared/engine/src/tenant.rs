@@ -15,6 +15,7 @@ use futures_util::{StreamExt as _, join, stream};
 use jiff::Timestamp;
 use reprieve_core::azure::decide::{Situation, decide, triage};
 use reprieve_core::azure::event::{Reach, reach};
+use reprieve_core::azure::memory::Case;
 use reprieve_core::azure::{AzurePlan, Change, Desired, Discovery, Function, Memory, Subject, World, plan};
 use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
@@ -102,12 +103,21 @@ struct Work<'a> {
     subject: &'a Subject,
     /// The event, under an id of its own for this subject.
     event: Event,
+    /// What was found is the doing of the open case's event, which is judged in place of this one.
+    is_of_case: bool,
     delivery: Delivery,
     /// What there is to keep, as far as it is known.
     known: &'a Discovery,
     attempt: u32,
     /// The ledger counted the attempt; see `Record::claimed`.
     claimed: bool,
+}
+
+impl Work<'_> {
+    /// Returns the open case where its event is judged.
+    fn case<'a>(&self, memory: &'a Memory) -> Option<&'a Case> {
+        memory.case.as_ref().filter(|_| self.is_of_case)
+    }
 }
 
 impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M: TenantMeter, P: PolicySource>
@@ -144,7 +154,8 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     /// Works on one subject, after an event.
     pub(crate) async fn answer(&self, subject: &Subject, event: &Event, delivery: Delivery, known: &Discovery) -> Handled {
         let event_of_subject = Event { id: id_for(event, subject), ..event.clone() };
-        let mut work = Work { subject, event: event_of_subject, delivery, known, attempt: delivery.count, claimed: false };
+        let mut work =
+            Work { subject, event: event_of_subject, is_of_case: false, delivery, known, attempt: delivery.count, claimed: false };
         if let Some(decision) = triage(event, subject, &self.settings.desired) {
             return self.conclude(&work, &Memory::empty(), None, decision, Vec::new(), Plan::default()).await;
         }
@@ -152,13 +163,15 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
             Ok(look) => look,
             Err(error) => return Handled::Retry { reason: format!("{subject} could not be looked at: {error}"), record: None },
         };
-        if work.event.form == EventForm::Sweep {
-            work.event = self.culprit(subject, &look, &work.event).await;
-        }
+        self.attribute(&mut work, &look).await;
         if let Some(decision) = self.own_answer(&work, &look) {
             return self.conclude(&work, &Memory::empty(), None, decision, Vec::new(), Plan::default()).await;
         }
         let decision = self.decide(&work, &look).await;
+        if let (Some(case), Decision::Remedy { .. } | Decision::Escalate { .. }) = (work.case(&look.memory), &decision) {
+            // Whoever came by has not done it.
+            work.event = sweep::found_out(&work.event.id, case.event.clone());
+        }
         let considering = look.plan.steps();
         let remedies = matches!(decision, Decision::Remedy { .. });
         if !remedies || self.settings.mode == Mode::Observe {
@@ -243,7 +256,8 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
             own_principal: self.settings.own_principal.as_deref(),
             now: self.ports.clock.now(),
         };
-        decide(&work.event, work.subject, &look.plan, &situation)
+        let judged = work.case(&look.memory).map_or(&work.event, |case| &case.event);
+        decide(judged, work.subject, &look.plan, &situation)
     }
 
     async fn claim(&self, work: &Work<'_>, considering: &Plan) -> Result<Claim, CallError> {
@@ -294,7 +308,7 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         }
         let mended_at = after.as_ref().filter(|after| after.is_mended()).map(|_| self.ports.clock.now());
         let is_open = carried_out && (goes_on || Status::is_open(&steps));
-        let is_news = remember::silence_what_was_told(&mut decision, memory, &work.event, status);
+        let is_news = remember::silence_what_was_told(&mut decision, memory, work, status);
         // Of an answer that is still open, a delivery that follows soon tells better.
         let is_told = is_news && (!is_open || is_sweep || work.attempt >= ATTEMPT_WORTH_TELLING);
         let mut record = self.record(work, Phase::Outcome, Some(decision), &considering, steps, status);

@@ -1,4 +1,5 @@
-//! Diagnostic settings and activity-log alerts of ours: made, or mended with what they hold besides. Action groups: switched on.
+//! Diagnostic settings and activity-log alerts of ours: made, or mended with what they hold besides. Action groups: made again where they
+//! are gone, and switched on.
 
 use reprieve_core::azure::ResourceId;
 use reprieve_engine::CallError;
@@ -32,6 +33,14 @@ impl AzureControl {
         }
         body.insert("properties".to_owned(), merged(&properties, wanted));
         self.arm.put(alert.as_str(), api::ACTIVITY_LOG_ALERTS, &Value::Object(body), Condition::Always).await.map(drop)
+    }
+
+    /// Makes an action group again. One that is there is left as it is, whoever made it.
+    pub(super) async fn restore_action_group(&self, group: &ResourceId, body: &Value) -> Result<(), CallError> {
+        if self.arm.get(group.as_str(), api::ACTION_GROUPS).await?.is_some() {
+            return Ok(());
+        }
+        self.arm.put(group.as_str(), api::ACTION_GROUPS, body, Condition::Always).await.map(drop)
     }
 
     pub(super) async fn enable_action_group(&self, group: &ResourceId) -> Result<(), CallError> {

@@ -1,8 +1,8 @@
-//! What vaults, keys, secrets and certificates were, to be given back.
+//! What vaults, keys, secrets, certificates and the action group were, to be given back.
 
 use jiff::SignedDuration;
 use reprieve_core::azure::lesson::Lesson;
-use reprieve_core::azure::world::{ObjectInventory, VaultInventory};
+use reprieve_core::azure::world::{ActionGroupInventory, ObjectInventory, VaultInventory};
 use reprieve_core::azure::{ResourceId, Subject};
 use reprieve_engine::CallError;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ pub(super) struct Inventory {
     pub(super) vault: Option<VaultInventory>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) object: Option<ObjectInventory>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<ActionGroupInventory>,
 }
 
 fn name_of(resource: &ResourceId) -> String {
@@ -41,6 +43,8 @@ impl BlobLedger {
             match lesson {
                 Lesson::Vault(vault) if is_known(found.vault.as_ref(), vault) => Change::Nothing,
                 Lesson::Vault(vault) => Change::Write(Inventory { resource, vault: Some(vault.as_ref().clone()), ..found }),
+                Lesson::ActionGroup(group) if found.group.as_ref() == Some(&**group) => Change::Nothing,
+                Lesson::ActionGroup(group) => Change::Write(Inventory { resource, group: Some(group.as_ref().clone()), ..found }),
                 Lesson::Object(object) => {
                     let object = learned(subject, found.object.clone().unwrap_or_default(), object);
                     let is_known = found.object.as_ref() == Some(&object);

@@ -2,15 +2,25 @@
 
 use futures_util::join;
 use reprieve_core::azure::world::{Engine, ServerParameter, SqlAuditing};
-use reprieve_core::azure::{ResourceId, World};
+use reprieve_core::azure::{ResourceId, SubscriptionId, World};
 use reprieve_core::facts::Known;
 use reprieve_engine::CallError;
 use serde_json::Value;
 
 use super::GET;
-use crate::answer::{is_same, is_true, number, other, own, tags, text, writable};
+use super::storage::account_name_of;
+use super::vault::{gives, reaches};
+use crate::answer::{id, is_same, is_true, number, other, own, tags, text, writable};
 use crate::api;
 use crate::control::AzureControl;
+
+/// The roles by which a SQL server's identity writes its audit: `Storage Blob Data Contributor`, and `Storage Blob Data Owner`, which
+/// holds all of it.
+/// <https://learn.microsoft.com/azure/azure-sql/database/auditing-managed-identity>
+const WRITERS: [&str; 2] = ["ba92f5b4-2d11-453d-a403-e96b0029c9fe", "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"];
+
+/// What Azure says for the subscription of the storage where nobody named one. It is no subscription, and is not written back.
+const NO_SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 
 impl AzureControl {
     pub(super) async fn database_auditing(&self, server: &ResourceId) -> Result<World, CallError> {
@@ -23,9 +33,53 @@ impl AzureControl {
     async fn sql_server(&self, server: &ResourceId) -> Result<World, CallError> {
         let auditing = auditing_path(server);
         let (answer, auditing) = join!(self.arm.get(server.as_str(), api::SQL), self.arm.get(&auditing, api::SQL));
-        let server = own(answer.map(|answer| answer.map(|answer| tags(&answer, "/tags"))))?;
-        let sql = own(auditing.map(|answer| answer.map(|answer| auditing_of(&answer))))?;
-        Ok(World::DatabaseAuditing { engine: Engine::Sql, server, sql, parameters: Known::Absent, settings: Known::Absent })
+        let auditing = auditing.map(|answer| answer.map(|answer| auditing_of(&answer)));
+        let identity_may_write = match (&answer, &auditing) {
+            (Ok(Some(answer)), Ok(auditing)) => other(self.may_write_audit(server, answer, auditing.as_ref()).await),
+            (Ok(None) | Err(_), _) | (_, Err(_)) => Known::Absent,
+        };
+        Ok(World::DatabaseAuditing {
+            engine: Engine::Sql,
+            server: own(answer.map(|answer| answer.map(|answer| tags(&answer, "/tags"))))?,
+            sql: own(auditing)?,
+            identity_may_write,
+            parameters: Known::Absent,
+            settings: Known::Absent,
+        })
+    }
+
+    /// Says whether a role is seen that lets the identity of a SQL server write to the storage of its auditing, or to the configured one
+    /// where it names none; nothing where there is no storage to write to.
+    pub(crate) async fn may_write_audit(
+        &self,
+        server: &ResourceId,
+        answer: &Value,
+        auditing: Option<&SqlAuditing>,
+    ) -> Result<Option<bool>, CallError> {
+        let Some(account) = self.audit_storage(server, auditing).await? else { return Ok(None) };
+        let Some(principal) = identity_of(answer) else { return Ok(Some(false)) };
+        let assignments = self.role_assignments(&account, Some(principal)).await?;
+        let lets_write = |assignment: &Value| gives(assignment, &WRITERS, principal) && reaches(assignment, &account, &account);
+        Ok(Some(assignments.iter().any(lets_write)))
+    }
+
+    /// Finds the storage account that auditing writes to, of which it says no more than the name, or would write to.
+    async fn audit_storage(&self, server: &ResourceId, auditing: Option<&SqlAuditing>) -> Result<Option<ResourceId>, CallError> {
+        let configured = self.desired.log_storage.as_ref();
+        let Some(endpoint) = auditing.and_then(|auditing| auditing.storage_endpoint.as_deref()) else {
+            let is_elsewhere = auditing.is_some_and(|auditing| auditing.to_azure_monitor);
+            return Ok(configured.filter(|_| !is_elsewhere).cloned());
+        };
+        let is_meant = |account: &ResourceId| account_name_of(endpoint).is_some_and(|name| is_same(name, account.name()));
+        if let Some(account) = configured.filter(|account| is_meant(account)) {
+            return Ok(Some(account.clone()));
+        }
+        let named = auditing.and_then(|auditing| SubscriptionId::parse(text(&auditing.properties, "/storageAccountSubscriptionId")?).ok());
+        let subscription = named.unwrap_or_else(|| server.subscription());
+        let path = format!("{}/providers/Microsoft.Storage/storageAccounts", subscription.resource());
+        let listed = self.arm.list(&path, api::STORAGE).await?;
+        let unknown = || CallError::Rejected { call: GET, message: format!("`{endpoint}` is no storage account of `{subscription}`") };
+        listed.iter().filter_map(|answer| id(answer, "/id")).find(is_meant).map(Some).ok_or_else(unknown)
     }
 
     async fn flexible_server(&self, id: &ResourceId, engine: Engine) -> Result<World, CallError> {
@@ -39,6 +93,7 @@ impl AzureControl {
             engine,
             server,
             sql: Known::Absent,
+            identity_may_write: Known::Absent,
             parameters: own(parameters)?,
             settings: other(settings.map(Some)),
         })
@@ -85,8 +140,19 @@ pub(crate) fn auditing_of(answer: &Value) -> SqlAuditing {
 }
 
 /// Returns the properties of a SQL server's auditing as a write takes them.
-pub(crate) fn auditing_properties(answer: &Value) -> Value {
-    writable(answer.get("properties"), &[])
+fn auditing_properties(answer: &Value) -> Value {
+    let names_none = text(answer, "/properties/storageAccountSubscriptionId") == Some(NO_SUBSCRIPTION);
+    let left_out: &[&str] = if names_none { &["storageAccountSubscriptionId"] } else { &[] };
+    writable(answer.get("properties"), left_out)
+}
+
+/// Returns the principal by which a SQL server calls others: its primary identity, where one was assigned to it, else its own.
+/// <https://learn.microsoft.com/azure/azure-sql/database/authentication-azure-ad-user-assigned-managed-identity>
+fn identity_of(server: &Value) -> Option<&str> {
+    let Some(primary) = text(server, "/properties/primaryUserAssignedIdentityId") else { return text(server, "/identity/principalId") };
+    let assigned = server.pointer("/identity/userAssignedIdentities")?.as_object()?;
+    let (_, identity) = assigned.iter().find(|(id, _)| is_same(id, primary))?;
+    text(identity, "/principalId")
 }
 
 fn parameter_of(answer: &Value) -> Option<ServerParameter> {
@@ -109,6 +175,27 @@ mod tests {
         assert!(read.enabled && read.by_identity && !read.to_azure_monitor);
         assert_eq!((read.storage_endpoint.as_deref(), read.retention_days), (Some("https://stlogs.blob.core.windows.net"), 90));
         assert!(read.properties.get("queueDelayMs").is_none() && read.properties.get("auditActionsAndGroups").is_some());
+    }
+
+    #[test]
+    fn a_subscription_of_zeros_is_none_and_any_other_is_kept() {
+        let named = "00000000-0000-4000-8000-000000000001";
+        for (said, kept) in [(NO_SUBSCRIPTION, None), (named, Some(named))] {
+            let read = auditing_of(&json!({"properties": {"state": "Disabled", "storageAccountSubscriptionId": said}}));
+            assert_eq!(text(&read.properties, "/storageAccountSubscriptionId"), kept);
+        }
+    }
+
+    #[test]
+    fn a_server_writes_by_its_primary_identity_else_by_its_own() {
+        let (primary, other) = ("/subscriptions/s/resourceGroups/g/a", "/subscriptions/s/resourceGroups/g/b");
+        let identity =
+            json!({"principalId": "own", "userAssignedIdentities": {primary: {"principalId": "primary"}, other: {"principalId": "b"}}});
+        for (named, expected) in [(json!(null), Some("own")), (json!(primary.to_uppercase()), Some("primary")), (json!("gone"), None)] {
+            let server = json!({"identity": identity, "properties": {"primaryUserAssignedIdentityId": named}});
+            assert_eq!(identity_of(&server), expected, "{server}");
+        }
+        assert_eq!(identity_of(&json!({"properties": {}})), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::GET;
 use super::object::{Held, present};
 use super::storage::account_of;
-use super::vault::vault_of;
+use super::vault::{gives, reaches, vault_of};
 use crate::answer::{is_same, items, other, own, text};
 use crate::api;
 use crate::control::{AzureControl, is_managed_hsm};
@@ -119,19 +119,7 @@ fn is_in_policies(vault: &Value, principal: &str) -> bool {
 }
 
 fn gives_use(assignment: &Value, vault: &ResourceId, key: &ResourceId, principal: &str) -> bool {
-    let is_principals = text(assignment, "/properties/principalId").is_some_and(|found| is_same(found, principal));
-    let role = text(assignment, "/properties/roleDefinitionId").and_then(|role| role.rsplit('/').next());
-    let is_role = role.is_some_and(|role| is_same(role, CRYPTO_SERVICE_ENCRYPTION_USER));
-    // A condition may keep it from counting.
-    is_principals && is_role && text(assignment, "/properties/condition").is_none() && reaches(assignment, vault, key)
-}
-
-/// Says whether an assignment counts on a key. The list shows what is at the vault, above it and below.
-fn reaches(assignment: &Value, vault: &ResourceId, key: &ResourceId) -> bool {
-    let Some(scope) = text(assignment, "/properties/scope") else { return false };
-    let scope = scope.trim_end_matches('/').to_ascii_lowercase();
-    let is_below = scope.strip_prefix(vault.canonical()).is_some_and(|rest| rest.starts_with('/'));
-    !is_below || scope == key.canonical()
+    gives(assignment, &[CRYPTO_SERVICE_ENCRYPTION_USER], principal) && reaches(assignment, vault, key)
 }
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
 //! Diagnostic settings, activity-log alerts, action groups.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::join;
-use reprieve_core::azure::world::{ActionGroup, ActivityLogAlert, DiagnosticSetting};
+use reprieve_core::azure::world::{ActionGroup, ActionGroupInventory, ActivityLogAlert, DiagnosticSetting};
 use reprieve_core::azure::{ResourceId, SubscriptionId, World};
 use reprieve_core::facts::Tags;
 use reprieve_engine::CallError;
 use serde_json::Value;
 
-use crate::answer::{id, is_same, is_true, items, own, tags, text};
+use crate::answer::{id, is_same, is_true, items, own, tags, text, writable};
 use crate::api;
 use crate::control::AzureControl;
+
+/// The receivers that are named by an address, a number or an id. The others are called by a URL, which may be a secret.
+const NAMED: [&str; 6] =
+    ["armRoleReceivers", "azureAppPushReceivers", "emailReceivers", "eventHubReceivers", "smsReceivers", "voiceReceivers"];
 
 impl AzureControl {
     pub(super) async fn vault_logging(&self, vault: &ResourceId) -> Result<World, CallError> {
@@ -122,14 +126,42 @@ fn is_administrative(leaf: &Value) -> bool {
 }
 
 fn group_of(answer: &Value) -> ActionGroup {
-    let properties = answer.get("properties").and_then(Value::as_object).into_iter().flatten();
-    let receivers = properties.filter(|(name, _)| name.ends_with("Receivers")).filter_map(|(_, list)| list.as_array()).flatten();
-    // Mail and text messages can be unsubscribed from; others say nothing.
-    let heard = receivers.filter(|receiver| text(receiver, "/status").is_none_or(|status| !is_same(status, "Disabled")));
     ActionGroup {
         enabled: answer.pointer("/properties/enabled").and_then(Value::as_bool).unwrap_or(true),
-        receivers: u32::try_from(heard.count()).unwrap_or(u32::MAX),
+        receivers: count(&receivers_of(answer)),
+        kept: inventory_of(answer),
     }
+}
+
+/// Receivers by their kind.
+type Receivers<'a> = BTreeMap<&'a str, Vec<&'a Value>>;
+
+/// Returns the receivers that somebody hears. Mail and text messages can be unsubscribed from; others say nothing.
+fn receivers_of(answer: &Value) -> Receivers<'_> {
+    let is_heard = |receiver: &&Value| text(receiver, "/status").is_none_or(|status| !is_same(status, "Disabled"));
+    let properties = answer.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let lists = properties.filter(|(kind, _)| kind.ends_with("Receivers"));
+    lists.filter_map(|(kind, list)| Some((kind.as_str(), list.as_array()?.iter().filter(is_heard).collect()))).collect()
+}
+
+fn count(receivers: &Receivers<'_>) -> u32 {
+    u32::try_from(receivers.values().map(Vec::len).sum::<usize>()).unwrap_or(u32::MAX)
+}
+
+/// Returns what is to be remembered of an action group. `None` where all of its receivers are called by a URL.
+fn inventory_of(answer: &Value) -> Option<ActionGroupInventory> {
+    let (kept, left_out): (Receivers<'_>, Receivers<'_>) = receivers_of(answer).into_iter().partition(|(kind, _)| NAMED.contains(kind));
+    if count(&kept) == 0 {
+        return None;
+    }
+    let mut body = writable(Some(answer), &["id", "name", "type", "systemData", "identity", "kind", "etag"]);
+    let properties = body.get_mut("properties")?.as_object_mut()?;
+    properties.retain(|name, value| !name.ends_with("Receivers") && !value.is_null());
+    for (kind, receivers) in kept {
+        let receivers: Value = receivers.into_iter().map(|receiver| writable(Some(receiver), &["status"])).collect();
+        properties.insert(kind.to_owned(), receivers);
+    }
+    Some(ActionGroupInventory { id: id(answer, "/id")?, body, left_out: count(&left_out) })
 }
 
 #[cfg(test)]
@@ -171,6 +203,26 @@ mod tests {
         let group = group_of(&json!({"properties": {"enabled": false,
             "emailReceivers": [{"name": "a", "status": "Disabled"}, {"name": "b", "status": "Enabled"}],
             "webhookReceivers": [{"name": "c"}], "groupShortName": "x"}}));
-        assert_eq!(group, ActionGroup { enabled: false, receivers: 2 });
+        assert_eq!(group, ActionGroup { enabled: false, receivers: 2, kept: None });
+    }
+
+    #[test]
+    fn an_action_group_is_remembered_without_those_whom_it_calls_by_url() {
+        let group = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Insights/actionGroups/oncall";
+        let answer = json!({"id": group, "name": "oncall", "type": "Microsoft.Insights/ActionGroups", "location": "Global",
+        "tags": {"a": "b"}, "identity": null, "properties": {
+            "groupShortName": "oncall", "enabled": true,
+            "emailReceivers": [{"name": "a", "status": "Disabled"}, {"name": "b", "emailAddress": "b@c", "status": "Enabled"}],
+            "smsReceivers": [], "webhookReceivers": [{"name": "c", "serviceUri": "https://secret"}],
+            "logicAppReceivers": [{"name": "d", "callbackUrl": "https://secret"}], "itsmReceivers": null,
+        }});
+        let kept = group_of(&answer).kept.unwrap();
+        let body = json!({"location": "Global", "tags": {"a": "b"}, "properties": {
+            "groupShortName": "oncall", "enabled": true,
+            "emailReceivers": [{"name": "b", "emailAddress": "b@c"}], "smsReceivers": [],
+        }});
+        assert_eq!(kept, ActionGroupInventory { id: ResourceId::parse(group).unwrap(), body, left_out: 2 });
+        let by_url = json!({"id": group, "location": "Global", "properties": {"webhookReceivers": [{"name": "c"}]}});
+        assert_eq!(group_of(&by_url), ActionGroup { enabled: true, receivers: 1, kept: None });
     }
 }

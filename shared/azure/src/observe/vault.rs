@@ -124,6 +124,23 @@ pub(crate) fn is_at_or_below(assignment: &Value, resource: &ResourceId) -> bool 
     scope.strip_prefix(resource.canonical()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Says whether an assignment gives a principal one of these roles. A condition may keep it from counting.
+pub(super) fn gives(assignment: &Value, roles: &[&str], principal: &str) -> bool {
+    let is_principals = text(assignment, "/properties/principalId").is_some_and(|found| is_same(found, principal));
+    let given = text(assignment, "/properties/roleDefinitionId").and_then(|role| role.rsplit('/').next());
+    let is_role = given.is_some_and(|given| roles.iter().any(|role| is_same(given, role)));
+    is_principals && is_role && text(assignment, "/properties/condition").is_none()
+}
+
+/// Says whether an assignment counts on a part of a resource, or on the resource itself. The list shows what is at the resource, above
+/// it and below.
+pub(super) fn reaches(assignment: &Value, resource: &ResourceId, part: &ResourceId) -> bool {
+    let Some(scope) = text(assignment, "/properties/scope") else { return false };
+    let scope = scope.trim_end_matches('/').to_ascii_lowercase();
+    let is_below = scope.strip_prefix(resource.canonical()).is_some_and(|rest| rest.starts_with('/'));
+    !is_below || scope == part.canonical()
+}
+
 fn companion(answer: &Value, read_only: &[&str]) -> Option<Companion> {
     Some(Companion { id: id(answer, "/id")?, properties: writable(answer.get("properties"), read_only) })
 }

@@ -175,6 +175,14 @@ pub enum Change {
         /// All of its properties.
         properties: Value,
     },
+    /// Makes an action group again that was deleted.
+    RestoreActionGroup {
+        /// The action group.
+        group: ResourceId,
+        /// Its location, tags and properties. No record holds them: whom it calls are people.
+        #[serde(skip)]
+        body: Value,
+    },
     /// Switches an action group on again. Its receivers stay as they are.
     EnableActionGroup {
         /// The action group.
@@ -206,6 +214,7 @@ impl Change {
             Self::PutServerParameter { .. } => "PutServerParameter",
             Self::PutDiagnosticSetting { .. } => "PutDiagnosticSetting",
             Self::PutActivityLogAlert { .. } => "PutActivityLogAlert",
+            Self::RestoreActionGroup { .. } => "RestoreActionGroup",
             Self::EnableActionGroup { .. } => "EnableActionGroup",
         }
     }
@@ -233,7 +242,7 @@ impl Change {
             Self::PutSqlAuditing { server, .. } | Self::PutServerParameter { server, .. } => server,
             Self::PutDiagnosticSetting { setting, .. } => setting,
             Self::PutActivityLogAlert { alert, .. } => alert,
-            Self::EnableActionGroup { group } => group,
+            Self::RestoreActionGroup { group, .. } | Self::EnableActionGroup { group } => group,
         }
     }
 
@@ -258,6 +267,7 @@ impl Change {
             | Self::PutServerParameter { .. }
             | Self::PutDiagnosticSetting { .. }
             | Self::PutActivityLogAlert { .. }
+            | Self::RestoreActionGroup { .. }
             | Self::EnableActionGroup { .. } => false,
         }
     }
@@ -266,9 +276,11 @@ impl Change {
     #[must_use]
     pub fn builds_on(&self, earlier: &Self) -> bool {
         match (earlier, self) {
-            // The order that never locks an account out: identity, role, key source. And what belongs to a vault needs the vault.
+            // The order that never locks an account out: identity, role, key source. And what belongs to a vault needs the vault, as an
+            // alert needs the group that it calls.
             (Self::AssignIdentity { .. } | Self::GrantKeyUse { .. }, Self::SetKeySource { .. })
             | (Self::RecoverVault { .. }, _)
+            | (Self::RestoreActionGroup { .. }, Self::PutActivityLogAlert { .. })
             | (
                 Self::RestoreContainer { .. } | Self::CreateContainer { .. },
                 Self::PutImmutabilityPolicy { .. } | Self::ExtendImmutabilityPolicy { .. } | Self::LockImmutabilityPolicy { .. },
@@ -294,6 +306,7 @@ impl Change {
                 | Self::PutServerParameter { .. }
                 | Self::PutDiagnosticSetting { .. }
                 | Self::PutActivityLogAlert { .. }
+                | Self::RestoreActionGroup { .. }
                 | Self::EnableActionGroup { .. },
                 _,
             ) => false,
@@ -333,6 +346,7 @@ impl fmt::Display for Change {
             Self::PutSqlAuditing { .. } => write!(f, "switch the auditing of SQL server `{name}` on"),
             Self::PutServerParameter { name: parameter, value, .. } => write!(f, "set `{parameter}` of {kind} `{name}` to `{value}`"),
             Self::PutDiagnosticSetting { .. } | Self::PutActivityLogAlert { .. } => write!(f, "put {kind} `{name}`"),
+            Self::RestoreActionGroup { .. } => write!(f, "make action group `{name}` again"),
             Self::EnableActionGroup { .. } => write!(f, "switch action group `{name}` on"),
         }
     }

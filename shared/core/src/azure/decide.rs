@@ -2,12 +2,15 @@
 //!
 //! An approval that covers what was found lets it stand. What no approval covers is undone where a change can undo it; where only a
 //! human can, a human is woken.
+//!
+//! An approval covers a change, not a subject for ever: what was found when a case was kept is judged by the case's event, whatever event
+//! leads here later, and what is found beyond it is not ([`blame`]).
 
 use jiff::Timestamp;
 
 use super::change::Change;
 use super::desired::Desired;
-use super::memory::Memory;
+use super::memory::{Case, Memory};
 use super::plan::{AzurePlan, Finding, Remedy};
 use super::subject::Subject;
 use super::world::World;
@@ -35,6 +38,76 @@ pub struct Situation<'a> {
     pub own_principal: Option<&'a str>,
     /// The time of the decision.
     pub now: Timestamp,
+}
+
+/// Whose doing is what is found now, as an open case tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// All of it is that of the case's event.
+    OfCase,
+    /// There is more than was found when the case was kept, or something else.
+    Beyond,
+    /// The case does not say what was found.
+    Unsaid,
+}
+
+/// Says whose doing is what is found now. That of the case's event is what was found when the case was kept, as it has become by itself
+/// since, and less. What cannot be read tells of nothing more.
+#[must_use]
+pub fn blame(
+    case: &Case,
+    subject: &Subject,
+    plan: &AzurePlan,
+    (world, memory): (&World, &Memory),
+    desired: &Desired,
+    now: Timestamp,
+) -> Blame {
+    let Some(found) = case.found.as_deref() else { return Blame::Unsaid };
+    let then = super::plan::plan(subject, &by_now(found, world, now), memory, desired);
+    let is_of_case = |finding: &Finding| finding.remedy == Remedy::Unreadable || then.findings.contains(finding);
+    if plan.findings.iter().all(is_of_case) { Blame::OfCase } else { Blame::Beyond }
+}
+
+/// Returns what was found, as it has become by itself: what was deleted is purged at its time. What is around the subject is as it is
+/// now.
+fn by_now(found: &World, present: &World, now: Timestamp) -> World {
+    let mut found = found.clone();
+    match (&mut found, present) {
+        (World::Vault { deleted, .. }, World::Vault { deleted: Known::Absent, .. }) => end_retention(deleted, now, |vault| vault.purge_at),
+        (World::VaultObject { deleted, .. }, World::VaultObject { deleted: Known::Absent, .. }) => {
+            end_retention(deleted, now, |object| object.purge_at);
+        }
+        (World::VaultProtection { protects, .. }, World::VaultProtection { protects: present, .. }) => protects.clone_from(present),
+        (World::StorageProtection { uses, .. }, World::StorageProtection { uses: present, .. })
+        | (World::AuditContainer { uses, .. }, World::AuditContainer { uses: present, .. }) => uses.clone_from(present),
+        (World::LogEncryption { uses, approved, .. }, World::LogEncryption { uses: present, approved: log_key, .. }) => {
+            uses.clone_from(present);
+            approved.clone_from(log_key);
+        }
+        (World::DatabaseAuditing { identity_may_write, .. }, World::DatabaseAuditing { identity_may_write: present, .. }) => {
+            identity_may_write.clone_from(present);
+        }
+        (
+            World::VaultProtection { .. }
+            | World::Vault { .. }
+            | World::VaultObject { .. }
+            | World::RotationPolicy { .. }
+            | World::StorageProtection { .. }
+            | World::LogEncryption { .. }
+            | World::AuditContainer { .. }
+            | World::DatabaseAuditing { .. }
+            | World::VaultLogging { .. }
+            | World::Alerts { .. },
+            _,
+        ) => {}
+    }
+    found
+}
+
+fn end_retention<T>(deleted: &mut Known<T>, now: Timestamp, purge_at: impl Fn(&T) -> Option<Timestamp>) {
+    if deleted.value().and_then(purge_at).is_some_and(|at| at <= now) {
+        *deleted = Known::Absent;
+    }
 }
 
 /// Decides what the event alone decides: a call that was refused, or one on what this deployment does not guard.
@@ -93,7 +166,8 @@ pub fn decide(event: &Event, subject: &Subject, plan: &AzurePlan, situation: &Si
 fn ask(event: &Event, subject: &Subject, situation: &Situation<'_>, why: &mut Why) -> Option<String> {
     let resource = subject.approval_resource();
     let action = subject.action(!is_there(situation.world));
-    let tags = situation.world.tags();
+    let told = last_seen(situation);
+    let tags = told.tags();
     let evidence =
         SealedEvidence { event, resource: &resource, action, tags: &tags, written: &situation.memory.written, rules: situation.rules };
     let act = Act {
@@ -103,10 +177,21 @@ fn ask(event: &Event, subject: &Subject, situation: &Situation<'_>, why: &mut Wh
         weighed: weigh_sealed(&evidence),
         tags: tags.value(),
         key_state: Some("not-applicable"),
-        waiting_period_days: waiting_period_days(situation.world),
+        waiting_period_days: waiting_period_days(told),
         calendar: None,
     };
     covered_act(act, Court { policy: situation.policy, rules: situation.rules, now: situation.now }, why)
+}
+
+/// Returns what tells of the subject's tags: what is purged shows none, and its approval held for what was found before.
+fn last_seen<'a>(situation: &Situation<'a>) -> &'a World {
+    let is_purged = matches!(
+        situation.world,
+        World::Vault { vault: Known::Absent, deleted: Known::Absent, .. }
+            | World::VaultObject { object: Known::Absent, deleted: Known::Absent }
+    );
+    let found = situation.memory.case.as_ref().filter(|_| is_purged).and_then(|case| case.found.as_deref());
+    found.unwrap_or(situation.world)
 }
 
 /// Says whether a vault is there whose companions are owed: an approval of its deletion does not leave it half recovered.

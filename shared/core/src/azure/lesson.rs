@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::plan::AzurePlan;
-use super::world::{ObjectInventory, VaultInventory, World};
+use super::world::{ActionGroup, ActionGroupInventory, ObjectInventory, VaultInventory, World};
 use crate::decision::Decision;
 use crate::event::EventForm;
 use crate::facts::Known;
@@ -17,6 +17,8 @@ pub enum Lesson {
     Vault(Box<VaultInventory>),
     /// Of a key, secret or certificate: whether it is meant to be usable.
     Object(ObjectInventory),
+    /// Of the alerts of a subscription: the action group that they call.
+    ActionGroup(Box<ActionGroupInventory>),
 }
 
 /// Returns what a look taught. `known` is what was remembered of the object before.
@@ -48,6 +50,10 @@ pub fn lesson(
             let enabled = known.and_then(|known| known.enabled);
             Some(Lesson::Object(ObjectInventory { enabled, rotation })).filter(|lesson| differs(lesson, known))
         }
+        // A group that is off, or that nobody hears, is not as it must be, whatever else of the alerts is.
+        World::Alerts { group: Known::Is(ActionGroup { enabled: true, receivers: 1.., kept: Some(kept) }), .. } => {
+            Some(Lesson::ActionGroup(Box::new(kept.clone())))
+        }
         World::Vault { .. }
         | World::VaultObject { .. }
         | World::RotationPolicy { .. }
@@ -64,6 +70,6 @@ pub fn lesson(
 fn differs(lesson: &Lesson, known: Option<&ObjectInventory>) -> bool {
     match lesson {
         Lesson::Object(object) => known != Some(object),
-        Lesson::Vault(_) => true,
+        Lesson::Vault(_) | Lesson::ActionGroup(_) => true,
     }
 }

@@ -1,9 +1,10 @@
 //! What the ledger remembers of a subject: approvals given outside of it, what was there before, and what is being done about it.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
-use super::world::{ObjectInventory, VaultInventory};
+use super::world::{ActionGroupInventory, ObjectInventory, VaultInventory, World};
 use crate::approval::Written;
 use crate::event::Event;
 use crate::facts::Known;
@@ -11,7 +12,7 @@ use crate::facts::Known;
 /// An open case: something was done to the subject, and is being undone, or was let stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
-    /// The event that opened it: by whom, and when.
+    /// The event that opened it: by whom, and when. It answers for what was found then, and for nothing that was done later.
     pub event: Event,
     /// When it was opened.
     pub opened_at: Timestamp,
@@ -21,9 +22,19 @@ pub struct Case {
     /// A deleted vault was recovered, and what belonged to it is still to be written back.
     #[serde(default)]
     pub recovering: bool,
+    /// What the event answers for, as the last look showed it. `None` where not all of it could be read, or another version kept the
+    /// case and writes it otherwise or not at all.
+    #[serde(default, deserialize_with = "as_far_as_readable", skip_serializing_if = "Option::is_none")]
+    pub found: Option<Box<World>>,
     /// What people were told, so that a sweep does not tell it again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
+}
+
+/// A case is read whatever another version wrote into it of what was found.
+fn as_far_as_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<World>>, D::Error> {
+    let written = Option::<Value>::deserialize(deserializer)?;
+    Ok(written.and_then(|found| serde_json::from_value(found).ok()))
 }
 
 /// Everything that the ledger holds about one subject.
@@ -37,13 +48,15 @@ pub struct Memory {
     pub vault: Option<VaultInventory>,
     /// Of a key, secret or certificate: what it was.
     pub object: Option<ObjectInventory>,
+    /// Of the alerts of a subscription: what the action group was that they call.
+    pub group: Option<ActionGroupInventory>,
 }
 
 impl Memory {
     /// Returns what a ledger says that holds nothing.
     #[must_use]
     pub fn empty() -> Self {
-        Self { written: Known::Is(Written::default()), case: None, vault: None, object: None }
+        Self { written: Known::Is(Written::default()), case: None, vault: None, object: None, group: None }
     }
 
     /// Returns what is known where the ledger cannot be read, and why.

@@ -132,12 +132,13 @@ pub fn plan(subject: &Subject, world: &World, memory: &Memory, desired: &Desired
         (Subject::AuditContainer(id), World::AuditContainer { account, uses, container, deleted_version, immutability }) => {
             storage::container(&mut plan, id, account, uses, (container, deleted_version, immutability), desired);
         }
-        (Subject::DatabaseAuditing(id), World::DatabaseAuditing { engine, server, sql, parameters, settings }) => {
-            database::plan(&mut plan, id, *engine, server, (sql, parameters, settings), desired);
+        (Subject::DatabaseAuditing(id), World::DatabaseAuditing { engine, server, sql, identity_may_write, parameters, settings }) => {
+            let server = (*engine, server);
+            database::plan(&mut plan, id, server, (sql, identity_may_write), parameters, settings, desired);
         }
         (Subject::VaultLogging(id), World::VaultLogging { vault, settings }) => alerts::vault(&mut plan, id, vault, settings, desired),
         (Subject::Alerts(subscription), World::Alerts { subscription: _, settings, alerts, group }) => {
-            alerts::subscription(&mut plan, subscription, (settings, alerts, group), desired);
+            alerts::subscription(&mut plan, subscription, (settings, alerts, group), memory, desired);
         }
         (subject, _) => plan.find(Remedy::Unreadable, Severity::Medium, format!("{subject} was not looked at, but something else was")),
     }

@@ -248,6 +248,14 @@ pub struct SqlAuditing {
     pub properties: serde_json::Value,
 }
 
+impl SqlAuditing {
+    /// Says whether it works by an access key. Azure never tells the key, so that whatever is written takes it away.
+    #[must_use]
+    pub const fn works_by_key(&self) -> bool {
+        self.enabled && self.storage_endpoint.is_some() && !self.by_identity
+    }
+}
+
 /// A server parameter of PostgreSQL or MySQL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerParameter {
@@ -307,6 +315,20 @@ pub struct ActionGroup {
     pub enabled: bool,
     /// How many receivers it has that somebody hears.
     pub receivers: u32,
+    /// What is to be remembered of it; `None` where nothing of whom it calls may be.
+    #[serde(default)]
+    pub kept: Option<ActionGroupInventory>,
+}
+
+/// What the inventory keeps of an action group, to make it again. Receivers that are called by a URL are left out: such a URL is a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionGroupInventory {
+    /// Its id.
+    pub id: ResourceId,
+    /// Its location, tags and properties, as they are written back.
+    pub body: serde_json::Value,
+    /// How many receivers are left out.
+    pub left_out: u32,
 }
 
 /// What was observed of a subject.
@@ -385,6 +407,10 @@ pub enum World {
         server: Known<Tags>,
         /// The auditing of a SQL server.
         sql: Known<SqlAuditing>,
+        /// Whether a role is seen that lets a SQL server's identity write to the storage of its auditing, or to the configured one
+        /// where it names none; absent where there is no storage to write to.
+        #[serde(default = "unseen")]
+        identity_may_write: Known<bool>,
         /// The parameters that matter, of the other kinds.
         parameters: Known<Vec<ServerParameter>>,
         /// The diagnostic settings, of the other kinds.
@@ -426,6 +452,11 @@ impl World {
             Self::Alerts { subscription, .. } => subscription.clone(),
         }
     }
+}
+
+/// What facts say of what they were written before.
+const fn unseen<T>() -> Known<T> {
+    Known::Absent
 }
 
 fn of<T>(fact: &Known<T>, tags: impl Fn(&T) -> &Tags) -> Known<Tags> {

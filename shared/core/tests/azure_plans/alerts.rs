@@ -1,17 +1,20 @@
 //! Diagnostic settings, activity-log alerts and the action group, broken in every way that matters.
 
+use jiff::Timestamp;
 use reprieve_core::azure::change::Change;
 use reprieve_core::azure::id::SubscriptionId;
+use reprieve_core::azure::lesson::{Lesson, lesson};
 use reprieve_core::azure::plan::ALERTS;
 use reprieve_core::azure::plan::Remedy::{Mended, NeedsHuman, Unreadable};
 use reprieve_core::azure::subject::Subject;
-use reprieve_core::{Known, Severity};
+use reprieve_core::azure::world::{ActionGroup, ActionGroupInventory};
+use reprieve_core::{Decision, EventForm, Known, Severity, Why};
 use serde_json::{Value, json};
 
 use super::Case;
 use super::scene::{
-    Scene, action_group, alert, alerts, event_hub_rule, id, log_storage, other_vault, read, setting, subscription, unreadable,
-    vault_logging,
+    Scene, action_group, alert, alerts, event_hub_rule, id, log_storage, other_vault, read, remembered_group, setting, subscription,
+    unreadable, vault_logging,
 };
 use crate::facts;
 
@@ -246,7 +249,33 @@ fn groups() -> Vec<Case> {
                 (*group, *alerts) = (Known::Absent, Known::Is(Vec::new()));
             },
             &[],
-            &[(NeedsHuman, Severity::High, "action group `oncall` does not exist")],
+            &[(NeedsHuman, Severity::High, "action group `oncall` does not exist, so alerts call nobody; whom it called is not known")],
+        ),
+        case(
+            "an action group that is gone, with an alert, and is remembered but for one whom it called",
+            |scene| {
+                scene.memory.group = Some(remembered_group());
+                facts!(scene, Alerts: group, alerts);
+                *group = Known::Absent;
+                read(alerts).remove(0);
+            },
+            &["make action group `oncall` again", DELETED],
+            &[
+                (Mended, Severity::High, "action group `oncall` does not exist, so alerts call nobody"),
+                (NeedsHuman, Severity::High, "action group `oncall` also called 1 by URL"),
+                NO_ALERT,
+            ],
+        ),
+        case(
+            "an action group that is gone, of which another one is remembered",
+            |scene| {
+                let other = id("Microsoft.Insights/actionGroups/former");
+                scene.memory.group = Some(ActionGroupInventory { id: other, ..remembered_group() });
+                facts!(scene, Alerts: group);
+                *group = Known::Absent;
+            },
+            &[],
+            &[(NeedsHuman, Severity::High, "whom it called is not known")],
         ),
         case(
             "an action group that cannot be read is called all the same",
@@ -275,6 +304,36 @@ fn written(scene: &Scene) -> Value {
     match scene.plan().changes.pop() {
         Some(Change::PutActivityLogAlert { properties, .. } | Change::PutDiagnosticSetting { properties, .. }) => properties,
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_action_group_is_made_again_as_it_was_and_no_record_says_whom_it_calls() {
+    let mut scene = alerts();
+    scene.memory.group = Some(remembered_group());
+    facts!(scene, Alerts: group);
+    *group = Known::Absent;
+    let change = scene.plan().changes.pop().unwrap();
+    assert_eq!(change, Change::RestoreActionGroup { group: action_group(), body: remembered_group().body });
+    let recorded = serde_json::to_value(&change).unwrap();
+    assert_eq!(recorded, json!({ "change": "RestoreActionGroup", "group": action_group() }));
+    assert!(serde_json::from_value::<Change>(recorded).is_ok());
+}
+
+#[test]
+fn an_action_group_is_remembered_as_long_as_somebody_hears_it() {
+    let kept = Some(remembered_group());
+    for (enabled, receivers, kept, is_learned) in
+        [(true, 1, kept.clone(), true), (false, 1, kept.clone(), false), (true, 0, kept, false), (true, 1, None, false)]
+    {
+        let mut scene = alerts();
+        facts!(scene, Alerts: group, settings);
+        (*group, *settings) = (Known::Is(ActionGroup { enabled, receivers, kept: kept.clone() }), Known::Is(Vec::new()));
+        let decision = Decision::Stand { why: Why::new(Severity::Informational, "nothing") };
+        let now = Timestamp::UNIX_EPOCH;
+        let learned = lesson(&scene.world, &scene.plan(), &decision, (EventForm::Sweep, None), now);
+        let expected = kept.filter(|_| is_learned).map(|kept| Lesson::ActionGroup(Box::new(kept)));
+        assert_eq!(learned, expected, "{enabled} {receivers}");
     }
 }
 

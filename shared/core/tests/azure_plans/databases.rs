@@ -26,6 +26,12 @@ fn off(auditing: &mut SqlAuditing) {
     });
 }
 
+/// Lets auditing write by an access key, which nobody sees, and keep what it writes for too short.
+fn by_key(auditing: &mut SqlAuditing) {
+    (auditing.by_identity, auditing.retention_days) = (false, 1);
+    (auditing.properties["isManagedIdentityInUse"], auditing.properties["retentionDays"]) = (json!(false), json!(1));
+}
+
 fn sql() -> Vec<Case> {
     let case = |what, breaks, changes, findings| Case { what, whole: sql_auditing, breaks, changes, findings };
     vec![
@@ -101,6 +107,91 @@ fn sql() -> Vec<Case> {
             },
             &[],
             &[],
+        ),
+        case(
+            "auditing by an access key that is as it must be",
+            |scene| {
+                facts!(scene, DatabaseAuditing: sql, identity_may_write);
+                (read(sql).by_identity, *identity_may_write) = (false, Known::Is(false));
+            },
+            &[],
+            &[],
+        ),
+        case(
+            "auditing by an access key, kept for too short, of a server whose identity may write in its place",
+            |scene| {
+                facts!(scene, DatabaseAuditing: sql);
+                by_key(read(sql));
+            },
+            &[SQL_ON],
+            &[(Mended, Severity::Medium, "is kept for 1 days, not for 90")],
+        ),
+        case(
+            "auditing by an access key, kept for too short, of a server whose identity has no role",
+            |scene| {
+                facts!(scene, DatabaseAuditing: sql, identity_may_write);
+                by_key(read(sql));
+                *identity_may_write = Known::Is(false);
+            },
+            &[],
+            &[(NeedsHuman, Severity::Medium, "is kept for 1 days, not for 90; it writes by an access key")],
+        ),
+        case(
+            "auditing by an access key, kept for too short, of a server whose roles cannot be read",
+            |scene| {
+                facts!(scene, DatabaseAuditing: sql, identity_may_write);
+                by_key(read(sql));
+                *identity_may_write = unreadable();
+            },
+            &[],
+            &[
+                (Unreadable, Severity::Medium, "whether the identity of SQL server `sql1` may write its audit could not be read"),
+                (NeedsHuman, Severity::Medium, "it writes by an access key"),
+            ],
+        ),
+        case(
+            "auditing by an identity that has lost its role",
+            |scene| {
+                facts!(scene, DatabaseAuditing: identity_may_write);
+                *identity_may_write = Known::Is(false);
+            },
+            &[],
+            &[(NeedsHuman, Severity::Medium, "is not seen to hold the role `Storage Blob Data Contributor`")],
+        ),
+        case(
+            "auditing by an identity whose roles cannot be read is left alone",
+            |scene| {
+                facts!(scene, DatabaseAuditing: identity_may_write);
+                *identity_may_write = unreadable();
+            },
+            &[],
+            &[],
+        ),
+        case(
+            "auditing that is off, of a server whose identity has no role",
+            |scene| {
+                facts!(scene, DatabaseAuditing: sql, identity_may_write);
+                off(read(sql));
+                *identity_may_write = Known::Is(false);
+            },
+            &[SQL_ON],
+            &[
+                (Mended, Severity::High, "the auditing of SQL server `sql1` is off"),
+                (NeedsHuman, Severity::Medium, "is not seen to hold the role `Storage Blob Data Contributor`"),
+            ],
+        ),
+        case(
+            "auditing that is off, of a server whose roles cannot be read",
+            |scene| {
+                facts!(scene, DatabaseAuditing: sql, identity_may_write);
+                off(read(sql));
+                *identity_may_write = unreadable();
+            },
+            &[SQL_ON],
+            &[
+                (Mended, Severity::High, "the auditing of SQL server `sql1` is off"),
+                (Unreadable, Severity::Medium, "whether the identity of SQL server `sql1` may write its audit could not be read"),
+            ],
         ),
         case(
             "auditing that cannot be read is not taken for off",
@@ -328,6 +419,18 @@ fn auditing_keeps_what_it_audits_and_where_it_is_written_to() {
         "queueDelayMs": 4000,
     });
     assert_eq!(written(&scene), expected);
+}
+
+#[test]
+fn facts_that_were_written_before_roles_were_looked_at_leave_an_access_key_alone() {
+    let mut scene = sql_auditing();
+    facts!(scene, DatabaseAuditing: sql);
+    by_key(read(sql));
+    let mut written = serde_json::to_value(&scene.world).unwrap();
+    written.as_object_mut().unwrap().remove("identity_may_write").unwrap();
+    scene.world = serde_json::from_value(written).unwrap();
+    let plan = scene.plan();
+    assert!(plan.changes.is_empty() && plan.found(NeedsHuman).count() == 1, "{plan:#?}");
 }
 
 #[test]

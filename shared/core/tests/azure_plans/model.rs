@@ -7,8 +7,8 @@ use reprieve_core::Known;
 use reprieve_core::azure::change::Change;
 use reprieve_core::azure::id::{KeyReference, ResourceId};
 use reprieve_core::azure::world::{
-    ActivityLogAlert, BlobService, Companion, Container, DiagnosticSetting, Immutability, ServerParameter, SqlAuditing, Vault, VaultObject,
-    World,
+    ActionGroup, ActivityLogAlert, BlobService, Companion, Container, DiagnosticSetting, Immutability, ServerParameter, SqlAuditing, Vault,
+    VaultObject, World,
 };
 use reprieve_core::facts::Tags;
 use serde_json::Value;
@@ -53,7 +53,9 @@ pub(crate) fn apply(scene: &mut Scene, change: &Change) -> Outcome {
         (change, World::AuditContainer { container, deleted_version, immutability, .. }) => {
             keep(change, container, deleted_version, immutability)
         }
-        (Change::PutSqlAuditing { properties, .. }, World::DatabaseAuditing { sql, .. }) => put_auditing(sql, properties),
+        (Change::PutSqlAuditing { properties, .. }, World::DatabaseAuditing { sql, identity_may_write, .. }) => {
+            put_auditing(sql, identity_may_write, properties)
+        }
         (Change::PutServerParameter { name, value, .. }, World::DatabaseAuditing { parameters, .. }) => {
             put_parameter(parameters, name, value);
             Ok(())
@@ -63,6 +65,12 @@ pub(crate) fn apply(scene: &mut Scene, change: &Change) -> Outcome {
             World::DatabaseAuditing { settings, .. } | World::VaultLogging { settings, .. } | World::Alerts { settings, .. },
         ) => put_setting(settings, setting, properties),
         (Change::PutActivityLogAlert { alert, properties }, World::Alerts { alerts, .. }) => put_alert(alerts, alert, properties),
+        (Change::RestoreActionGroup { body, .. }, World::Alerts { group: group @ Known::Absent, .. }) => {
+            let receivers = body.pointer("/properties/emailReceivers").and_then(Value::as_array).map_or(0, Vec::len);
+            expect(receivers > 0, "it calls nobody")?;
+            *group = Known::Is(ActionGroup { enabled: true, receivers: u32::try_from(receivers).unwrap(), kept: None });
+            Ok(())
+        }
         (Change::EnableActionGroup { .. }, World::Alerts { group: Known::Is(group), .. }) => {
             group.enabled = true;
             Ok(())
@@ -197,7 +205,9 @@ fn keep(
     Ok(())
 }
 
-fn put_auditing(sql: &mut Known<SqlAuditing>, properties: &Value) -> Outcome {
+fn put_auditing(sql: &mut Known<SqlAuditing>, may_write: &Known<bool>, properties: &Value) -> Outcome {
+    let takes_key = sql.value().is_some_and(SqlAuditing::works_by_key);
+    expect(!takes_key || *may_write == Known::Is(true), "it takes away the access key by which auditing works")?;
     expect(properties.get("storageAccountAccessKey").is_none(), "it sends an access key")?;
     let text = |name: &str| properties.get(name).and_then(Value::as_str).map(str::to_owned);
     let flag = |name: &str| properties.get(name).and_then(Value::as_bool).unwrap_or_default();

@@ -67,6 +67,9 @@ fn wishes(scene: &mut Scene, dice: &mut Dice) {
         scene.memory.object = None;
     }
     if dice.flip() {
+        scene.memory.group = Some(scene::remembered_group());
+    }
+    if dice.flip() {
         scene.memory.case = Some(scene::recovering());
     }
 }
@@ -189,15 +192,18 @@ fn shuffle_encryption(world: &mut World, dice: &mut Dice) {
 
 /// Shuffles the auditing of a database server.
 fn shuffle_auditing(world: &mut World, dice: &mut Dice) {
-    let World::DatabaseAuditing { server, sql, parameters, settings, .. } = world else { return };
+    let World::DatabaseAuditing { server, sql, identity_may_write, parameters, settings, .. } = world else { return };
     if let Known::Is(known) = sql {
         let endpoint = Some("https://stother.blob.core.windows.net".to_owned());
-        (known.enabled, known.to_azure_monitor) = (dice.flip(), dice.flip());
+        (known.enabled, known.to_azure_monitor, known.by_identity) = (dice.flip(), dice.flip(), dice.flip());
         (known.storage_endpoint, known.retention_days) = (dice.pick(&[None, endpoint]), dice.pick(&[0, 1, 90, 3000]));
         known.properties["retentionDays"] = json!(known.retention_days);
         known.properties["storageEndpoint"] = json!(known.storage_endpoint);
         known.properties["isAzureMonitorTargetEnabled"] = json!(known.to_azure_monitor);
+        known.properties["isManagedIdentityInUse"] = json!(known.by_identity);
         known.properties["auditActionsAndGroups"] = dice.pick(&[json!([]), json!(["BATCH_COMPLETED_GROUP"]), Value::Null]);
+        *identity_may_write = Known::Is(dice.flip());
+        dice.blur(identity_may_write);
     }
     for parameter in parameters.value().cloned().unwrap_or_default() {
         let values = ["", "none", "off", "on", "all", "all,-ddl", "read,-all", "write", "pgaudit", "CONNECTION_V2", &parameter.value];

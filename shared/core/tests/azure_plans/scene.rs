@@ -10,9 +10,9 @@ use reprieve_core::azure::memory::{Case as OpenCase, Memory};
 use reprieve_core::azure::plan::{ALERTS, AzurePlan, plan};
 use reprieve_core::azure::subject::Subject;
 use reprieve_core::azure::world::{
-    ActionGroup, ActivityLogAlert, ApprovedKey, BlobService, Companion, Container, DeletedObject, DeletedVault, DiagnosticSetting, Engine,
-    Immutability, LogUse, ObjectInventory, RotationPolicy, ServerParameter, SqlAuditing, StorageAccount, VaultInventory, VaultObject,
-    World,
+    ActionGroup, ActionGroupInventory, ActivityLogAlert, ApprovedKey, BlobService, Companion, Container, DeletedObject, DeletedVault,
+    DiagnosticSetting, Engine, Immutability, LogUse, ObjectInventory, RotationPolicy, ServerParameter, SqlAuditing, StorageAccount,
+    VaultInventory, VaultObject, World,
 };
 use reprieve_core::facts::Tags;
 use reprieve_test_support::event::event;
@@ -81,6 +81,13 @@ pub(crate) fn action_group() -> ResourceId {
     id("Microsoft.Insights/actionGroups/oncall")
 }
 
+/// What is remembered of the action group, which called one more by URL.
+pub(crate) fn remembered_group() -> ActionGroupInventory {
+    let properties =
+        json!({ "groupShortName": "oncall", "enabled": true, "emailReceivers": [{ "name": "a", "emailAddress": "a@example.com" }] });
+    ActionGroupInventory { id: action_group(), body: json!({ "location": "Global", "properties": properties }), left_out: 1 }
+}
+
 pub(crate) fn event_hub_rule(name: &str) -> ResourceId {
     id("Microsoft.EventHub/namespaces/ehns").child("authorizationRules", name)
 }
@@ -135,7 +142,7 @@ pub(crate) fn inventory(id: &ResourceId) -> VaultInventory {
 /// An open case of a vault that was recovered.
 pub(crate) fn recovering() -> OpenCase {
     let event = event("VaultDelete").build();
-    OpenCase { event, opened_at: time("2026-11-20T10:00:00Z"), stands: false, recovering: true, told: Vec::new() }
+    OpenCase { event, opened_at: time("2026-11-20T10:00:00Z"), stands: false, recovering: true, found: None, told: Vec::new() }
 }
 
 pub(crate) fn object() -> VaultObject {
@@ -308,6 +315,7 @@ pub(crate) fn sql_auditing() -> Scene {
         engine: Engine::Sql,
         server: Known::Is(Tags::new()),
         sql: Known::Is(sql),
+        identity_may_write: Known::Is(true),
         parameters: Known::Absent,
         settings: Known::Absent,
     };
@@ -319,6 +327,7 @@ fn flexible_server(engine: Engine, server: &str, parameters: Vec<ServerParameter
         engine,
         server: Known::Is(Tags::new()),
         sql: Known::Absent,
+        identity_may_write: Known::Absent,
         parameters: Known::Is(parameters),
         settings: Known::Is(vec![setting("to-storage", &[category])]),
     };
@@ -354,7 +363,7 @@ pub(crate) fn alerts() -> Scene {
         subscription: Known::Is(Tags::new()),
         settings: Known::Is(vec![setting("activity", &["Administrative", "Alert", "Policy", "Security"])]),
         alerts: Known::Is(ALERTS.iter().map(|alarm| alert(&format!("corp-{}", alarm.name), alarm.operation)).collect()),
-        group: Known::Is(ActionGroup { enabled: true, receivers: 2 }),
+        group: Known::Is(ActionGroup { enabled: true, receivers: 2, kept: None }),
     };
     Scene::of(Subject::Alerts(subscription()), world)
 }

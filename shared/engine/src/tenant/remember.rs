@@ -4,7 +4,8 @@ use reprieve_core::azure::Memory;
 use reprieve_core::azure::decide::recovers_a_vault;
 use reprieve_core::azure::lesson::lesson;
 use reprieve_core::azure::memory::Case;
-use reprieve_core::{Decision, Event, EventForm, Mode, Record, Status};
+use reprieve_core::azure::plan::Remedy;
+use reprieve_core::{Decision, EventForm, Mode, Record, Status};
 
 use super::port::{TenantControl, TenantLedger, TenantMeter};
 use super::{Look, TenantGuard, Work};
@@ -16,16 +17,19 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     /// Opens the case before anything is changed: a vault that is recovered, and whose companions are not yet written back, looks whole
     /// to whoever does not know.
     pub(super) async fn remember_opened(&self, work: &Work<'_>, look: &Look) -> Result<(), String> {
-        let case = self.case(work, &look.memory, false, recovers_a_vault(&look.plan));
+        let case = self.case(work, &look.memory, look, false, recovers_a_vault(&look.plan));
         self.ports.ledger.keep_case(work.subject, Some(&case)).await.map_err(|error| error.to_string())
     }
 
-    fn case(&self, work: &Work<'_>, memory: &Memory, stands: bool, recovering: bool) -> Case {
+    fn case(&self, work: &Work<'_>, memory: &Memory, look: &Look, stands: bool, recovering: bool) -> Case {
         let told = memory.case.as_ref().map(|case| case.told.clone()).unwrap_or_default();
-        let known = memory.case.as_ref().filter(|case| work.event.form == EventForm::Sweep && case.event.actor.is_known());
+        let open = work.case(memory);
         let (event, opened_at) =
-            known.map_or_else(|| (work.event.clone(), self.ports.clock.now()), |case| (case.event.clone(), case.opened_at));
-        Case { event, opened_at, stands, recovering, told }
+            open.map_or_else(|| (work.event.clone(), self.ports.clock.now()), |case| (case.event.clone(), case.opened_at));
+        // What could not be read may hide more than was found.
+        let is_read = look.plan.found(Remedy::Unreadable).next().is_none();
+        let found = if is_read { Some(Box::new(look.world.clone())) } else { open.and_then(|case| case.found.clone()) };
+        Case { event, opened_at, stands, recovering, found, told }
     }
 
     /// Keeps, closes or leaves the case, and learns what the look taught. `told` is what people were told just now.
@@ -42,7 +46,7 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         let stands = matches!(decision, Decision::Stand { why } if why.permitted);
         let enforces = self.settings.mode == Mode::Enforce;
         let recovering = owed && enforces && (memory.is_recovering() || recovers_a_vault(&look.plan));
-        let mut case = self.case(work, memory, stands, recovering);
+        let mut case = self.case(work, memory, look, stands, recovering);
         let told: Vec<String> = told.into_iter().filter(|sentence| !case.told.contains(sentence)).collect();
         case.told.extend(told);
         let is_open = owed || stands || matches!(decision, Decision::Escalate { .. });
@@ -72,13 +76,16 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
 
 /// Takes out of a decision what people were told before, by an earlier sweep or of the same event. Returns whether anything of it is
 /// news.
-pub(super) fn silence_what_was_told(decision: &mut Decision, memory: &Memory, event: &Event, status: Status) -> bool {
-    let Some(case) = memory.case.as_ref().filter(|case| event.form == EventForm::Sweep || case.event.id == event.id) else {
-        return event.form != EventForm::Sweep || !matches!(decision, Decision::Stand { why } if !why.permitted);
+pub(super) fn silence_what_was_told(decision: &mut Decision, memory: &Memory, work: &Work<'_>, status: Status) -> bool {
+    let is_sweep = work.event.form == EventForm::Sweep;
+    let Some(case) = memory.case.as_ref().filter(|case| is_sweep || work.is_of_case || case.event.id == work.event.id) else {
+        return !is_sweep || !matches!(decision, Decision::Stand { why } if !why.permitted);
     };
     let is_new = |sentence: &String| !case.told.contains(sentence);
+    // What is found out about somebody else is news, although something stood before.
+    let is_on_record = case.stands && (work.is_of_case || !work.event.actor.is_known());
     match decision {
-        Decision::Stand { why } => !case.stands && why.permitted,
+        Decision::Stand { why } => why.permitted && !is_on_record,
         Decision::Remedy { why, .. } => {
             let is_news = status == Status::Success || is_new(&why.sentence) || why.escalations.iter().any(is_new);
             why.escalations.retain(is_new);

@@ -3,6 +3,7 @@
 
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
+use reprieve_core::azure::decide::{Blame, blame};
 use reprieve_core::azure::{Discovery, ResourceId, Subject};
 use reprieve_core::event::Details;
 use reprieve_core::monitoring::event::SOURCE;
@@ -10,7 +11,7 @@ use reprieve_core::{Actor, CallOutcome, Decision, Event, EventForm, EventId, Pos
 
 use super::port::{TenantControl, TenantLedger, TenantMeter};
 use super::posture::PostureCount;
-use super::{Look, TenantGuard};
+use super::{Look, TenantGuard, Work};
 use crate::guard::{Delivery, Handled};
 use crate::port::{AuditSink, Clock, NoticeSink, PolicySource};
 
@@ -113,17 +114,42 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         self.answer(subject, &unannounced(id.clone(), subject, delivery.received_at), delivery, known).await
     }
 
-    /// Returns what is known of who did to a subject what a sweep found: its case says, else the Activity Log, else nobody.
-    pub(super) async fn culprit(&self, subject: &Subject, look: &Look, swept: &Event) -> Event {
-        let remembered = look.memory.case.as_ref().map(|case| &case.event).filter(|event| event.actor.is_known());
-        let called = match remembered {
-            Some(event) => Some(event.clone()),
-            // Asking takes a second, and most subjects are as they must be.
-            None if look.plan.is_whole() => None,
-            None => self.ports.control.last_call(subject, self.ports.clock.now()).await.ok().flatten(),
-        };
-        called.map_or_else(|| swept.clone(), |event| Event { id: swept.id.clone(), form: EventForm::Sweep, ..event })
+    /// Finds out by whose event what was found is judged. What the open case's event did is judged by that one, whatever came later;
+    /// what no event announced, by the call that the Activity Log knows, else by nobody's.
+    pub(super) async fn attribute(&self, work: &mut Work<'_>, look: &Look) {
+        // Asking takes a second, and most subjects are as they must be.
+        if look.plan.is_whole() {
+            return;
+        }
+        let (now, desired) = (self.ports.clock.now(), &self.settings.desired);
+        let case = look.memory.case.as_ref().filter(|case| case.event.actor.is_known());
+        let blamed = case.map(|case| blame(case, work.subject, &look.plan, (&look.world, &look.memory), desired, now));
+        let standing = case.filter(|case| case.stands);
+        let is_sweep = work.event.form == EventForm::Sweep;
+        work.is_of_case = blamed == Some(Blame::OfCase) && (is_sweep || standing.is_some());
+        // A repeated delivery of what was let stand tells no more than a sweep does.
+        let is_repeated = standing.is_some_and(|case| case.event.id == work.event.id);
+        let is_unexplained = !work.is_of_case && (is_sweep || is_repeated);
+        let called = if is_unexplained { self.called_since(work.subject, case.map(|case| case.opened_at)).await } else { None };
+        work.is_of_case |= is_unexplained && called.is_none() && blamed == Some(Blame::Unsaid);
+        if is_sweep || is_unexplained {
+            let did = work.case(&look.memory).map(|case| case.event.clone()).or(called);
+            let nobodys = || unannounced(work.event.id.clone(), work.subject, work.delivery.received_at);
+            work.event = found_out(&work.event.id, did.unwrap_or_else(nobodys));
+        }
     }
+
+    /// Returns the latest call on a subject that the Activity Log knows. What was called before a case was opened was seen by then, and
+    /// does not explain what is found beyond it.
+    async fn called_since(&self, subject: &Subject, opened_at: Option<Timestamp>) -> Option<Event> {
+        let called = self.ports.control.last_call(subject, self.ports.clock.now()).await.ok().flatten();
+        called.filter(|call| opened_at.is_none_or(|opened_at| call.time.is_some_and(|time| time > opened_at)))
+    }
+}
+
+/// Returns an event as one that did not lead here, but was found out: it stands under the id of what did.
+pub(super) fn found_out(id: &EventId, did: Event) -> Event {
+    Event { id: id.clone(), form: EventForm::Sweep, ..did }
 }
 
 /// Returns the vault whose deletion was let stand: nothing in it can be looked at, nor needs to be.

@@ -1,9 +1,10 @@
 //! The company's tenant before Reprieve comes: what its people made, partly long ago. Made by its owner, through ARM.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::people::Person;
+use super::stage::assign;
 
 /// The subscription.
 pub(in crate::azure) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
@@ -113,8 +114,11 @@ fn account_body() -> Value {
 }
 
 async fn databases(owner: &Person) -> Result<()> {
-    let server = json!({ "location": LOCATION, "properties": { "administratorLogin": "dba" } });
-    owner.put(&id("rg-prod", "Microsoft.Sql/servers/sql-prod"), &server).await?;
+    let server = json!({ "location": LOCATION, "identity": { "type": "SystemAssigned" }, "properties": { "administratorLogin": "dba" } });
+    let server = owner.put(&id("rg-prod", "Microsoft.Sql/servers/sql-prod"), &server).await?;
+    let principal = server.pointer("/identity/principalId").and_then(Value::as_str).context("sql-prod has no identity")?;
+    // It writes its audit by this role, Storage Blob Data Contributor.
+    assign(owner, &storage(LOGS), "ba92f5b4-2d11-453d-a403-e96b0029c9fe", principal, "ServicePrincipal").await?;
     owner.put(&id("rg-prod", "Microsoft.DBforPostgreSQL/flexibleServers/pg-prod"), &flexible("Standard_D2s_v3", "16")).await?;
     owner.put(&id("rg-prod", "Microsoft.DBforMySQL/flexibleServers/mysql-prod"), &flexible("Standard_D2ds_v4", "8.0.21")).await?;
     Ok(())

@@ -232,7 +232,8 @@ async fn approver(owner: &Person, person: &Person) -> Result<()> {
     .await
 }
 
-async fn assign(owner: &Person, scope: &str, role: &str, principal: &str, kind: &str) -> Result<()> {
+/// Gives somebody a role.
+pub(super) async fn assign(owner: &Person, scope: &str, role: &str, principal: &str, kind: &str) -> Result<()> {
     let name = uuid::Uuid::new_v4();
     let body = json!({ "properties": {
         "roleDefinitionId": format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role}"),

@@ -112,6 +112,31 @@ fn nobody_approves_their_own_act() {
     }
 }
 
+/// P83: where the log names the caller in another way than the seal names the approver, the two may be one.
+#[test]
+fn whoever_cannot_be_told_from_the_caller_approves_nothing() {
+    let alice = person("alice@example.com", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa");
+    let robot = application("bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb", "cccccccc-cccc-4ccc-8ccc-cccccccccccc");
+    let nameless = Actor { user_name: None, ..alice.clone() };
+    let rows = [
+        ("alice@example.com", nameless.clone(), false),
+        ("object:aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", Actor { object_id: None, ..alice.clone() }, false),
+        ("object:cccccccc-cccc-4ccc-8ccc-cccccccccccc", Actor { object_id: None, ..robot.clone() }, false),
+        ("object:dddddddd-dddd-4ddd-8ddd-dddddddddddd", nameless, true),
+        ("object:dddddddd-dddd-4ddd-8ddd-dddddddddddd", alice, true),
+        ("carol@example.com", robot, true),
+    ];
+    for (approver, actor, counts) in rows {
+        let world = world();
+        tagged(&world, &vault(), &vault(), &Terms::of_approver(approver));
+        world.tenant.delete_vault(&vault());
+        let record = world.settle(Function::RecoverVault, &vault_deleted(&vault()).by(actor).build());
+        assert_eq!((stands(&record), world.tenant.is_whole_vault(&vault())), (counts, !counts), "{approver}: {record:?}");
+        let is_told = record.decision.as_ref().unwrap().why().reasoning.iter().any(|line| line.contains("it cannot be told whether"));
+        assert_eq!(is_told, !counts, "{approver}");
+    }
+}
+
 /// P83: the application that a person calls through is nobody.
 #[test]
 fn an_approval_by_another_person_through_the_same_portal_counts() {

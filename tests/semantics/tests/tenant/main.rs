@@ -5,6 +5,7 @@ mod acting;
 mod approving;
 mod failing;
 mod orders;
+mod standing;
 mod sweeping;
 
 use reprieve_core::azure::{ResourceId, Subject};

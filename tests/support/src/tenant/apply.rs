@@ -85,6 +85,7 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<bool, CallErro
         | Change::PutSqlAuditing { .. }
         | Change::PutServerParameter { .. }
         | Change::PutActivityLogAlert { .. }
+        | Change::RestoreActionGroup { .. }
         | Change::EnableActionGroup { .. } => {
             Err(CallError::Unsupported { call: "arm:Put", message: format!("the tenant of the tests holds no `{}`", change.target()) })
         }

@@ -266,6 +266,16 @@ impl FakeTenant {
         locked(&self.state).accounts.get_mut(id).expect("the test made the account").service = weak;
     }
 
+    /// Switches versions of a storage account off, and leaves soft delete on.
+    pub fn switch_versions_off(&self, id: &ResourceId) {
+        let mut state = locked(&self.state);
+        let service = &mut state.accounts.get_mut(id).expect("the test made the account").service;
+        service.versioning = false;
+        if let Some(properties) = service.properties.as_object_mut() {
+            properties.insert("isVersioningEnabled".to_owned(), json!(false));
+        }
+    }
+
     /// Encrypts a storage account under another key, by its system-assigned identity.
     pub fn swap_key(&self, id: &ResourceId, key: KeyReference) {
         let mut state = locked(&self.state);

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprieve_core::approval::{Revocation, SealedApproval, Written};
 use reprieve_core::azure::lesson::Lesson;
 use reprieve_core::azure::memory::Case;
-use reprieve_core::azure::world::{ObjectInventory, VaultInventory};
+use reprieve_core::azure::world::{ActionGroupInventory, ObjectInventory, VaultInventory};
 use reprieve_core::azure::{Discovery, Memory, ResourceId, Subject};
 use reprieve_core::facts::Known;
 use reprieve_core::{EventId, Status};
@@ -22,6 +22,7 @@ struct Pages {
     cases: BTreeMap<Subject, Case>,
     vaults: BTreeMap<ResourceId, VaultInventory>,
     objects: BTreeMap<ResourceId, ObjectInventory>,
+    groups: BTreeMap<ResourceId, ActionGroupInventory>,
     written: BTreeMap<ResourceId, Written>,
     claims: Claims,
     discovery: Discovery,
@@ -77,6 +78,7 @@ impl FakeTenantLedger {
         pages.cases.remove(subject);
         pages.vaults.remove(&subject.resource());
         pages.objects.remove(&subject.resource());
+        pages.groups.remove(&subject.resource());
     }
 }
 
@@ -89,6 +91,7 @@ impl TenantLedger for FakeTenantLedger {
             case: pages.cases.get(subject).cloned(),
             vault: pages.vaults.get(&resource).cloned(),
             object: pages.objects.get(&resource).cloned(),
+            group: pages.groups.get(&resource).cloned(),
         })
     }
 
@@ -128,6 +131,9 @@ impl TenantLedger for FakeTenantLedger {
                 if is_newer {
                     pages.vaults.insert(resource, seen.as_ref().clone());
                 }
+            }
+            Lesson::ActionGroup(seen) => {
+                pages.groups.insert(resource, seen.as_ref().clone());
             }
             Lesson::Object(seen) => {
                 let known = pages.objects.entry(resource).or_default();

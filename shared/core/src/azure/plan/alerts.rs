@@ -9,7 +9,8 @@ use super::{AzurePlan, Remedy, named};
 use crate::azure::change::Change;
 use crate::azure::desired::{AuditRoute, Desired};
 use crate::azure::id::{ResourceId, SubscriptionId};
-use crate::azure::world::{ActionGroup, ActivityLogAlert, DiagnosticSetting, Vault};
+use crate::azure::memory::Memory;
+use crate::azure::world::{ActionGroup, ActionGroupInventory, ActivityLogAlert, DiagnosticSetting, Vault};
 use crate::decision::Severity;
 use crate::facts::Known;
 
@@ -117,6 +118,7 @@ pub(super) fn subscription(
     plan: &mut AzurePlan,
     subscription: &SubscriptionId,
     (settings, alerts, group): (&Known<Vec<DiagnosticSetting>>, &Known<Vec<ActivityLogAlert>>, &Known<ActionGroup>),
+    memory: &Memory,
     desired: &Desired,
 ) {
     exported(plan, subscription, settings, desired);
@@ -124,7 +126,7 @@ pub(super) fn subscription(
         let sentence = format!("no action group is configured for subscription `{subscription}`, so alerts call nobody");
         return plan.find(Remedy::NeedsHuman, Severity::Low, sentence);
     };
-    if heard(plan, group_id, group) {
+    if heard(plan, group_id, group, memory.group.as_ref()) {
         alerting(plan, subscription, alerts, group_id, desired);
     }
 }
@@ -149,14 +151,11 @@ fn exported(plan: &mut AzurePlan, subscription: &SubscriptionId, settings: &Know
 }
 
 /// Plans for the action group. Says whether there is one that alerts can call.
-fn heard(plan: &mut AzurePlan, id: &ResourceId, group: &Known<ActionGroup>) -> bool {
+fn heard(plan: &mut AzurePlan, id: &ResourceId, group: &Known<ActionGroup>, known: Option<&ActionGroupInventory>) -> bool {
     let name = named(id);
     let group = match group {
         Known::Is(group) => group,
-        Known::Absent => {
-            plan.find(Remedy::NeedsHuman, Severity::High, format!("{name} does not exist, so alerts call nobody"));
-            return false;
-        }
+        Known::Absent => return made_again(plan, id, known),
         Known::Unreadable(_) => {
             plan.read(&name, group);
             // The alerts that must call it are known all the same.
@@ -168,6 +167,23 @@ fn heard(plan: &mut AzurePlan, id: &ResourceId, group: &Known<ActionGroup>) -> b
     }
     if !group.enabled {
         plan.mend(Severity::High, format!("{name} is off, so alerts call nobody"), Change::EnableActionGroup { group: id.clone() });
+    }
+    true
+}
+
+/// Plans for an action group that does not exist. Says whether it comes back.
+fn made_again(plan: &mut AzurePlan, id: &ResourceId, known: Option<&ActionGroupInventory>) -> bool {
+    let name = named(id);
+    let sentence = format!("{name} does not exist, so alerts call nobody");
+    let Some(known) = known.filter(|known| known.id == *id) else {
+        plan.find(Remedy::NeedsHuman, Severity::High, format!("{sentence}; whom it called is not known"));
+        return false;
+    };
+    plan.mend(Severity::High, sentence, Change::RestoreActionGroup { group: id.clone(), body: known.body.clone() });
+    if known.left_out > 0 {
+        let count = known.left_out;
+        let sentence = format!("{name} also called {count} by URL, which may be a secret and is not remembered: add them again");
+        plan.find(Remedy::NeedsHuman, Severity::High, sentence);
     }
     true
 }

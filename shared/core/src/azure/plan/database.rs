@@ -19,6 +19,10 @@ use crate::facts::{Known, Tags};
 /// <https://learn.microsoft.com/azure/azure-sql/database/auditing-setup>
 const LONGEST_SQL_RETENTION_DAYS: u32 = 3285;
 
+/// The role by which a SQL server's identity writes its audit.
+/// <https://learn.microsoft.com/azure/azure-sql/database/auditing-managed-identity>
+const WRITER: &str = "Storage Blob Data Contributor";
+
 /// What SQL auditing audits where nobody said otherwise.
 /// <https://learn.microsoft.com/azure/azure-sql/database/auditing-overview>
 const SQL_ACTION_GROUPS: [&str; 3] =
@@ -35,16 +39,17 @@ const POSTGRESQL_SWITCHES: [&str; 3] = ["log_checkpoints", "log_connections", "l
 pub(super) fn plan(
     plan: &mut AzurePlan,
     id: &ResourceId,
-    engine: Engine,
-    server: &Known<Tags>,
-    (sql, parameters, settings): (&Known<SqlAuditing>, &Known<Vec<ServerParameter>>, &Known<Vec<DiagnosticSetting>>),
+    (engine, server): (Engine, &Known<Tags>),
+    (sql, may_write): (&Known<SqlAuditing>, &Known<bool>),
+    parameters: &Known<Vec<ServerParameter>>,
+    settings: &Known<Vec<DiagnosticSetting>>,
     desired: &Desired,
 ) {
     if plan.read(&named(id), server).is_none() {
         return;
     }
     match engine {
-        Engine::Sql => sql_server(plan, id, sql, desired),
+        Engine::Sql => sql_server(plan, id, (sql, may_write), desired),
         Engine::PostgreSql => {
             if let Some(parameters) = parameters_of(plan, id, parameters) {
                 postgresql(plan, id, parameters);
@@ -60,7 +65,8 @@ pub(super) fn plan(
     }
 }
 
-fn sql_server(plan: &mut AzurePlan, id: &ResourceId, sql: &Known<SqlAuditing>, desired: &Desired) {
+fn sql_server(plan: &mut AzurePlan, id: &ResourceId, (sql, may_write): (&Known<SqlAuditing>, &Known<bool>), desired: &Desired) {
+    let name = named(id);
     let never_set = SqlAuditing {
         enabled: false,
         storage_endpoint: None,
@@ -73,21 +79,53 @@ fn sql_server(plan: &mut AzurePlan, id: &ResourceId, sql: &Known<SqlAuditing>, d
         Known::Is(auditing) => auditing,
         Known::Absent => &never_set,
         Known::Unreadable(_) => {
-            plan.read(&format!("the auditing of {}", named(id)), sql);
+            plan.read(&format!("the auditing of {name}"), sql);
             return;
         }
     };
-    let wrong = wrong_auditing(&named(id), auditing, desired);
-    let Some(severity) = wrong.iter().map(|(severity, _)| *severity).max() else { return };
+    let wrong = wrong_auditing(&name, auditing, desired);
+    let Some(severity) = wrong.iter().map(|(severity, _)| *severity).max() else {
+        if auditing.storage_endpoint.is_some() && auditing.by_identity && *may_write == Known::Is(false) {
+            writes_without_role(plan, &name, may_write);
+        }
+        return;
+    };
     let Some(properties) = sql_properties(auditing, desired) else {
-        let sentences: Vec<String> = wrong.into_iter().map(|(_, sentence)| sentence).collect();
-        let sentence = format!("{}; no storage account is configured to write to", sentences.join(", and "));
+        let sentence = format!("{}; no storage account is configured to write to", joined(&wrong));
         return plan.find(Remedy::NeedsHuman, severity, sentence);
     };
+    if auditing.works_by_key() && *may_write != Known::Is(true) {
+        return keeps_its_key(plan, &name, (severity, joined(&wrong)), may_write);
+    }
     for (severity, sentence) in wrong {
         plan.find(Remedy::Mended, severity, sentence);
     }
     plan.changes.push(Change::PutSqlAuditing { server: id.clone(), properties });
+    writes_without_role(plan, &name, may_write);
+}
+
+fn joined(wrong: &[(Severity, String)]) -> String {
+    wrong.iter().map(|(_, sentence)| sentence.as_str()).collect::<Vec<&str>>().join(", and ")
+}
+
+/// Leaves auditing by an access key as it is: a change takes the key away, and without the role the identity writes nothing in its place.
+fn keeps_its_key(plan: &mut AzurePlan, name: &str, (severity, wrong): (Severity, String), may_write: &Known<bool>) {
+    plan.read(&format!("whether the identity of {name} may write its audit"), may_write);
+    let sentence = format!(
+        "{wrong}; it writes by an access key, which any change of ours would take away: give the identity of {name} the role \
+         `{WRITER}` on that storage, or mend it by hand"
+    );
+    plan.find(Remedy::NeedsHuman, severity, sentence);
+}
+
+/// Says that auditing by the server's identity may write nothing, although it is on.
+fn writes_without_role(plan: &mut AzurePlan, name: &str, may_write: &Known<bool>) {
+    plan.read(&format!("whether the identity of {name} may write its audit"), may_write);
+    if *may_write == Known::Is(false) {
+        let sentence =
+            format!("the identity of {name} is not seen to hold the role `{WRITER}` on the storage of its audit, which may not be written");
+        plan.find(Remedy::NeedsHuman, Severity::Medium, sentence);
+    }
 }
 
 fn wrong_auditing(name: &str, auditing: &SqlAuditing, desired: &Desired) -> Vec<(Severity, String)> {

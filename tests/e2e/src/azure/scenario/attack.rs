@@ -308,5 +308,10 @@ pub(super) async fn alerts_torn_down(stage: &AzureStage) -> Result<Observation> 
     observation.demand(stage.owner.get(&alert).await?.is_some(), || "the alert is not there".to_owned());
     let now = stage.owner.get(&group).await?.unwrap_or_default();
     observation.demand(flag(&now, "/properties/enabled"), || "the action group is off".to_owned());
+    stage.mallory.delete(&group).await?;
+    observation.problems.extend(answered(stage, &subscription, "made again").await?.problems);
+    let again = stage.owner.get(&group).await?.unwrap_or_default();
+    let is_same = again["properties"]["emailReceivers"][0]["emailAddress"] == now["properties"]["emailReceivers"][0]["emailAddress"];
+    observation.demand(flag(&again, "/properties/enabled") && is_same, || format!("the action group is {}", again["properties"]));
     Ok(observation)
 }

@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use anyhow::{Context as _, Result, ensure};
 use flate2::read::MultiGzDecoder;
+use reprieve_azure_sandbox::{Fault, FaultAnswer, FaultTarget};
 use reprieve_core::AuditEvent;
 use serde_json::{Value, json};
 
@@ -11,6 +12,9 @@ use super::proof::answered;
 use crate::azure::company::{EVIDENCE, vault};
 use crate::azure::stage::AzureStage;
 use crate::scenario::Observation;
+
+/// How many writes to the archive are refused while it is out: more than the host tries what it does not try without end.
+const REFUSED_WRITES: u64 = 8;
 
 /// A secret is read and a key deleted: both are entries of the archive, with who did it and to which version, and without the secret.
 pub(super) async fn recorded(stage: &AzureStage) -> Result<Observation> {
@@ -36,6 +40,7 @@ pub(super) async fn recorded(stage: &AzureStage) -> Result<Observation> {
     // The recovery of the vault's key was a write in the Activity Log's eyes as well, as everything that people did through ARM was.
     let told = lines.iter().any(|(_, event)| event.log == reprieve_core::audit::Log::AzureActivityLog);
     observation.demand(told, || "nothing of the Activity Log is in the archive".to_owned());
+    outwait(stage, &mut observation).await?;
     let swept = stage.sweep().await?;
     let posture = stage.sandbox.tenant().blobs.contents(EVIDENCE, "reprieve-audit");
     observation.demand(posture.iter().any(|(name, _)| name.starts_with("audit/posture/")), || {
@@ -44,6 +49,35 @@ pub(super) async fn recorded(stage: &AzureStage) -> Result<Observation> {
     let sealed = stage.host.run_timer("SealEvidence").await;
     ensure!(sealed.outcome.is_ok(), "sealing failed: {:?} {:?}", sealed.outcome, sealed.logs);
     Ok(observation)
+}
+
+/// The archive is gone, and comes back: what a vault told meanwhile waited in the event hub, and is recorded once.
+async fn outwait(stage: &AzureStage, observation: &mut Observation) -> Result<()> {
+    let (refused_before, reads_before) = (refused_writes(stage), reads_by_mallory(stage)?);
+    let on = FaultTarget::Path { method: "PUT".to_owned(), contains: "/reprieve-audit/".to_owned() };
+    let gone = FaultAnswer::Error { status: 404, code: "ContainerNotFound".to_owned() };
+    stage.sandbox.inject(Fault::times(on, REFUSED_WRITES, gone));
+    stage.mallory.vault("kv-orders", "GET", "/secrets/pin", None).await?.done("reading the secret again")?;
+    stage.settled().await?;
+    stage.clear_faults();
+    let (refused, reads) = (refused_writes(stage) - refused_before, reads_by_mallory(stage)? - reads_before);
+    observation.demand(refused == REFUSED_WRITES, || format!("{refused} of {REFUSED_WRITES} writes were refused before the host gave up"));
+    observation.demand(reads == 1, || format!("what Mallory read while the archive was gone is there {reads} times"));
+    Ok(())
+}
+
+/// Counts the writes that were refused on request.
+fn refused_writes(stage: &AzureStage) -> u64 {
+    stage.sandbox.exchanges().iter().map(|exchange| u64::from(exchange.fault.as_deref() == Some("error"))).sum()
+}
+
+/// Counts the entries that say that Mallory read a secret.
+fn reads_by_mallory(stage: &AzureStage) -> Result<u64> {
+    let mallory = stage.mallory.principal.object_id();
+    let is_read = |event: &AuditEvent| {
+        event.event.name == "SecretGet" && event.event.actor.object_id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(mallory))
+    };
+    Ok(lines(stage)?.iter().map(|(_, event)| u64::from(is_read(event))).sum())
 }
 
 /// Reads every entry of the archive, with its line.

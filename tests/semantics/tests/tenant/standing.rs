@@ -1,0 +1,259 @@
+//! What an approval lets stand: that change, and no other that is made to the same thing later.
+
+use jiff::SignedDuration;
+use reprieve_core::azure::memory::Case;
+use reprieve_core::azure::{Function, KeyReference, ResourceId, Subject};
+use reprieve_core::{Actor, Decision, Event, EventForm, Record, Status};
+use reprieve_engine::TenantLedger as _;
+use reprieve_test_support::approval::sealed_for;
+use reprieve_test_support::event::event;
+use reprieve_test_support::tenant::{
+    SUBSCRIPTION, TenantWorld, log_key, log_storage, ourselves, person, role_removed, storage_written, vault_deleted,
+};
+use reprieve_test_support::{Terms, finish};
+
+use super::{log_vault, vault, world};
+
+/// After the window of the approvals.
+const LATER: &str = "2026-11-20T18:00:00Z";
+
+fn bob() -> Actor {
+    person("bob@example.com", "bbbbbbbb-0000-4000-8000-bbbbbbbbbbbb")
+}
+
+fn partner() -> KeyReference {
+    KeyReference::parse("https://kv-partner.vault.azure.net/keys/theirs").unwrap()
+}
+
+fn evil() -> KeyReference {
+    KeyReference::parse("https://kv-evil.vault.azure.net/keys/mine").unwrap()
+}
+
+fn encryption() -> Subject {
+    Subject::LogEncryption(log_storage())
+}
+
+fn protection() -> Subject {
+    Subject::StorageProtection(log_storage())
+}
+
+/// A write of the log storage by somebody else, after the window.
+fn written_later(id: &str) -> Event {
+    storage_written(&log_storage()).id(id).by(bob()).at(LATER).build()
+}
+
+fn stands(record: &Record) -> bool {
+    matches!(&record.decision, Some(Decision::Stand { why }) if why.permitted)
+}
+
+fn approve(world: &TenantWorld, resource: &ResourceId, action: &str) {
+    world.approve(resource, &sealed_for(resource, &Terms::of_action(action)));
+}
+
+/// Lets the window of the approvals end.
+fn wait(world: &TenantWorld) {
+    world.clock.advance(SignedDuration::from_hours(9));
+}
+
+/// A world in which log storage keeps no versions, as was approved.
+fn without_versions() -> TenantWorld {
+    let world = world();
+    approve(&world, &log_storage(), "weaken-storage");
+    world.tenant.switch_versions_off(&log_storage());
+    assert!(stands(&world.settle(Function::ProtectStorage, &storage_written(&log_storage()).build())));
+    wait(&world);
+    world
+}
+
+/// A world in which log storage is under a partner's key, as was approved. The Activity Log knows of it.
+fn under_partners_key() -> TenantWorld {
+    let world = world();
+    approve(&world, &log_storage(), "change-log-key");
+    world.tenant.swap_key(&log_storage(), partner());
+    let swapped = storage_written(&log_storage()).build();
+    assert!(stands(&world.settle(Function::EncryptActivityLogs, &swapped)));
+    world.tenant.logged(swapped);
+    wait(&world);
+    world
+}
+
+/// A world in which the vault is deleted, as was approved.
+fn without_vault() -> TenantWorld {
+    let world = world();
+    approve(&world, &vault(), "delete");
+    world.tenant.delete_vault(&vault());
+    assert!(stands(&world.settle(Function::RecoverVault, &vault_deleted(&vault()).build())));
+    world
+}
+
+fn key_of(world: &TenantWorld) -> KeyReference {
+    world.tenant.account(&log_storage()).key.unwrap()
+}
+
+/// Takes out of the case what an earlier version did not write.
+fn forget_what_was_found(world: &TenantWorld, subject: &Subject) {
+    let case = Case { found: None, ..world.ledger.case(subject).unwrap() };
+    finish(world.ledger.keep_case(subject, Some(&case))).unwrap().unwrap();
+}
+
+/// P90
+#[test]
+fn an_approved_change_stands_whoever_writes_to_the_resource_later() {
+    let world = without_versions();
+    for event in [written_later("harmless"), storage_written(&log_storage()).id("our-own").by(ourselves()).at(LATER).build()] {
+        let record = world.settle(Function::ProtectStorage, &event);
+        assert!(stands(&record), "{record:?}");
+        assert_eq!(record.event.actor, event.actor, "the record tells of the event that came");
+    }
+    assert_eq!(world.sweep("sweep-1").mended, 0);
+    assert!(world.changes_tried().is_empty() && world.notices.notices().is_empty());
+    let event = world.ledger.case(&protection()).unwrap().event;
+    assert_eq!(event.actor.user_name.as_deref(), Some("mallory@example.com"), "it is still judged by who did it");
+}
+
+/// P90
+#[test]
+fn an_approved_deletion_stands_whatever_later_event_reaches_the_vault() {
+    let world = without_vault();
+    wait(&world);
+    let elsewhere = format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/westeurope/deletedVaults/kv-other");
+    let purged = event("Microsoft.KeyVault/locations/deletedVaults/purge/action").id("purged").source("Microsoft.Resources/ActivityLog");
+    let purged = purged.on_azure(&ResourceId::parse(&elsewhere).unwrap()).by(bob()).at(LATER).build();
+    assert_eq!(world.handle(Function::RecoverVault, &purged).len(), 2, "it is answered for both vaults");
+    let record = world.settle(Function::RecoverVault, &vault_deleted(&vault()).id("another").by(bob()).at(LATER).build());
+    assert!(stands(&record), "{record:?}");
+    assert!(world.changes_tried().is_empty() && !world.tenant.has_vault(&vault()));
+}
+
+/// P90
+#[test]
+fn an_approved_key_stands_when_a_role_is_removed_later() {
+    let world = under_partners_key();
+    let record = world.settle(Function::EncryptActivityLogs, &role_removed(&log_vault()).by(bob()).at(LATER).build());
+    assert!(stands(&record), "{record:?}");
+    assert_eq!((key_of(&world), world.changes_tried().len()), (partner(), 0));
+}
+
+/// P90: what more is found is judged by the event that came with it.
+#[test]
+fn a_further_weakening_is_undone() {
+    let world = without_versions();
+    world.tenant.weaken_storage(&log_storage());
+    let record = world.settle(Function::ProtectStorage, &written_later("further"));
+    assert_eq!((record.status, world.altered()), (Status::Success, vec!["PutBlobService"]));
+    assert_eq!(record.event.actor, bob());
+    assert!(world.ledger.case(&protection()).is_none());
+}
+
+/// P89 and P90: what more is found without an event is nobody's doing, for all that the log knows.
+#[test]
+fn a_further_swap_that_no_event_announced_is_undone() {
+    let world = under_partners_key();
+    world.tenant.swap_key(&log_storage(), evil());
+    world.sweep("sweep-1");
+    assert_eq!((key_of(&world), world.journal.made("last_call")), (log_key(), 1), "the log is asked");
+    let record = world.outcomes_of(&encryption()).pop().unwrap();
+    assert!(!record.event.actor.is_known(), "the approved call does not explain it: {:?}", record.event);
+}
+
+/// P89
+#[test]
+fn the_log_says_who_made_a_further_swap() {
+    for (who, call, key) in [
+        ("bob, after the window", written_later("further"), log_key()),
+        ("mallory, inside of it", storage_written(&log_storage()).id("second").at("2026-11-20T10:30:00Z").build(), evil()),
+    ] {
+        let world = under_partners_key();
+        world.tenant.swap_key(&log_storage(), evil());
+        world.tenant.logged(call.clone());
+        world.sweep("sweep-1");
+        assert_eq!(key_of(&world), key, "{who}");
+        let record = world.outcomes_of(&encryption()).pop().unwrap();
+        assert_eq!((record.event.form, record.event.actor), (EventForm::Sweep, call.actor), "{who}");
+    }
+}
+
+/// P90: the event of what was let stand comes again, and says nothing of what was done since.
+#[test]
+fn a_repeated_delivery_lets_no_further_swap_stand() {
+    let world = under_partners_key();
+    world.tenant.swap_key(&log_storage(), evil());
+    world.settle(Function::EncryptActivityLogs, &storage_written(&log_storage()).build());
+    assert_eq!(key_of(&world), log_key());
+}
+
+/// P84 and P90: who only came by is not named as having done it.
+#[test]
+fn a_revoked_change_is_taken_back_by_whatever_comes_next() {
+    let by_event = without_versions();
+    by_event.settle(Function::ProtectStorage, &written_later("harmless"));
+    by_event.revoke(&log_storage(), "CHG-1001");
+    let record = by_event.settle(Function::ProtectStorage, &written_later("next"));
+    assert_eq!(record.event.actor.user_name.as_deref(), Some("mallory@example.com"));
+    let by_sweep = without_versions();
+    by_sweep.settle(Function::ProtectStorage, &written_later("harmless"));
+    by_sweep.revoke(&log_storage(), "CHG-1001");
+    assert_eq!(by_sweep.sweep("sweep-1").mended, 1);
+    for world in [by_event, by_sweep] {
+        assert_eq!(world.altered(), ["PutBlobService"]);
+        let record = world.outcomes_of(&protection()).pop().unwrap();
+        assert!(record.decision.unwrap().why().sentence.contains("change CHG-1001 was revoked"));
+    }
+}
+
+/// P90: a human gave it back, and it is deleted again.
+#[test]
+fn an_approved_deletion_covers_no_second_one() {
+    let world = without_vault();
+    world.tenant.recover_vault(&vault());
+    wait(&world);
+    world.tenant.delete_vault(&vault());
+    world.sweep("sweep-1");
+    assert!(world.tenant.is_whole_vault(&vault()));
+}
+
+/// P90 and P99: what was deleted with approval is purged at its time, and no earlier.
+#[test]
+fn only_a_purge_before_its_time_needs_a_human() {
+    for (days, escalated) in [(91, 0), (1, 1)] {
+        let world = without_vault();
+        world.clock.advance(SignedDuration::from_hours(24 * days));
+        world.tenant.purge_vault(&vault());
+        assert_eq!(world.sweep("sweep-1").escalated, escalated, "after {days} days");
+        assert_eq!(world.notices.notices().iter().filter(|notice| notice.text().contains("gone for good")).count(), escalated);
+    }
+}
+
+/// P90: what an earlier version let stand does not say what was found.
+#[test]
+fn an_old_case_stands_until_somebody_is_known_to_have_called_later() {
+    let world = under_partners_key();
+    forget_what_was_found(&world, &encryption());
+    assert_eq!(world.sweep("sweep-1").mended, 0);
+    assert_eq!(key_of(&world), partner());
+    assert!(world.ledger.case(&encryption()).unwrap().found.is_some(), "the sweep writes down what stands");
+    world.tenant.swap_key(&log_storage(), evil());
+    world.sweep("sweep-2");
+    assert_eq!(key_of(&world), log_key());
+
+    let world = under_partners_key();
+    forget_what_was_found(&world, &encryption());
+    world.tenant.swap_key(&log_storage(), evil());
+    world.tenant.logged(written_later("further"));
+    world.sweep("sweep-1");
+    assert_eq!(key_of(&world), log_key());
+}
+
+/// P90: a case is read whatever another version wrote of what was found.
+#[test]
+fn a_case_of_another_version_can_be_read() {
+    let case = under_partners_key().ledger.case(&encryption()).unwrap();
+    let mut written = serde_json::to_value(&case).unwrap();
+    assert_eq!(serde_json::from_value::<Case>(written.clone()).unwrap(), case);
+    let unsaid = Case { found: None, ..case };
+    let fields = written.as_object_mut().unwrap();
+    fields.insert("found".to_owned(), serde_json::json!({ "aspect": "of another version" }));
+    assert_eq!(serde_json::from_value::<Case>(written.clone()).unwrap(), unsaid);
+    written.as_object_mut().unwrap().remove("found");
+    assert_eq!(serde_json::from_value::<Case>(written).unwrap(), unsaid);
+}
