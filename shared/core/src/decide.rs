@@ -149,17 +149,20 @@ fn contingent_plan(key: &KeyArn, threat: Threat) -> Option<Plan> {
     }
 }
 
-/// Says whether a threat that is only escalated is first checked against the key: for an approval, or a lockout.
+/// Says whether a threat that is only escalated is first checked against the key: for an approval, a lockout, or a case to open.
 fn needs_a_look(event: &Event, threat: Threat) -> bool {
     match threat {
-        Threat::PolicyReplaced | Threat::MaterialDeleted | Threat::MaterialExpires | Threat::AliasChanged => true,
+        Threat::PolicyReplaced
+        | Threat::MaterialDeleted
+        | Threat::MaterialExpires
+        | Threat::MaterialExpired
+        | Threat::KeyStoreDisconnected
+        | Threat::AliasChanged => true,
         Threat::TagsChanged => !only_approval_tags(event),
         Threat::GrantRemoved => !is_routine_retirement(event),
         Threat::DeletionScheduled
         | Threat::KeyDisabled
         | Threat::RotationDisabled
-        | Threat::MaterialExpired
-        | Threat::KeyStoreDisconnected
         | Threat::KeyStoreDeleted
         | Threat::RegionDisabled
         | Threat::KeyDeleted => false,
@@ -178,7 +181,7 @@ fn escalate(event: &Event, threat: Threat, domain: &Domain) -> Decision {
         let sentence = format!("{who} retired a grant on `{name}` that it no longer needs: recorded.");
         return Decision::Stand { why: Why::new(Severity::Informational, sentence) };
     }
-    let mut why = reasoned(event, severity(threat), format!("{}. {}", opening(event, threat), advice(threat)));
+    let mut why = reasoned(event, severity(threat), format!("{}. {}", opening(event, threat).trim_end_matches(','), advice(threat)));
     why.escalations.extend(stolen_credentials(event, domain));
     Decision::Escalate { why }
 }

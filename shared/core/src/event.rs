@@ -132,6 +132,9 @@ pub struct Details {
     /// `bypassPolicyLockoutSafetyCheck` was set.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub bypasses_lockout_check: bool,
+    /// The key was made without key material, which somebody imports later (`Origin = EXTERNAL`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_material: bool,
     /// The rotation period named in the call, in days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation_period_days: Option<u32>,

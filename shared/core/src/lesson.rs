@@ -62,7 +62,8 @@ pub fn believed(known: Inventory, now: Timestamp) -> Inventory {
     if known.as_of > latest_believed(now) { Inventory { as_of: Timestamp::MIN, ..known } } else { known }
 }
 
-/// Returns what an event and the decision on it teach. What a broken glass lets pass for some hours teaches nothing.
+/// Returns what an event and the decision on it teach. What a broken glass lets pass for some hours teaches nothing, and a key that is
+/// made without key material does not serve yet.
 #[must_use]
 pub fn from_event(event: &Event, decision: &Decision, remediator: Option<&RoleArn>, now: Timestamp) -> Option<Lesson> {
     let as_of = event.time?;
@@ -70,7 +71,8 @@ pub fn from_event(event: &Event, decision: &Decision, remediator: Option<&RoleAr
         return None;
     }
     let by_us = remediator.is_some_and(|role| event.actor.is_role(role));
-    if event.source == "kms.amazonaws.com" && matches!(event.name.as_str(), "EnableKey" | "CreateKey") && !by_us {
+    let begins_to_serve = matches!(event.name.as_str(), "EnableKey" | "CreateKey") && !event.details.awaits_material;
+    if event.source == "kms.amazonaws.com" && begins_to_serve && !by_us {
         return Some(Lesson::new(Serving::Enabled, as_of, now));
     }
     (Threat::of(event) == Some(Threat::KeyDisabled) && is_meant_to_last(decision)).then(|| Lesson::new(Serving::Disabled, as_of, now))

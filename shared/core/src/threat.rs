@@ -161,17 +161,21 @@ impl Threat {
         matches!(self, Self::DeletionScheduled | Self::KeyDisabled)
     }
 
+    /// Says whether it takes from the key what it needs to serve, and what people alone can give back.
+    #[must_use]
+    pub const fn takes_means(self) -> bool {
+        matches!(self, Self::MaterialDeleted | Self::MaterialExpired | Self::KeyStoreDisconnected)
+    }
+
     /// Returns how grave the threat is to the key itself: of two, its case is about the graver one.
     #[must_use]
     pub const fn gravity(self) -> u8 {
         match self {
-            Self::DeletionScheduled => 2,
-            Self::KeyDisabled => 1,
+            Self::DeletionScheduled => 3,
+            Self::KeyDisabled => 2,
+            Self::MaterialDeleted | Self::MaterialExpired | Self::KeyStoreDisconnected => 1,
             Self::RotationDisabled
-            | Self::MaterialDeleted
             | Self::MaterialExpires
-            | Self::MaterialExpired
-            | Self::KeyStoreDisconnected
             | Self::KeyStoreDeleted
             | Self::PolicyReplaced
             | Self::GrantRemoved

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, join, stream};
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::notice::Notice;
+use reprieve_core::policy::PolicyError;
 use reprieve_core::record::elapsed_ms;
 use reprieve_core::{
     ApprovalRules, Case, Decision, Domain, Event, EventForm, KeyArn, KeyFacts, KeyNames, KeyState, Known, Mode, Phase, Plan, Policy,
@@ -18,6 +19,7 @@ use reprieve_core::{
     triage,
 };
 
+use crate::observe::{NOT_ENOUGH_TIME, in_time};
 use crate::port::{AuditSink, CallError, Circumstances, Claim, Clock, Intent, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
 use crate::whose::Overtaken;
 use crate::{act, observe};
@@ -75,18 +77,29 @@ pub struct Delivery {
     pub received_at: Timestamp,
     /// The how-many-th delivery this is, from 1.
     pub count: u32,
-    /// When whoever runs us will stop us. No call of a plan is begun or waited for beyond it, so that the outcome can still be written;
-    /// what then remains is left to the next delivery.
+    /// When whoever runs us will stop us. What is looked up before the act leaves time for it, and no call of a plan is begun or waited
+    /// for so late that the outcome could not be written; what then remains is left to the next delivery.
     pub stopped_at: Timestamp,
 }
 
 /// What writing the outcome takes at most, in seconds.
 const OUTCOME_TAKES: SignedDuration = SignedDuration::from_secs(3);
 
+/// What is kept for acting, in seconds: a batch of ten keys at two calls a second takes as long.
+const ACT_TAKES: SignedDuration = SignedDuration::from_secs(5);
+
 impl Delivery {
     /// Returns the time by which the last call of a plan must have been answered.
     pub(crate) fn act_until(&self) -> Timestamp {
         self.stopped_at.checked_sub(OUTCOME_TAKES).unwrap_or(Timestamp::MIN)
+    }
+
+    /// Returns the time by which everything that is looked up before the act must have been answered. Where little time is left, half of
+    /// it is for looking.
+    pub(crate) fn look_until(&self, now: Timestamp) -> Timestamp {
+        let act_until = self.act_until();
+        let left = act_until.duration_since(now).max(SignedDuration::ZERO);
+        act_until.checked_sub(ACT_TAKES.min(left / 2)).unwrap_or(Timestamp::MIN)
     }
 }
 
@@ -208,6 +221,12 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         policy
     }
 
+    /// Returns the policies, or a set that permits nothing where they are not read until then.
+    async fn policy_before(&self, until: Timestamp) -> Arc<Policy> {
+        let late = || Arc::new(Policy::closed(PolicyError::Closed(format!("they could not be read: {NOT_ENOUGH_TIME}"))));
+        act::answered_by(until, &self.ports.clock, self.policy()).await.unwrap_or_else(late)
+    }
+
     /// Records an event that needs no look at its key, and tells people where the decision says so.
     async fn record_only(&self, event: &Event, delivery: Delivery, decision: Decision) -> Handled {
         let mut work = Work::of(event, delivery, Threat::of(event), Plan::default());
@@ -230,10 +249,15 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
 
     async fn examine(&self, mut work: Work<'_>, key: &KeyArn, threat: Threat) -> Handled {
         let Ports { ledger, audit, clock, .. } = &self.ports;
+        let until = work.delivery.look_until(clock.now());
         let intent_record = self.intent_record(&work);
         let intent = self.intent(&work);
-        let (claim, intent_kept, mut facts, policy) =
-            join!(ledger.claim(&intent), audit.append(&intent_record), self.look(work.event, key, threat), self.policy());
+        let (claim, intent_kept, mut facts, policy) = join!(
+            in_time(until, clock, "ledger:Claim", ledger.claim(&intent)),
+            in_time(until, clock, "audit:Append", audit.append(&intent_record)),
+            self.look_before(until, work.event, key, threat),
+            self.policy_before(until)
+        );
         match claim {
             Ok(Claim::Granted { attempt }) => {
                 (work.attempt, work.holds_claim) = (attempt, true);
@@ -256,12 +280,17 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             if !observe::may_be_stale(work.event, threat, &facts, clock.now()) {
                 break;
             }
+            if clock.now().checked_add(pause).unwrap_or(Timestamp::MAX) >= until {
+                facts.description =
+                    Known::Unreadable(format!("it looks as if nothing had happened to it, and {NOT_ENOUGH_TIME} to look again"));
+                break;
+            }
             clock.sleep(pause).await;
-            facts = self.look(work.event, key, threat).await;
+            facts = self.look_before(until, work.event, key, threat).await;
         }
         work.seen = facts.description.value().and_then(|description| lesson::from_sight(description, work.event, clock.now()));
-        self.recall_disabling(work.event, key, &mut facts, &policy).await;
-        self.recall_rotation(work.event, key, &mut facts).await;
+        self.recall_disabling(work.event, key, &mut facts, &policy, until).await;
+        self.recall_rotation(work.event, key, &mut facts, until).await;
         let mut decision = self.decide(work.event, &facts, &policy);
         if let Decision::Stand { why } = &mut decision
             && let Some(unfinished) = observe::unfinished(work.attempt, threat, &facts).filter(|_| work.claimed && !why.permitted)
@@ -269,7 +298,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             why.escalations.push(unfinished);
         }
         if !matches!(decision, Decision::Escalate { .. })
-            && let Some(overtaken) = self.overtaken(work.event, key, &facts, &decision, &policy).await
+            && let Some(overtaken) = self.overtaken(work.event, key, &facts, &decision, &policy, until).await
         {
             return self.let_stand(&work, key, overtaken).await;
         }
@@ -282,7 +311,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 complain(self.note_case(key, &facts, &self.case(&work, threat, &decision)).await, "the case could not be opened");
                 let steps = act::not_carried_out(plan);
                 let mut record = self.outcome(&work, decision, steps, Status::Observed);
-                record.names = self.names(key, &facts).await;
+                record.names = self.names(&work, key, &facts).await;
                 self.conclude(&work, record, true).await
             }
             Decision::Stand { ref why } => {
@@ -297,7 +326,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 }
                 let mut record = self.outcome(&work, decision, Vec::new(), Status::NothingToDo);
                 if is_told {
-                    record.names = self.names(key, &facts).await;
+                    record.names = self.names(&work, key, &facts).await;
                 }
                 self.conclude(&work, record, true).await
             }
@@ -311,7 +340,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 // Whether a key rotated before is not guessed: the memory that would say so may answer the next time.
                 let is_unsure = threat == Threat::RotationDisabled && facts.recollection.unreadable_reason().is_some();
                 let mut record = self.outcome(&work, decision, Vec::new(), Status::Escalated);
-                record.names = self.names(key, &facts).await;
+                record.names = self.names(&work, key, &facts).await;
                 self.conclude(&work, record, !is_unsure).await
             }
         }
@@ -330,8 +359,10 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
     }
 
     /// Returns what people call the key: they are told of aliases and owners, not of ids.
-    async fn names(&self, key: &KeyArn, facts: &KeyFacts) -> KeyNames {
-        let aliases = self.ports.keys.aliases(key).await.unwrap_or_else(|error| {
+    async fn names(&self, work: &Work<'_>, key: &KeyArn, facts: &KeyFacts) -> KeyNames {
+        let Ports { keys, clock, .. } = &self.ports;
+        let listed = in_time(work.delivery.act_until(), clock, "kms:ListAliases", keys.aliases(key)).await;
+        let aliases = listed.unwrap_or_else(|error| {
             tracing::debug!(%error, %key, "the key's aliases could not be listed; people are told its id alone");
             Vec::new()
         });
@@ -368,6 +399,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             },
             async {
                 match status {
+                    // Nobody delivers again what a sweep found: the sweep closes the case once people were told.
+                    Status::Success | Status::DoesNotExist if work.event.form == EventForm::Sweep => Ok(()),
                     Status::Success | Status::DoesNotExist => ledger.close_case(key).await,
                     Status::Pending
                     | Status::NothingToDo
@@ -378,7 +411,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                     | Status::Escalated => self.note_case(key, facts, &case).await,
                 }
             },
-            self.names(key, facts)
+            self.names(work, key, facts)
         );
         complain(noted, "the case could not be noted");
         let mut record = self.outcome(work, decision, steps, status);
@@ -396,7 +429,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let ours = case.threat.gravity();
         let is_graver = match facts.recollection.value() {
             Some(known) => known.case.as_ref().is_some_and(|open| open.threat.gravity() > ours),
-            None => ours == 0,
+            None => !case.threat.endangers_state(),
         };
         if is_graver { Ok(()) } else { self.ports.ledger.open_case(key, case).await }
     }
@@ -433,9 +466,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             },
         );
         meter.outcome(&record);
-        // Nobody delivers again what a sweep found. Of any other event, the next delivery finds what was done, and tells it.
-        let repeatable = record.steps.is_empty() || work.event.form != EventForm::Sweep;
-        let must_repeat = kept.is_err() || (told.is_err() && repeatable) || learned.is_err();
+        // The next delivery, or the next sweep, finds what was done, and tells it.
+        let must_repeat = kept.is_err() || told.is_err() || learned.is_err();
         let settled = settled && !must_repeat;
         let mut complaints: Vec<String> =
             [kept, told, learned].into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();

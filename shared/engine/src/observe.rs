@@ -1,34 +1,56 @@
 //! Observe: looks at a key from every side at the same time. What cannot be read is said to be unreadable, and why.
 
-use std::time::Duration;
-
 use futures_util::join;
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::approval::plain;
 use reprieve_core::facts::Recollection;
 use reprieve_core::{Event, EventForm, KeyArn, KeyFacts, KeyState, Known, Threat, lesson};
 
-use crate::guard::Guard;
+use crate::act::answered_by;
+use crate::guard::{Guard, Ports};
 use crate::port::{AuditSink, CallError, Circumstances, Clock, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource};
 
 /// How long it may take to look up who set plain tags. A later answer is no approval: meanwhile a disabled key is out of service.
-const SETTER_WAIT: Duration = Duration::from_secs(6);
+const SETTER_WAIT: SignedDuration = SignedDuration::from_secs(6);
+
+/// No invocation lasts longer than a Lambda function may run.
+const LONGEST_LOOK: SignedDuration = SignedDuration::from_mins(15);
+
+/// Why what was not answered before the time to act counts as unreadable.
+pub(crate) const NOT_ENOUGH_TIME: &str = "there was not enough time left in this invocation";
 
 impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, H: Circumstances, P: PolicySource>
     Guard<K, L, A, N, C, M, H, P>
 {
-    /// Looks at the key, its tags, what the ledger knows of it, the change calendar and, where rotation is what was attacked, its
-    /// rotation: in one round trip. Only where its tags approve the act without a seal, who set them is looked up next.
+    /// Looks at the key where nothing waits to be acted on in this invocation.
     pub(crate) async fn look(&self, event: &Event, key: &KeyArn, threat: Threat) -> KeyFacts {
-        let (keys, ledger) = (&self.ports.keys, &self.ports.ledger);
-        let rotation = async { if threat == Threat::RotationDisabled { known(keys.rotation(key).await) } else { not_looked_up() } };
+        let until = self.ports.clock.now().checked_add(LONGEST_LOOK).unwrap_or(Timestamp::MAX);
+        self.look_before(until, event, key, threat).await
+    }
+
+    /// Looks at the key, its tags, what the ledger knows of it, the change calendar and, where rotation is what was attacked, its
+    /// rotation: in one round trip. Only where its tags approve the act without a seal, who set them is looked up next. What is not
+    /// answered until then is unreadable.
+    pub(crate) async fn look_before(&self, until: Timestamp, event: &Event, key: &KeyArn, threat: Threat) -> KeyFacts {
+        let (keys, ledger, clock) = (&self.ports.keys, &self.ports.ledger, &self.ports.clock);
+        let rotation = async {
+            if threat != Threat::RotationDisabled {
+                return not_looked_up();
+            }
+            known(in_time(until, clock, "kms:GetKeyRotationStatus", keys.rotation(key)).await)
+        };
         let calendar = async {
             let Some(time) = event.time else { return Known::Unreadable("the event does not say when it happened".to_owned()) };
-            known_or_absent(self.ports.circumstances.change_calendar(time).await)
+            known_or_absent(in_time(until, clock, "ssm:GetCalendarState", self.ports.circumstances.change_calendar(time)).await)
         };
-        let (description, tags, recollection, rotation, calendar) =
-            join!(keys.describe(key), keys.tags(key), ledger.recall(key), rotation, calendar);
-        let now = self.ports.clock.now();
+        let (description, tags, recollection, rotation, calendar) = join!(
+            in_time(until, clock, "kms:DescribeKey", keys.describe(key)),
+            in_time(until, clock, "kms:ListResourceTags", keys.tags(key)),
+            in_time(until, clock, "ledger:Recall", ledger.recall(key)),
+            rotation,
+            calendar
+        );
+        let now = clock.now();
         let recollection = recollection.map(|recollection| believed(recollection, now));
         let mut facts = KeyFacts {
             description: known(description),
@@ -40,17 +62,20 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         };
         let is_plain = facts.tags.value().is_some_and(|tags| plain::needs_setter(tags, threat.action(), &self.settings.rules));
         if is_plain && let Some(time) = event.time {
-            facts.tagging = self.who_set_tags(key, time).await;
+            facts.tagging = self.who_set_tags(key, time, until).await;
         }
         facts
     }
 
     /// CloudTrail's times are whole seconds: whoever tags and acts within one is looked up as well, and found to have come too late.
-    async fn who_set_tags(&self, key: &KeyArn, event_time: Timestamp) -> Known<Event> {
-        let until = event_time.checked_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
-        let asked = self.ports.circumstances.latest_call(PastCall::ApprovalTagging, key, until);
-        match self.ports.clock.within(SETTER_WAIT, asked).await {
+    async fn who_set_tags(&self, key: &KeyArn, event_time: Timestamp, until: Timestamp) -> Known<Event> {
+        let Ports { circumstances, clock, .. } = &self.ports;
+        let before = event_time.checked_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
+        let patient_until = clock.now().checked_add(SETTER_WAIT).unwrap_or(Timestamp::MAX);
+        let asked = circumstances.latest_call(PastCall::ApprovalTagging, key, before);
+        match answered_by(until.min(patient_until), clock, asked).await {
             Some(answer) => known_or_absent(answer),
+            None if until < patient_until => Known::Unreadable(NOT_ENOUGH_TIME.to_owned()),
             None => Known::Unreadable(format!("no answer within {} s", SETTER_WAIT.as_secs())),
         }
     }
@@ -59,9 +84,12 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
 /// Says that a key which needs nothing may owe it to an attempt of ours that was killed before it could record and tell what it did.
 pub(crate) fn unfinished(attempt: u32, threat: Threat, facts: &KeyFacts) -> Option<String> {
     let is_enabled = facts.description.value().is_some_and(|description| description.state == KeyState::Enabled);
+    let is_kept = facts.description.value().is_some_and(|description| !description.deletion_is_pending());
     let rotates = facts.rotation.value().is_some_and(|rotation| rotation.enabled);
     let how = if threat.endangers_state() && is_enabled && facts.incident_hold().is_none() {
         "is enabled"
+    } else if threat == Threat::DeletionScheduled && is_kept {
+        "is not pending deletion any more"
     } else if threat == Threat::RotationDisabled && rotates {
         "rotates"
     } else {
@@ -78,6 +106,17 @@ pub(crate) fn unfinished(attempt: u32, threat: Threat, facts: &KeyFacts) -> Opti
 /// Takes from a memory what cannot be believed of it.
 pub(crate) fn believed(recollection: Recollection, now: Timestamp) -> Recollection {
     Recollection { inventory: recollection.inventory.map(|known| lesson::believed(known, now)), ..recollection }
+}
+
+/// Waits for an answer until then; a later one is none.
+pub(crate) async fn in_time<T>(
+    until: Timestamp,
+    clock: &impl Clock,
+    call: &'static str,
+    answer: impl Future<Output = Result<T, CallError>> + Send,
+) -> Result<T, CallError> {
+    let late = || Err(CallError::Unavailable { call, message: NOT_ENOUGH_TIME.to_owned() });
+    answered_by(until, clock, answer).await.unwrap_or_else(late)
 }
 
 fn not_looked_up<T>() -> Known<T> {

@@ -11,7 +11,7 @@ use reprieve_core::approval::{Revocation, SealedApproval};
 use reprieve_core::facts::{Recollection, Rotation, Tags};
 use reprieve_core::lesson::Lesson;
 use reprieve_core::notice::Notice;
-use reprieve_core::{CalendarState, Case, Event, EventId, KeyArn, KeyDescription, Plan, Policy, Record, Status};
+use reprieve_core::{CalendarState, Case, Event, EventId, KeyArn, KeyDescription, Plan, Policy, Record, Status, Target};
 
 /// What a provider answered instead of doing what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -135,6 +135,19 @@ impl CallError {
             Self::NotFound { .. } | Self::Unsupported { .. } | Self::AccessDenied { .. } | Self::Rejected { .. } => Disposition::Permanent,
         }
     }
+
+    /// Says whether the request was refused for what is in it, so that the next one may be taken.
+    #[must_use]
+    pub const fn is_about_the_request(&self) -> bool {
+        match self {
+            Self::Unsupported { .. } | Self::Rejected { .. } => true,
+            Self::NotFound { .. }
+            | Self::InvalidState { .. }
+            | Self::AccessDenied { .. }
+            | Self::Throttled { .. }
+            | Self::Unavailable { .. } => false,
+        }
+    }
 }
 
 /// Looks at keys and gives them back. It has no way to harm one.
@@ -226,6 +239,10 @@ pub enum PastCall {
     RotationEnabling,
     /// `DisableKeyRotation`.
     RotationDisabling,
+    /// `DeleteImportedKeyMaterial`.
+    MaterialDeleting,
+    /// `DisconnectCustomKeyStore`, of whichever key store of the key's Region.
+    StoreDisconnecting,
 }
 
 impl PastCall {
@@ -238,15 +255,27 @@ impl PastCall {
             Self::Disabling => "DisableKey",
             Self::RotationEnabling => "EnableKeyRotation",
             Self::RotationDisabling => "DisableKeyRotation",
+            Self::MaterialDeleting => "DeleteImportedKeyMaterial",
+            Self::StoreDisconnecting => "DisconnectCustomKeyStore",
         }
     }
 
-    /// Says whether the event is such a call on this key, and took effect.
+    /// Says whether the event is such a call on this key, or on a key store that may be the key's, and took effect.
     #[must_use]
     pub fn is(self, event: &Event, key: &KeyArn) -> bool {
-        let is_call = event.is_effective_kms_call(self.event_name()) && event.target.key() == Some(key);
-        let touches_approval = event.details.tag_keys.iter().any(|tag| reprieve_core::approval::APPROVAL_TAGS.contains(&tag.as_str()));
-        is_call && (self != Self::ApprovalTagging || touches_approval)
+        let is_on = match &event.target {
+            Target::Key(target) => target == key,
+            Target::KeyStore(_) => self == Self::StoreDisconnecting && event.region.as_ref() == Some(&key.region()),
+            Target::Azure(_) | Target::Google(_) | Target::Named(_) | Target::Unnamed => false,
+        };
+        is_on && self.is_such(event)
+    }
+
+    /// Says whether the event is such a call, whatever it acted on, and took effect.
+    #[must_use]
+    pub fn is_such(self, event: &Event) -> bool {
+        let touches_approval = || event.details.tag_keys.iter().any(|tag| reprieve_core::approval::APPROVAL_TAGS.contains(&tag.as_str()));
+        event.is_effective_kms_call(self.event_name()) && (self != Self::ApprovalTagging || touches_approval())
     }
 }
 

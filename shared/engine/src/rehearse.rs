@@ -35,6 +35,9 @@ const LONGEST_TURN: SignedDuration = SignedDuration::from_mins(16);
 /// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/abac.html>.
 const NEW_KEY_SETTLES_IN: SignedDuration = SignedDuration::from_secs(5 * 60 + 30);
 
+/// What to do where the key may not be named though its tags count by now.
+const LOOK_AT_TAGS: &str = "; look at the key's tags, which count in policies by now, and at what the drill's role may do";
+
 /// The pause before a call that was refused or throttled is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -292,8 +295,36 @@ where
             Some(key) => key,
             None => self.create(run, remembered).await?,
         };
-        drill_key.name(&key, &self.settings.alias).await?;
+        let made_at = remembered.created_at.filter(|_| remembered.key.as_ref() == Some(&key)).unwrap_or_else(|| clock.now());
+        self.name(run, &key, settles(made_at)).await?;
         Ok(Some(Found { made: Some(key.clone()), key, settled_at: settles(clock.now()) }))
+    }
+
+    /// Names the key. A new one is named once its tags count in policies: whoever may not name others' keys may not name it before.
+    async fn name(&self, run: &Run, key: &KeyArn, settled_at: Timestamp) -> Result<(), NotHeld> {
+        let RehearsalPorts { drill_key, clock, .. } = &self.ports;
+        let alias = &self.settings.alias;
+        let patient_until = clock.now().checked_add(CALL_PATIENCE).unwrap_or(Timestamp::MAX);
+        loop {
+            self.check_time(run)?;
+            let (error, tries_until) = match answered_by(run.end_by, clock, drill_key.name(key, alias)).await {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(error)) => {
+                    let advice = if matches!(error, CallError::AccessDenied { .. }) { LOOK_AT_TAGS } else { "" };
+                    (format!("{error}{advice}"), tries_until(&error, settled_at, patient_until))
+                }
+                None => ("kms:CreateAlias was not answered in time".to_owned(), Timestamp::MIN),
+            };
+            // Whatever was answered: what counts is which key the alias leads to.
+            if matches!(drill_key.behind(alias).await, Ok(Some(named)) if named == *key) {
+                return Ok(());
+            }
+            if clock.now() >= tries_until {
+                let reason = format!("the drill's key `{key}` could not be named `{alias}`: {error}");
+                return Err(NotHeld::because(Severity::Medium, reason));
+            }
+            clock.sleep(PAUSE).await;
+        }
     }
 
     /// Makes the key. What is begun is noted first, so that no crash makes one key after the other.
@@ -347,14 +378,7 @@ where
             let called_at = clock.now();
             let (error, tries_until) = match answered_by(run.end_by, clock, drill_key.schedule_deletion(cleared)).await {
                 Some(Ok(())) => return Ok(called_at),
-                Some(Err(error @ CallError::AccessDenied { .. })) => (error.to_string(), found.settled_at),
-                Some(Err(error @ (CallError::Throttled { .. } | CallError::Unavailable { .. }))) => (error.to_string(), patient_until),
-                Some(Err(
-                    error @ (CallError::NotFound { .. }
-                    | CallError::InvalidState { .. }
-                    | CallError::Unsupported { .. }
-                    | CallError::Rejected { .. }),
-                )) => (error.to_string(), Timestamp::MIN),
+                Some(Err(error)) => (error.to_string(), tries_until(&error, found.settled_at, patient_until)),
                 None => ("kms:ScheduleKeyDeletion was not answered in time".to_owned(), Timestamp::MIN),
             };
             // Whatever was answered: what counts is whether the deletion is pending.
@@ -458,6 +482,17 @@ where
             detect_ms: None,
             remediate_ms: None,
             names: KeyNames { aliases: key.map(|_| alias.to_string()).into_iter().collect(), owner: None },
+        }
+    }
+}
+
+/// Returns until when a refused call is tried again. A refusal ends when what was made counts in policies; a fault may pass by itself.
+const fn tries_until(error: &CallError, settled_at: Timestamp, patient_until: Timestamp) -> Timestamp {
+    match error {
+        CallError::AccessDenied { .. } => settled_at,
+        CallError::Throttled { .. } | CallError::Unavailable { .. } => patient_until,
+        CallError::NotFound { .. } | CallError::InvalidState { .. } | CallError::Unsupported { .. } | CallError::Rejected { .. } => {
+            Timestamp::MIN
         }
     }
 }

@@ -1,7 +1,10 @@
-//! The sweep: looks at every key, refreshes what is known of it, and decides again on all that is pending or disabled.
+//! The sweep: looks at every key, refreshes what is known of it, and decides again on all that is pending, disabled, or without its key
+//! material or key store.
 //!
 //! EventBridge delivers on a best-effort basis, so an event can be lost. What the sweep finds without an event goes through the same
 //! loop as an event, and is counted as lost.
+
+mod found;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,11 +13,12 @@ use futures_util::{StreamExt as _, join, stream};
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::approval::plain;
 use reprieve_core::{
-    Actor, CallOutcome, Case, Decision, Details, Event, EventForm, EventId, KeyArn, KeyDescription, KeyFacts, KeyState, Known, Mode,
-    Policy, Recollection, Serving, Status, Target, Threat, lesson,
+    Case, Decision, Event, EventId, KeyArn, KeyDescription, KeyFacts, KeyState, Known, Mode, Policy, Recollection, Serving, Status, Target,
+    Threat, lesson,
 };
 use serde::Serialize;
 
+use self::found::{case_of_store, found_event, is_as_meant, is_own_rescue, taken_means};
 use crate::guard::{Delivery, Guard, Handled, Ports};
 use crate::observe::{believed, known};
 use crate::port::{AuditSink, CallError, Circumstances, Clock, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
@@ -39,7 +43,7 @@ pub struct SweepReport {
     pub aws_managed: usize,
     /// Keys that could not be looked at: their policies exclude the guard.
     pub unreadable: usize,
-    /// Keys found pending deletion or disabled against what they are meant to be.
+    /// Keys found pending deletion, disabled, or without their key material or key store, against what they are meant to be.
     pub endangered: usize,
     /// Of those, the keys for which no event had arrived.
     pub lost_events: usize,
@@ -64,8 +68,10 @@ enum Seen {
     Well,
     /// It was let stand before and still is: nothing new to record.
     Standing,
-    /// The mode is `observe` and its case was recorded and told before.
-    Observed,
+    /// Its case was recorded and told before, and the mode is `observe` or people alone can help.
+    Told,
+    /// An earlier sweep gave it back, and could not end that: it could not tell people, for one.
+    Ended(Box<Handled>),
     Endangered {
         lost: bool,
         handled: Box<Handled>,
@@ -118,7 +124,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             },
             |recollection| believed(recollection, now),
         );
-        let description = match known(description) {
+        let description = known(description);
+        let is_gone = matches!(description, Known::Absent);
+        let description = match description {
             Known::Is(description) if description.aws_managed => return Seen::AwsManaged,
             Known::Is(description) => Some(description),
             // An approved deletion was carried out: nothing is left to decide on.
@@ -144,10 +152,10 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         }
         let Some(threat) = threat else {
             // Where nothing could be recalled, a disabled key would be taken as never seen before, and as meant to be disabled.
-            if is_recalled {
-                self.note_well(key, description.as_ref(), &recollection, now).await;
-            }
-            return Seen::Well;
+            return match &description {
+                Some(description) if is_recalled => self.see_well(key, description, &recollection, now, stopped_at).await,
+                Some(_) | None => Seen::Well,
+            };
         };
         let is_its_case = |case: &&Case| case.threat == threat && is_about(case, description.as_ref(), recollection.inventory.as_ref());
         let mut case = recollection.case.as_ref().filter(is_its_case);
@@ -179,18 +187,97 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                     tracing::error!(%key, "what lets the deletion stand could not be read; the next sweep decides on it");
                     return Seen::NotReached;
                 }
-            } else if self.settings.mode == Mode::Observe {
-                return Seen::Observed;
+            } else if self.settings.mode == Mode::Observe || (threat.takes_means() && !is_gone) {
+                return Seen::Told;
             }
         }
-        let lost = case.is_none() && event.time.is_none_or(|time| time.checked_add(IN_FLIGHT).is_ok_and(|late| late < now));
-        let handled = self.handle(&event, Delivery { received_at: now, count: 1, stopped_at }).await;
-        if let Handled::Done { complaints, .. } = &handled {
-            for complaint in complaints {
-                tracing::error!(error = %complaint, %key, "what the sweep answered could not all be written down or told");
-            }
-        }
+        let lost = case.is_none() && is_lost(&event, now);
+        let handled = self.answer(key, &event, threat, recollection.case.as_ref(), now, stopped_at).await;
         Seen::Endangered { lost, handled: Box::new(handled) }
+    }
+
+    /// Answers what was found, and notes what the next sweep must know of it.
+    async fn answer(
+        &self,
+        key: &KeyArn,
+        event: &Event,
+        threat: Threat,
+        before: Option<&Case>,
+        now: Timestamp,
+        stopped_at: Timestamp,
+    ) -> Handled {
+        // A key without its means can neither be enabled nor disabled: that is its case now, whatever was before.
+        if threat.takes_means() && before.is_some_and(|open| open.threat.gravity() > threat.gravity()) {
+            warn_unless_noted(key, self.ports.ledger.close_case(key).await);
+        }
+        let handled = self.handle(event, Delivery { received_at: now, count: 1, stopped_at }).await;
+        log_answer(key, &handled);
+        warn_unless_noted(key, self.note_answer(key, event, before, &handled, now).await);
+        handled
+    }
+
+    /// Nobody delivers again what a sweep found. The case of a key that is back stays open until people were told; for all else that could
+    /// not be told, the case is put back as it was, so that the next sweep finds what this one did.
+    async fn note_answer(
+        &self,
+        key: &KeyArn,
+        event: &Event,
+        before: Option<&Case>,
+        handled: &Handled,
+        now: Timestamp,
+    ) -> Result<(), CallError> {
+        let ledger = &self.ports.ledger;
+        match handled {
+            Handled::Done { record, .. } if matches!(record.status, Status::Success | Status::DoesNotExist) => ledger.close_case(key).await,
+            Handled::Retry { record: Some(record), .. }
+                if matches!(record.status, Status::NothingToDo | Status::Observed | Status::Escalated) =>
+            {
+                if let Some(before) = before {
+                    ledger.open_case(key, before).await
+                } else {
+                    ledger.close_case(key).await
+                }
+            }
+            // The guard opens no case of a key whose whole key store was lost.
+            Handled::Done { .. } | Handled::Duplicate | Handled::Retry { record: None, .. }
+                if matches!(event.target, Target::KeyStore(_)) =>
+            {
+                ledger.open_case(key, &case_of_store(event, now)).await
+            }
+            Handled::Done { .. } | Handled::Duplicate | Handled::Retry { .. } => Ok(()),
+        }
+    }
+
+    /// Looks after a key that is as it should be. What an earlier sweep gave back and could not end is ended first: the ledger knows
+    /// whether it was, and tells that it was begun before.
+    async fn see_well(
+        &self,
+        key: &KeyArn,
+        description: &KeyDescription,
+        recollection: &Recollection,
+        now: Timestamp,
+        stopped_at: Timestamp,
+    ) -> Seen {
+        let is_over = is_as_meant(description, recollection.inventory.as_ref());
+        let Some(rescue) = recollection.case.as_ref().filter(|case| is_over && is_own_rescue(case, key)) else {
+            self.note_well(key, description, recollection, now).await;
+            return Seen::Well;
+        };
+        let found = found_event(key, rescue.threat, Some(description), recollection, Some(rescue), &rescue.event_id, now);
+        let event = Event { id: rescue.event_id.clone(), ..found };
+        let handled = self.handle(&event, Delivery { received_at: rescue.opened_at, count: 1, stopped_at }).await;
+        log_answer(key, &handled);
+        let is_ended = match &handled {
+            // Without a claim it could not be known that it was begun before, so nobody was told.
+            Handled::Done { record, .. } => record.claimed && record.status == Status::NothingToDo,
+            Handled::Duplicate => true,
+            Handled::Retry { .. } => false,
+        };
+        if !is_ended {
+            return Seen::Endangered { lost: false, handled: Box::new(handled) };
+        }
+        self.note_well(key, description, recollection, now).await;
+        Seen::Ended(Box::new(handled))
     }
 
     /// Compares the key with what it is meant to be.
@@ -217,15 +304,12 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             let rotation = self.ports.keys.rotation(key).await.ok()?;
             return (!rotation.enabled).then_some(Threat::RotationDisabled);
         }
-        None
+        taken_means(description, recollection)
     }
 
     /// Refreshes what is known of a key that is as it should be.
-    async fn note_well(&self, key: &KeyArn, description: Option<&KeyDescription>, recollection: &Recollection, now: Timestamp) {
+    async fn note_well(&self, key: &KeyArn, description: &KeyDescription, recollection: &Recollection, now: Timestamp) {
         let Ports { keys, ledger, .. } = &self.ports;
-        let Some(description) = description else {
-            return;
-        };
         let serving = recollection.inventory.as_ref().map(|inventory| inventory.serving);
         let rotated = recollection.inventory.as_ref().and_then(|inventory| inventory.rotation).is_some_and(|rotation| rotation.enabled);
         if let Some(lesson) = lesson::from_state(description, serving, now) {
@@ -240,9 +324,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 tracing::warn!(%error, %key, "the inventory could not be refreshed");
             }
         }
-        let is_over =
-            description.state == KeyState::Enabled || (description.state == KeyState::Disabled && serving == Some(Serving::Disabled));
-        if is_over
+        if is_as_meant(description, recollection.inventory.as_ref())
             && recollection.case.is_some()
             && let Err(error) = ledger.close_case(key).await
         {
@@ -276,15 +358,16 @@ impl SweepReport {
             Seen::Unreadable => self.unreadable += 1,
             Seen::Well => {}
             Seen::Standing => self.standing += 1,
-            Seen::Observed => {
+            Seen::Told => {
                 self.endangered += 1;
                 self.open += 1;
             }
+            Seen::Ended(handled) => self.handled.push(*handled),
             Seen::Endangered { lost, handled } => {
                 self.endangered += 1;
                 self.lost_events += usize::from(lost);
                 match handled.as_ref() {
-                    Handled::Done { record, .. }
+                    Handled::Done { record, .. } | Handled::Retry { record: Some(record), .. }
                         if !record.steps.is_empty() && record.steps.iter().all(|step| step.result.is_success()) =>
                     {
                         self.given_back += 1;
@@ -313,50 +396,27 @@ fn in_order(listed: Vec<KeyArn>, open: Vec<(KeyArn, Case)>) -> Vec<KeyArn> {
     keys
 }
 
-/// Makes the event that a finding stands for. Where a case is open, who and when are the case's.
-fn found_event(
-    key: &KeyArn,
-    threat: Threat,
-    description: Option<&KeyDescription>,
-    recollection: &Recollection,
-    case: Option<&Case>,
-    sweep: &EventId,
-    now: Timestamp,
-) -> Event {
-    let name = match threat {
-        Threat::KeyDisabled => "DisableKey",
-        Threat::RotationDisabled => "DisableKeyRotation",
-        Threat::PolicyReplaced => "PutKeyPolicy",
-        Threat::MaterialDeleted => "DeleteImportedKeyMaterial",
-        Threat::MaterialExpired => "DeleteExpiredKeyMaterial",
-        Threat::MaterialExpires => "ImportKeyMaterial",
-        Threat::GrantRemoved => "RevokeGrant",
-        Threat::TagsChanged => "UntagResource",
-        Threat::AliasChanged => "UpdateAlias",
-        Threat::KeyStoreDisconnected => "DisconnectCustomKeyStore",
-        Threat::KeyStoreDeleted => "DeleteCustomKeyStore",
-        Threat::KeyDeleted => "DeleteKey",
-        Threat::RegionDisabled => "DisableRegion",
-        Threat::DeletionScheduled => "ScheduleKeyDeletion",
-    };
-    let deletion_date = description.and_then(|description| description.deletion_date);
-    let last_well = recollection.inventory.as_ref().map(|inventory| inventory.as_of);
-    let inferred = || scheduling_time(deletion_date?, last_well, now);
-    // Keys of two Regions can share an id.
-    let id = format!("{sweep}.{}.{}", key.region(), key.key_id());
-    Event {
-        id: EventId::parse(&id).unwrap_or_else(|_| sweep.clone()),
-        form: EventForm::Sweep,
-        source: "kms.amazonaws.com".to_owned(),
-        name: name.to_owned(),
-        time: case.and_then(|case| case.event_time).or_else(inferred),
-        account: Some(key.account()),
-        region: Some(key.region()),
-        actor: case.map_or_else(Actor::unknown, |case| case.actor.clone()),
-        target: Target::Key(key.clone()),
-        outcome: CallOutcome::Succeeded,
-        details: Details { deletion_date, ..Details::default() },
-        oddities: Vec::new(),
+/// Says whether the event that should have told of this was lost. That of a key store opens no case of its keys, so nobody can tell.
+fn is_lost(event: &Event, now: Timestamp) -> bool {
+    let is_late = |time: Timestamp| time.checked_add(IN_FLIGHT).is_ok_and(|late| late < now);
+    event.target.key().is_some() && event.time.is_none_or(is_late)
+}
+
+fn log_answer(key: &KeyArn, handled: &Handled) {
+    match handled {
+        Handled::Done { complaints, .. } => {
+            for complaint in complaints {
+                tracing::error!(error = %complaint, %key, "what the sweep answered could not all be written down or told");
+            }
+        }
+        Handled::Retry { reason, .. } => tracing::warn!(%reason, %key, "what the sweep found is still open; the next one takes it up"),
+        Handled::Duplicate => {}
+    }
+}
+
+fn warn_unless_noted(key: &KeyArn, noted: Result<(), CallError>) {
+    if let Err(error) = noted {
+        tracing::warn!(%error, %key, "what was answered could not be noted for the next sweep");
     }
 }
 
@@ -368,43 +428,5 @@ fn approval_is_unreadable(facts: &KeyFacts) -> bool {
     unread.iter().any(Option::is_some) || (is_plain && tagging.unreadable_reason().is_some())
 }
 
-/// Infers when a deletion was scheduled: KMS waits a whole number of days, 7 to 30, so only a few moments fit, and of those only one
-/// may lie between the last time that the key was seen well and now. `None` where that leaves a doubt.
-fn scheduling_time(deletion_date: Timestamp, last_well: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let candidates = (7..=30).filter_map(|days| deletion_date.checked_sub(SignedDuration::from_hours(days * 24)).ok());
-    let mut fitting = candidates.filter(|time| *time <= now && last_well.is_some_and(|well| *time >= well));
-    match (fitting.next(), fitting.next()) {
-        (Some(time), None) => Some(time),
-        (Some(_), Some(_)) | (None, _) => None,
-    }
-}
-
 /// The default of [`crate::guard::Settings::sweep_budget`]: of the 15 minutes that a function may run, it leaves enough for the last keys.
 pub const DEFAULT_BUDGET: Duration = Duration::from_mins(13);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn the_scheduling_time_is_inferred_only_without_doubt() {
-        let now = at("2026-12-01T12:00:00Z");
-        let deletion = at("2026-12-08T11:30:00Z");
-        for (last_well, expected) in [
-            (Some("2026-12-01T11:00:00Z"), Some("2026-12-01T11:30:00Z")),
-            (Some("2026-11-30T12:00:00Z"), Some("2026-12-01T11:30:00Z")),
-            (Some("2026-11-29T11:00:00Z"), None),
-            (None, None),
-        ] {
-            assert_eq!(scheduling_time(deletion, last_well.map(at), now), expected.map(at), "{last_well:?}");
-        }
-        // With a longer waiting period, more than one day fits.
-        let far = at("2026-12-20T11:30:00Z");
-        assert_eq!(scheduling_time(far, Some(at("2026-11-25T00:00:00Z")), now), None);
-        assert_eq!(scheduling_time(far, Some(at("2026-12-01T11:00:00Z")), now), Some(at("2026-12-01T11:30:00Z")));
-    }
-}

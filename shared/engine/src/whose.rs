@@ -4,8 +4,6 @@
 //! *Architecture invariant:* a key is only ever left as it is here where an approval for it is written down, valid or not, and then only
 //! until its own event, the log or the next sweep tells more: whoever forges one gains minutes, and never the last days.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::approval::ACTION_TAG;
 use reprieve_core::facts::Rotation;
@@ -14,12 +12,13 @@ use reprieve_core::{
     lesson,
 };
 
-use crate::guard::Guard;
+use crate::act::answered_by;
+use crate::guard::{Guard, Ports};
 use crate::observe::FRESH;
 use crate::port::{AuditSink, Circumstances, Clock, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource};
 
 /// How long it may take to look up who did what no event announced.
-const LOG_WAIT: Duration = Duration::from_secs(20);
+const LOG_WAIT: SignedDuration = SignedDuration::from_secs(20);
 
 /// How late the provider's log may be: `CloudTrail` says 15 minutes, usually 5.
 const LOG_IS_LATE: SignedDuration = SignedDuration::from_mins(20);
@@ -43,6 +42,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
     Guard<K, L, A, N, C, M, H, P>
 {
     /// Says what takes the event's place, where the key's state is a later act's by now and that is let stand, or cannot be judged yet.
+    /// What the log does not answer until then is not known.
     pub(crate) async fn overtaken(
         &self,
         event: &Event,
@@ -50,6 +50,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         facts: &KeyFacts,
         decision: &Decision,
         policy: &Policy,
+        until: Timestamp,
     ) -> Option<Overtaken> {
         let description = facts.description.value()?;
         let (threat, call) = if description.deletion_is_pending() {
@@ -69,7 +70,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             let is_another = match is_same {
                 Some(is_same) => !is_same,
                 None if is_covered && is_late => {
-                    self.logged(call, key, now).await.ok().flatten().is_some_and(|later| later.time > event.time)
+                    self.logged(call, key, now, until).await.ok().flatten().is_some_and(|later| later.time > event.time)
                 }
                 None => false,
             };
@@ -78,12 +79,12 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         if is_same == Some(true) || (is_same.is_none() && !is_late) || !names_approval(facts, threat) {
             return None;
         }
-        if let Some(later) = self.logged(call, key, now).await.ok().flatten()
+        if let Some(later) = self.logged(call, key, now, until).await.ok().flatten()
             && later.time > event.time
             && facts.inventory().is_none_or(|inventory| is_after_well(&later, inventory))
             && is_same_time(later.details.deletion_date, description.deletion_date) != Some(false)
         {
-            let facts = self.look(&later, key, threat).await;
+            let facts = self.look_before(until, &later, key, threat).await;
             let decision = self.decide(&later, &facts, policy);
             return matches!(decision, Decision::Stand { .. }).then_some(Overtaken { decision, later: Some((later, threat)) });
         }
@@ -94,17 +95,17 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
 
     /// Fills in that the key is meant to be disabled, where somebody was allowed to disable it and no event said so: then a deletion is
     /// cancelled, and the key not enabled.
-    pub(crate) async fn recall_disabling(&self, event: &Event, key: &KeyArn, facts: &mut KeyFacts, policy: &Policy) {
+    pub(crate) async fn recall_disabling(&self, event: &Event, key: &KeyArn, facts: &mut KeyFacts, policy: &Policy, until: Timestamp) {
         let known = facts.inventory().cloned();
         let is_meant_to_serve = known.as_ref().is_none_or(|inventory| inventory.serving == Serving::Enabled);
         if Threat::of(event) != Some(Threat::DeletionScheduled) || !is_meant_to_serve || !names_approval(facts, Threat::KeyDisabled) {
             return;
         }
-        let Ok(Some(call)) = self.logged(PastCall::Disabling, key, self.ports.clock.now()).await else { return };
+        let Ok(Some(call)) = self.logged(PastCall::Disabling, key, self.ports.clock.now(), until).await else { return };
         let Some(as_of) = call.time.filter(|_| known.as_ref().is_none_or(|known| is_after_well(&call, known))) else {
             return;
         };
-        let of_call = self.look(&call, key, Threat::KeyDisabled).await;
+        let of_call = self.look_before(until, &call, key, Threat::KeyDisabled).await;
         let (decision, remediator) = (self.decide(&call, &of_call, policy), self.settings.domain.remediator.as_ref());
         let lesson = lesson::from_event(&call, &decision, remediator, self.ports.clock.now());
         if let (Some(lesson), Known::Is(recollection)) = (lesson, &mut facts.recollection) {
@@ -118,15 +119,15 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
 
     /// Fills in that the key rotated before, where no sweep has seen it and the provider's log shows it: that an event says so proves
     /// nothing, whoever can write events can say it of a key that never rotated.
-    pub(crate) async fn recall_rotation(&self, event: &Event, key: &KeyArn, facts: &mut KeyFacts) {
+    pub(crate) async fn recall_rotation(&self, event: &Event, key: &KeyArn, facts: &mut KeyFacts, until: Timestamp) {
         let (Some(time), Known::Is(recollection)) = (event.time, &mut facts.recollection) else { return };
         let is_known = recollection.inventory.as_ref().and_then(|known| known.rotation).is_some_and(|rotation| rotation.enabled);
         let rotates = facts.rotation.value().is_some_and(|rotation| rotation.enabled);
         if Threat::of(event) != Some(Threat::RotationDisabled) || is_known || rotates {
             return;
         }
-        let Ok(Some(enabling)) = self.logged(PastCall::RotationEnabling, key, time).await else { return };
-        let Ok(disabling) = self.logged(PastCall::RotationDisabling, key, time).await else { return };
+        let Ok(Some(enabling)) = self.logged(PastCall::RotationEnabling, key, time, until).await else { return };
+        let Ok(disabling) = self.logged(PastCall::RotationDisabling, key, time, until).await else { return };
         let Some(as_of) = enabling.time.filter(|enabled| disabling.and_then(|call| call.time).is_none_or(|disabled| disabled < *enabled))
         else {
             return;
@@ -151,15 +152,21 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             PastCall::Disabling
         } else if threat == Threat::RotationDisabled {
             PastCall::RotationDisabling
+        } else if threat == Threat::MaterialDeleted {
+            PastCall::MaterialDeleting
+        } else if threat == Threat::KeyStoreDisconnected {
+            PastCall::StoreDisconnecting
         } else {
             return true;
         };
-        let Ok(found) = self.logged(call, key, now).await else { return false };
+        let Ok(found) = self.logged(call, key, now, Timestamp::MAX).await else { return false };
         // The log is minutes late: what it holds may be an earlier act, undone since, that somebody else did.
         let is_since_well = |call: &Event| well.is_some_and(|well| is_after_well(call, well));
+        // A key that is meant to be disabled was last known long ago: what took its means may have been given back since.
+        let is_of_late = !threat.takes_means() || well.is_some_and(|well| well.serving == Serving::Enabled);
         // Only a date that the provider gave tells deletions apart: a primary's waiting period begins when its last replica is gone.
         let is_same = |call: &Event| is_same_time(call.details.deletion_date, event.details.deletion_date);
-        let is_it = |call: &Event| is_same(call).unwrap_or_else(|| is_since_well(call));
+        let is_it = |call: &Event| call.target == event.target && is_of_late && is_same(call).unwrap_or_else(|| is_since_well(call));
         if let Some(call) = found.filter(is_it) {
             event.time = call.time.or(event.time);
             event.actor = call.actor;
@@ -177,13 +184,16 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         if !case.stands || case.threat != Threat::DeletionScheduled || !is_unclear {
             return false;
         }
-        let later = self.logged(PastCall::DeletionScheduling, key, now).await.ok().flatten();
+        let later = self.logged(PastCall::DeletionScheduling, key, now, Timestamp::MAX).await.ok().flatten();
         later.and_then(|call| call.time).zip(case.event_time).is_some_and(|(later, known)| later > known)
     }
 
-    async fn logged(&self, call: PastCall, key: &KeyArn, now: Timestamp) -> Result<Option<Event>, ()> {
-        let asked = self.ports.circumstances.latest_call(call, key, now);
-        match self.ports.clock.within(LOG_WAIT, asked).await {
+    /// Looks up the latest such call before a time. Waits no longer than until then.
+    async fn logged(&self, call: PastCall, key: &KeyArn, before: Timestamp, until: Timestamp) -> Result<Option<Event>, ()> {
+        let Ports { circumstances, clock, .. } = &self.ports;
+        let patient_until = clock.now().checked_add(LOG_WAIT).unwrap_or(Timestamp::MAX);
+        let asked = circumstances.latest_call(call, key, before);
+        match answered_by(until.min(patient_until), clock, asked).await {
             Some(Ok(found)) => Ok(found),
             Some(Err(error)) => {
                 tracing::warn!(%error, %key, call = call.event_name(), "who did it could not be looked up");

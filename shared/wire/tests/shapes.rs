@@ -111,6 +111,23 @@ fn deletion_dates_are_read_in_every_published_form() {
 }
 
 #[test]
+fn a_key_that_is_made_without_key_material_says_so() {
+    for (request, response, awaits) in [
+        (json!({"origin": "EXTERNAL"}), json!({"keyMetadata": {"origin": "EXTERNAL", "keyState": "PendingImport"}}), true),
+        (json!({"origin": "EXTERNAL"}), Value::Null, true),
+        // A replica takes its origin from its primary.
+        (json!({}), json!({"keyMetadata": {"origin": "EXTERNAL", "keyState": "Creating"}}), true),
+        (json!({"origin": "AWS_KMS"}), json!({"keyMetadata": {"origin": "AWS_KMS"}}), false),
+        (json!({"origin": "AWS_CLOUDHSM", "customKeyStoreId": "cks-1"}), json!({"keyMetadata": {"origin": "AWS_CLOUDHSM"}}), false),
+        (Value::Null, Value::Null, false),
+    ] {
+        let text = format!("{request} {response}");
+        let created = json!({"eventName": "CreateKey", "requestParameters": request, "responseElements": response});
+        assert_eq!(parse_record(&record(&created)).unwrap().details.awaits_material, awaits, "{text}");
+    }
+}
+
+#[test]
 fn callers_of_every_kind_are_read() {
     let assumed = json!({"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/Admin/bob", "accountId": "111122223333",
         "sessionContext": {"sourceIdentity": "bob@example.com", "sessionIssuer": {"type": "Role", "arn": "arn:aws:iam::111122223333:role/team/Admin"}}});

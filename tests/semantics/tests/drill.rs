@@ -286,6 +286,31 @@ fn a_new_key_whose_tags_do_not_count_yet_is_tried_again_and_an_old_one_is_not() 
 }
 
 #[test]
+fn a_new_key_that_may_not_be_named_yet_is_named_when_its_tags_count() {
+    let world = drill_world();
+    world.stage.fail_next("name", 20, denied());
+    let (_, report) = world.hold_to_the_end("drill-1");
+    assert!(report.is_some());
+    let named = world.stage.calls().iter().filter(|call| *call == "CreateAlias drill-1").count();
+    assert_eq!((named, world.stage.remembered().creations), (21, 1), "{:?}", world.stage.calls());
+}
+
+#[test]
+fn a_key_that_may_not_be_named_though_its_tags_count_is_told_of() {
+    let world = drill_world();
+    world.stage.fail_next("name", 1_000, denied());
+    assert_not_held(&world, "could not be named `alias/reprieve-drill`: kms:Test: access denied: the words of KMS; look at the key's tags");
+    let waited = world.clock.now().duration_since(time("2026-11-20T10:00:00Z"));
+    assert!((SignedDuration::from_mins(5)..SignedDuration::from_mins(6)).contains(&waited), "{waited:?}");
+
+    let (world, own) = drill_world().with_key();
+    world.keys.change(&own, |key| key.aliases.clear());
+    world.stage.fail_next("name", 1, denied());
+    assert_not_held(&world, "could not be named");
+    assert_eq!(world.stage.calls().len(), 1, "the tags of an old key count: {:?}", world.stage.calls());
+}
+
+#[test]
 fn an_interrupted_drill_is_cleaned_up_by_the_next() {
     let (world, own) = drill_world().with_key();
     world.stage.remember(|item| item.touched_at = Some(time("2026-11-13T10:00:00Z")));

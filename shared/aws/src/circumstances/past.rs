@@ -41,6 +41,8 @@ pub(super) struct PastCalls {
     disabling: Mutex<Arc<Scan>>,
     rotation_enabling: Mutex<Arc<Scan>>,
     rotation_disabling: Mutex<Arc<Scan>>,
+    material_deleting: Mutex<Arc<Scan>>,
+    store_disconnecting: Mutex<Arc<Scan>>,
 }
 
 /// One reading of the log. Whoever asks while it waits for its first turn shares it; and so does, for a while, whoever asks later of
@@ -57,7 +59,7 @@ struct Scan {
 /// What was read.
 #[derive(Debug, Default)]
 struct Read {
-    /// The calls that took effect on a key, newest first.
+    /// The calls that took effect, newest first.
     found: Vec<Event>,
     /// The time of the last entry that was read, whatever it was.
     back_to: Option<Timestamp>,
@@ -90,9 +92,17 @@ enum PageError {
 impl PastCalls {
     pub(super) fn new(client: Lazily<Client>, pace: Pace) -> Self {
         let scan = |call| Mutex::new(Arc::new(Scan::of(call)));
-        let (tagging, scheduling) = (scan(PastCall::ApprovalTagging), scan(PastCall::DeletionScheduling));
-        let (rotation_enabling, rotation_disabling) = (scan(PastCall::RotationEnabling), scan(PastCall::RotationDisabling));
-        Self { client, pace, tagging, scheduling, disabling: scan(PastCall::Disabling), rotation_enabling, rotation_disabling }
+        Self {
+            client,
+            pace,
+            tagging: scan(PastCall::ApprovalTagging),
+            scheduling: scan(PastCall::DeletionScheduling),
+            disabling: scan(PastCall::Disabling),
+            rotation_enabling: scan(PastCall::RotationEnabling),
+            rotation_disabling: scan(PastCall::RotationDisabling),
+            material_deleting: scan(PastCall::MaterialDeleting),
+            store_disconnecting: scan(PastCall::StoreDisconnecting),
+        }
     }
 
     /// Returns the latest such call on the key before `until`.
@@ -110,7 +120,7 @@ impl PastCalls {
         let mut tokens_may_expire = true;
         loop {
             let mut read = scan.read.lock().await;
-            match read.answer(key, until) {
+            match read.answer(call, key, until) {
                 Answer::Found(event) => return Ok(Some(event.clone())),
                 Answer::NoneInLog => return Ok(None),
                 Answer::NotReached if pages_left == 0 || read.pages >= PAGES_A_SCAN => return Err(read.not_reached(call, key)),
@@ -137,6 +147,8 @@ impl PastCalls {
             PastCall::Disabling => &self.disabling,
             PastCall::RotationEnabling => &self.rotation_enabling,
             PastCall::RotationDisabling => &self.rotation_disabling,
+            PastCall::MaterialDeleting => &self.material_deleting,
+            PastCall::StoreDisconnecting => &self.store_disconnecting,
         };
         let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
         if !current.serves(until, now) {
@@ -188,13 +200,13 @@ impl Read {
         let entries = page.events.unwrap_or_default();
         let last_time = entries.iter().rev().find_map(types::Event::event_time).and_then(|time| Timestamp::from_second(time.secs()).ok());
         self.back_to = last_time.or(self.back_to);
-        self.found.extend(entries.iter().filter_map(parsed).filter(|event| event.target.key().is_some_and(|key| call.is(event, key))));
+        self.found.extend(entries.iter().filter_map(parsed).filter(|event| call.is_such(event)));
         self.pages += 1;
         self.next = page.next_token.filter(|token| !token.is_empty()).map_or(Next::End, Next::Page);
     }
 
-    fn answer(&self, key: &KeyArn, until: Timestamp) -> Answer<'_> {
-        let on_key = self.found.iter().filter(|event| event.target.key() == Some(key) && event.time.is_some_and(|time| time < until));
+    fn answer(&self, call: PastCall, key: &KeyArn, until: Timestamp) -> Answer<'_> {
+        let on_key = self.found.iter().filter(|event| call.is(event, key) && event.time.is_some_and(|time| time < until));
         // Of two in the same second the log gives the later one first; the greatest of equals is the last one that is compared.
         match (on_key.rev().max_by_key(|event| event.time), &self.next) {
             (Some(event), _) => Answer::Found(event),

@@ -96,6 +96,8 @@ async fn the_log_is_asked_by_the_name_of_the_call_alone() {
         (PastCall::Disabling, "DisableKey"),
         (PastCall::RotationEnabling, "EnableKeyRotation"),
         (PastCall::RotationDisabling, "DisableKeyRotation"),
+        (PastCall::MaterialDeleting, "DeleteImportedKeyMaterial"),
+        (PastCall::StoreDisconnecting, "DisconnectCustomKeyStore"),
     ];
     for (call, name) in calls {
         let rule = mock!(Client::lookup_events)

@@ -2,7 +2,7 @@
 
 use super::{Situation, advice, approved, opening, reasoned, severity, stolen_credentials};
 use crate::decision::{Decision, Severity, Why};
-use crate::event::Event;
+use crate::event::{Event, EventForm};
 use crate::facts::{KeyDescription, KeyFacts, KeyState, Known, Rotation, Serving};
 use crate::id::KeyArn;
 use crate::lesson;
@@ -47,11 +47,17 @@ pub(super) fn examine(event: &Event, key: &KeyArn, threat: Threat, situation: &S
         }
         Known::Is(_) | Known::Unreadable(_) => {}
     }
-    if let Some(covered) = approved::covered(event, key, threat, situation, &mut why) {
+    // That key material expires is nobody's act, so nothing approves it.
+    if threat != Threat::MaterialExpired
+        && let Some(covered) = approved::covered(event, key, threat, situation, &mut why)
+    {
         return exam(why).stand(&format!("and {covered}."));
     }
     if let Some(reason) = facts.description.unreadable_reason() {
         why.escalations.push(format!("the key could not be looked at: {reason}"));
+    }
+    if threat == Threat::MaterialDeleted && event.form == EventForm::Sweep && !event.actor.is_known() {
+        why.escalations.push("no event tells whether its key material was deleted or has expired".to_owned());
     }
     let exam = exam(why);
     match threat {
@@ -59,9 +65,9 @@ pub(super) fn examine(event: &Event, key: &KeyArn, threat: Threat, situation: &S
         Threat::KeyDisabled => exam.disablement(),
         Threat::RotationDisabled => exam.rotation(),
         Threat::PolicyReplaced => exam.policy_change(),
+        Threat::MaterialExpired => exam.escalate(&format!("and cannot be used without it. {}", advice(threat))),
         Threat::MaterialDeleted
         | Threat::MaterialExpires
-        | Threat::MaterialExpired
         | Threat::KeyStoreDisconnected
         | Threat::KeyStoreDeleted
         | Threat::GrantRemoved

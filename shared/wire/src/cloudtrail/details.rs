@@ -31,6 +31,7 @@ fn of_kms_call(request: &Fields<'_>, response: &Fields<'_>, additional: &Fields<
         tag_keys: tag_keys(request, odd),
         approval_tags: approval_tags(request, odd),
         bypasses_lockout_check: request.flag("bypassPolicyLockoutSafetyCheck", odd).unwrap_or(false),
+        awaits_material: awaits_material(request, response, odd),
         rotation_period_days: request.whole_number("rotationPeriodInDays", odd),
         region_name: None,
     }
@@ -70,6 +71,12 @@ fn material_valid_to(request: &Fields<'_>, odd: &mut Oddities) -> Option<jiff::T
         odd.note(request.path("validTo"), "does not say when the imported material expires");
     }
     valid_to
+}
+
+/// `CreateKey` names the origin of the key material in what was asked for and in the answer; of a replica, in the answer alone.
+fn awaits_material(request: &Fields<'_>, response: &Fields<'_>, odd: &mut Oddities) -> bool {
+    let answered = response.object("keyMetadata", odd).text("origin", odd);
+    answered.or_else(|| request.text("origin", odd)).as_deref() == Some("EXTERNAL")
 }
 
 /// `TagResource` lists `tags[].tagKey`, `UntagResource` lists `tagKeys[]`.

@@ -6,6 +6,7 @@ use reprieve_core::policy::{SHIPPED_POLICIES, SHIPPED_SCHEMA};
 use reprieve_core::{Decision, Inventory, KeyState, Phase, Policy, Serving, Status, StepResult, Threat};
 use reprieve_engine::{Claim, Clock as _, Delivery, Handled, Intent, Ledger as _};
 use reprieve_semantics::repository_path;
+use reprieve_test_support::approval::plain_tags;
 use reprieve_test_support::event::{disable, disable_rotation, schedule, tagging, time};
 use reprieve_test_support::world::{LEASE, settled};
 use reprieve_test_support::{Effect, FakeKey, Terms, World, finish, guard, key, sealed_approval, world_with_key};
@@ -190,21 +191,77 @@ fn a_look_that_contradicts_a_fresh_event_is_repeated() {
     assert_eq!(world.journal.made("describe"), 1);
 }
 
-/// P43: an invocation that is about to be stopped begins nothing, says so, and leaves the claim for the next delivery.
+/// Returns a delivery of now, in an invocation that is stopped after so many seconds.
+fn stopped_after(world: &World, seconds: i64) -> Delivery {
+    let received_at = world.clock.now();
+    Delivery { received_at, count: 1, stopped_at: received_at + SignedDuration::from_secs(seconds) }
+}
+
+/// P43: an invocation that is about to be stopped begins nothing, says so, and leaves the event to the next delivery.
 #[test]
 fn nothing_is_begun_when_the_time_is_up() {
     let (world, key) = world_with_key();
     world.keys.schedule_deletion(&key, 7).unwrap();
     let event = schedule(&key).build();
-    let now = world.clock.now();
-    let hurried = Delivery { received_at: now, count: 1, stopped_at: now + SignedDuration::from_secs(2) };
-    let answer = finish(world.guard.handle(&event, hurried)).unwrap();
-    let Handled::Retry { record: Some(record), .. } = answer else { panic!("{answer:?}") };
-    assert_eq!(record.status, Status::Failure);
-    assert!(matches!(record.steps[0].result, StepResult::FailedForNow { .. }), "{record:?}");
-    assert_eq!(world.journal.made("cancel_deletion"), 0);
+    let answer = finish(world.guard.handle(&event, stopped_after(&world, 2))).unwrap();
+    let Handled::Retry { reason, record: None } = answer else { panic!("{answer:?}") };
+    assert!(reason.contains("not enough time"), "{reason}");
+    for call in ["claim", "append", "describe", "cancel_deletion"] {
+        assert_eq!(world.journal.made(call), 0, "{call}");
+    }
 
     assert_eq!(world.settle(&event).status, Status::Success);
+    assert_eq!(world.keys.state(&key), KeyState::Enabled);
+}
+
+/// P43: however long the provider's log takes, the key is given back before any invocation that can be configured is stopped.
+#[test]
+fn a_slow_log_leaves_time_to_act() {
+    for seconds in [5, 10, 20, 30, 60] {
+        let (world, key) = world_with_key();
+        world.keys.tag(&key, plain_tags(&Terms::of_action("disable"))).unwrap();
+        world.keys.schedule_deletion(&key, 7).unwrap();
+        world.clock.run_out();
+        world.faults.fail_next("latest_call", 9, Effect::KilledBefore, no_answer());
+        let delivery = stopped_after(&world, seconds);
+        let answer = finish(world.guard.handle(&schedule(&key).build(), delivery)).unwrap();
+        assert_eq!(settled(&answer).map(|record| record.status), Some(Status::Success), "{seconds}: {answer:?}");
+        assert_eq!(world.keys.state(&key), KeyState::Enabled, "{seconds}");
+        assert_eq!(world.journal.made("latest_call"), 1, "{seconds}");
+        assert!(world.clock.now() <= delivery.stopped_at - SignedDuration::from_secs(3), "{seconds}");
+    }
+}
+
+/// P43, P3: a call before the act that is not answered in time counts as one that failed, and the key is given back without it.
+#[test]
+fn what_is_not_answered_in_time_does_not_keep_the_key_waiting() {
+    for call in ["describe", "tags", "recall", "change_calendar", "claim", "append"] {
+        let (world, key) = world_with_key();
+        world.keys.schedule_deletion(&key, 7).unwrap();
+        world.clock.run_out();
+        world.faults.fail_next(call, 1, Effect::KilledBefore, no_answer());
+        let delivery = stopped_after(&world, 10);
+        let answer = finish(world.guard.handle(&schedule(&key).build(), delivery)).unwrap();
+        let record = settled(&answer).unwrap();
+        assert_eq!((record.status, world.keys.state(&key)), (Status::Success, KeyState::Enabled), "{call}: {record:?}");
+        assert!(world.clock.now() <= delivery.stopped_at - SignedDuration::from_secs(3), "{call}");
+        if call == "describe" {
+            let why = record.decision.unwrap().why().clone();
+            assert!(why.escalations.iter().any(|text| text.contains("not enough time")), "{why:?}");
+        }
+    }
+}
+
+/// P43, P42: a look that contradicts a fresh event, and that there is no time to repeat, is not believed.
+#[test]
+fn a_look_that_there_is_no_time_to_repeat_is_not_believed() {
+    let (world, key) = world_with_key();
+    let before = world.keys.find(&key).unwrap().description();
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    world.keys.change(&key, |key| key.stale = Some((before, 20)));
+    let answer = finish(world.guard.handle(&schedule(&key).build(), stopped_after(&world, 5))).unwrap();
+    assert_eq!(settled(&answer).map(|record| record.status), Some(Status::Success), "{answer:?}");
+    world.keys.change(&key, |key| key.stale = None);
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
 }
 

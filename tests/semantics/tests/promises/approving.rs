@@ -8,10 +8,10 @@ use reprieve_core::{
     AccountId, Actor, ApprovalKeys, ApprovalRules, CalendarState, Details, Event, KeyArn, KeyState, Policy, Record, RoleArn, Severity,
     Status,
 };
-use reprieve_engine::Ledger as _;
+use reprieve_engine::{Clock as _, Delivery, Ledger as _};
 use reprieve_test_support::approval::{approval_key_text_with, co_approval_tags, plain_tags};
 use reprieve_test_support::event::{ACCOUNT, disable, mallory, schedule, session, tagging, time};
-use reprieve_test_support::world::approval_rules;
+use reprieve_test_support::world::{approval_rules, settled};
 use reprieve_test_support::{Effect, Terms, World, finish, guard, key, sealed_approval, sealed_by_security, world_with_key};
 
 use crate::{denied, no_answer};
@@ -454,4 +454,19 @@ fn a_slow_log_is_not_waited_for() {
     let record = world.settle(&disable(&key).build());
     assert!(sentence(&record).contains("no answer within"), "{}", sentence(&record));
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
+}
+
+/// P44, P43: nor for longer than leaves time to act.
+#[test]
+fn a_slow_log_is_not_waited_for_when_the_invocation_ends() {
+    let (world, key) = world_with(approvers_set_plain_tags());
+    tag_plainly(&world, &key, &plain_tags(&Terms::of_action("disable")), session("Approver", "carol@example.com"), "2026-11-20T08:00:00Z");
+    world.keys.disable(&key).unwrap();
+    world.clock.run_out();
+    world.faults.fail_next("latest_call", 9, Effect::KilledBefore, no_answer());
+    let now = world.clock.now();
+    let delivery = Delivery { received_at: now, count: 1, stopped_at: now + SignedDuration::from_secs(5) };
+    let record = settled(&finish(world.guard.handle(&disable(&key).build(), delivery)).unwrap()).unwrap();
+    assert!(sentence(&record).contains("not enough time"), "{}", sentence(&record));
+    assert_eq!((record.status, world.keys.state(&key)), (Status::Success, KeyState::Enabled));
 }

@@ -7,7 +7,9 @@ mod approving;
 mod deciding;
 mod monitoring;
 mod recording;
+mod retelling;
 mod sweeping;
+mod unusable;
 
 use std::collections::BTreeSet;
 use std::path::Path;

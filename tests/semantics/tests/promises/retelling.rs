@@ -1,0 +1,148 @@
+//! Promises of the sweep about what it could not tell.
+
+use jiff::SignedDuration;
+use reprieve_core::facts::Rotation;
+use reprieve_core::{EventId, Inventory, KeyArn, KeyState, Mode, Serving, Status};
+use reprieve_engine::{Handled, SweepReport};
+use reprieve_test_support::event::{schedule, time};
+use reprieve_test_support::{Effect, World, finish, guard, key, world_with_key};
+
+use crate::{denied, no_answer};
+
+/// What no event announced, as a call that the sweep answers it with.
+const ANSWERS: [&str; 3] = ["cancel_deletion", "enable", "enable_rotation"];
+
+/// Makes a key, lets a sweep see it, and lets it be lost in the way that this call answers.
+fn lost_key(answer: &str) -> (World, KeyArn) {
+    let (world, key) = world_with_key();
+    world.keys.change(&key, |key| key.rotation = Rotation { enabled: true, period_days: Some(180) });
+    world.sweep("sweep-1");
+    world.clock.advance(SignedDuration::from_hours(1));
+    match answer {
+        "cancel_deletion" => world.keys.schedule_deletion(&key, 7).unwrap(),
+        "enable" => world.keys.disable(&key).unwrap(),
+        _ => world.keys.change(&key, |key| key.rotation = Rotation { enabled: false, period_days: None }),
+    }
+    (world, key)
+}
+
+/// Sweeps an hour later.
+fn sweep_later(world: &World, sweep: &str) -> SweepReport {
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.sweep(sweep)
+}
+
+/// P32: a rescue by a sweep whose notice could not be sent is told by the next sweep, once, and not done again.
+#[test]
+fn a_rescue_whose_notice_fails_is_told_by_the_next_sweep() {
+    for answer in ANSWERS {
+        let (world, key) = lost_key(answer);
+        world.faults.fail_next("tell", 1, Effect::Before, no_answer());
+        let report = world.sweep("sweep-2");
+        assert_eq!((report.given_back, world.notices.notices().len()), (1, 0), "{answer}: {report:?}");
+        let report = sweep_later(&world, "sweep-3");
+        assert_eq!((report.endangered, report.lost_events, report.handled.len()), (0, 0, 1), "{answer}: {report:?}");
+        let [notice] = world.notices.notices().try_into().unwrap();
+        assert!(notice.text().contains("an earlier attempt of ours"), "{answer}: {}", notice.text());
+        assert_eq!(world.ledger.case(&key), None, "{answer}");
+        assert!(sweep_later(&world, "sweep-4").handled.is_empty(), "{answer}");
+        assert_eq!((world.notices.notices().len(), world.journal.made(answer)), (1, 1), "{answer}");
+        let found = EventId::parse(&format!("sweep-2.eu-central-1.{}", key.key_id())).unwrap();
+        let statuses: Vec<Status> = world.audit.outcomes(&found).iter().map(|record| record.status).collect();
+        assert_eq!(statuses, [Status::Success, Status::NothingToDo], "{answer}");
+    }
+}
+
+/// P32: the same as long as nothing can be told, and of a key that is given back disabled.
+#[test]
+fn a_rescue_is_told_as_soon_as_it_can_be() {
+    let (world, key) = world_with_key();
+    world.ledger.remember(&key, Inventory { serving: Serving::Disabled, as_of: time("2026-11-01T00:00:00Z"), rotation: None });
+    world.keys.disable(&key).unwrap();
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    world.faults.fail_next("tell", 3, Effect::Before, no_answer());
+    for sweep in ["sweep-1", "sweep-2", "sweep-3"] {
+        sweep_later(&world, sweep);
+        assert_eq!(world.notices.notices(), [], "{sweep}");
+    }
+    // Nor is it forgotten where the ledger cannot say that it was begun before.
+    world.faults.fail_next("claim", 1, Effect::Before, no_answer());
+    sweep_later(&world, "sweep-4");
+    assert_eq!(world.notices.notices(), []);
+    sweep_later(&world, "sweep-5");
+    let [notice] = world.notices.notices().try_into().unwrap();
+    assert!(notice.text().contains("is not pending deletion any more"), "{}", notice.text());
+    assert!(sweep_later(&world, "sweep-6").handled.is_empty());
+    assert_eq!((world.keys.state(&key), world.journal.made("cancel_deletion")), (KeyState::Disabled, 1));
+    assert_eq!(world.ledger.known(&key).inventory.unwrap().serving, Serving::Disabled);
+}
+
+/// P139: a sweep that is killed before it could tell of a rescue leaves that to the next.
+#[test]
+fn what_a_killed_sweep_could_not_tell_is_told() {
+    for answer in ANSWERS {
+        let (world, key) = lost_key(answer);
+        world.faults.fail_next("tell", 1, Effect::KilledBefore, no_answer());
+        assert!(finish(world.guard.sweep(&EventId::parse("sweep-2").unwrap())).is_none(), "{answer}: it was killed");
+        sweep_later(&world, "sweep-3");
+        let [notice] = world.notices.notices().try_into().unwrap();
+        assert!(notice.text().contains("an earlier attempt of ours"), "{answer}: {}", notice.text());
+        assert_eq!((world.journal.made(answer), world.ledger.case(&key)), (1, None), "{answer}");
+    }
+}
+
+/// P32, P23: a rescue that was told is not told again where only its case could not be closed.
+#[test]
+fn a_rescue_that_was_told_is_not_told_again() {
+    let (world, key) = lost_key("enable");
+    world.faults.fail_next("close_case", 1, Effect::Before, no_answer());
+    assert_eq!(world.sweep("sweep-2").given_back, 1);
+    assert!(world.ledger.case(&key).is_some());
+    assert!(matches!(sweep_later(&world, "sweep-3").handled.as_slice(), [Handled::Duplicate]));
+    assert_eq!((world.notices.notices().len(), world.ledger.case(&key)), (1, None));
+}
+
+/// P32: what people alone can help with is told by the next sweep where it could not be told, and once.
+#[test]
+fn an_escalation_whose_notice_fails_is_told_by_the_next_sweep() {
+    let (world, key) = world_with_key();
+    world.keys.change(&key, |key| key.imported_material = true);
+    world.sweep("sweep-1");
+    world.keys.change(&key, |key| key.has_material = false);
+    world.faults.fail_next("tell", 1, Effect::Before, no_answer());
+    let told = ["sweep-2", "sweep-3", "sweep-4"].map(|sweep| {
+        sweep_later(&world, sweep);
+        world.notices.notices().len()
+    });
+    assert_eq!(told, [0, 1, 1]);
+}
+
+/// P25, P32: so is, in mode `observe`, what would have been done.
+#[test]
+fn what_would_have_been_done_is_told_by_the_next_sweep() {
+    let (world, key) = (guard().mode(Mode::Observe).build(), key("observed"));
+    world.keys.create(&key);
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    world.faults.fail_next("tell", 1, Effect::Before, no_answer());
+    let told = ["sweep-1", "sweep-2", "sweep-3"].map(|sweep| {
+        sweep_later(&world, sweep);
+        world.notices.notices().len()
+    });
+    assert_eq!((told, world.journal.acts()), ([0, 1, 1], Vec::new()));
+}
+
+/// P39, P32: so is that a key does not exist any more.
+#[test]
+fn a_key_that_is_gone_is_told_by_the_next_sweep() {
+    let (world, key) = world_with_key();
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    world.faults.fail_next("cancel_deletion", 1, Effect::Before, denied());
+    assert_eq!(world.settle(&schedule(&key).build()).status, Status::Failure);
+    world.keys.lose(&key);
+    world.faults.fail_next("tell", 1, Effect::Before, no_answer());
+    let told = ["sweep-1", "sweep-2", "sweep-3"].map(|sweep| {
+        sweep_later(&world, sweep);
+        world.notices.notices().iter().filter(|notice| notice.text().contains("does not exist any more")).count()
+    });
+    assert_eq!((told, world.ledger.case(&key)), ([0, 1, 1], None));
+}
