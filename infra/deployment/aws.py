@@ -8,7 +8,7 @@ import pathlib
 import re
 import tempfile
 
-from . import calls, observed, proof, release, stacks
+from . import calls, observed, policies, proof, release, stacks
 from .calls import Failed, Wrong, say
 
 # In this order they are deployed, and in the other taken away: each takes outputs of the guard, and the evidence of the monitoring.
@@ -154,10 +154,12 @@ def build(options, account, stages):
 
 
 def check_policies(options, standing):
-    """Refuses to lose policies: a zip that stands with some is not replaced by one without unless they are given again."""
+    """Refuses to lose policies: one that is in the zip that stands is given again, or named. Returns a line of what changes, or None."""
     guard, given = standing.get("guard"), options.zips.get("guard")
-    if not guard or options.policies or given and release.policies_in(given):
-        return
+    now = policies.given(options.policies, given)
+    policies.refuse_contradictions(options, now)
+    if not guard:
+        return None
     stands = stacks.parameters(guard)
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "guard.zip")
@@ -166,11 +168,9 @@ def check_policies(options, standing):
         )
         if code != 0:
             say(f"Not known: whether policies are in the zip that stands, for {stands['CodeKey']} cannot be read.")
-            return
-        policies = release.policies_in(file)
-    if policies:
-        how = "package them into the zip that is given" if given else "give the folder again with --policies"
-        raise Wrong(f"the guard that stands was packaged with {', '.join(policies)}; {how}, or they are gone")
+            return None
+        before = policies.told(release.policies_in(file))
+    return policies.check(options, before, now, is_zip=bool(given))
 
 
 def architecture(standing):
@@ -234,9 +234,10 @@ def deploy(options, account, stages, standing, only_show, now):
         raise Wrong("`--policies` and `--zip` exclude each other: policies go into a zip while it is built")
     values = values_by_stage(options, stages)
     options.arch = options.arch or architecture(standing)
-    if "guard" in stages:
-        check_policies(options, standing)
+    changed = check_policies(options, standing) if "guard" in stages else None
     account.headline(f"{'plan of' if only_show else 'deployment of'} {', '.join(account.stack_of(stage) for stage in stages)}")
+    if changed:
+        say(changed)
     if options.enforce:
         for stage in enforcing(options, account, stages, standing):
             values[stage]["Mode"] = "enforce"

@@ -4,24 +4,22 @@ It must not sign in, choose a subscription, lock anything, delete evidence or it
 policies that were packaged.
 """
 
-import hashlib
 import json
 import os
 import pathlib
 import re
 import tempfile
 
-from . import calls, observed, release
+from . import calls, observed, policies, release
 from .calls import CallFailed, Failed, Wrong, say
+from .policies import NOT_KNOWN
 
 TEMPLATES = ("evidence", "seals", "guard", "subscription", "events", "alerts", "log-access")
 FRAME = {"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#", "contentVersion": "1.0.0.0"}
 SYSTEM_TOPIC = "reprieve-subscription"
 AUDIT_CONTAINER = "reprieve-audit"
-NOT_KNOWN = "not known"
 # What was packaged cannot be read back from the function app. The guard's group outlasts each deployment of it.
 POLICIES_TAG = "reprieve-packaged-policies"
-NO_POLICIES = "none"
 MOST_OF_A_TAG = 256
 
 
@@ -100,15 +98,26 @@ class Tenant:
     def group_exists(self, subscription, group):
         return az("group", "exists", "--subscription", subscription, "--name", group) is True
 
+    def function_apps(self):
+        """Returns the names of the function apps in the guard's group: they stand whatever its history of deployments still tells."""
+        listed = az("functionapp", "list", "--subscription", self.home, "--resource-group", self.options.group) or []
+        return [app["name"] for app in listed]
+
     def packaged_policies(self):
         """Returns what the group's tag says of the policies that were packaged, or None where it says nothing."""
-        group = az("group", "show", "--subscription", self.home, "--name", self.options.group)
-        return (group.get("tags") or {}).get(POLICIES_TAG)
+        tags = az("group", "show", "--subscription", self.home, "--name", self.options.group).get("tags") or {}
+        said = tags.get(POLICIES_TAG)
+        number = 2
+        # What does not end with a digest goes on in the next tag. Those of a longer line before are still there, and not read.
+        while said and said.endswith((",", ";")) and (more := tags.get(f"{POLICIES_TAG}-{number}")):
+            said, number = f"{said} {more}", number + 1
+        return said
 
     def remember_policies(self, what):
-        """Lets the group's tag say which policies were packaged; its other tags stay."""
+        """Lets the group's tag, and those that it goes on in, say which policies were packaged; its other tags stay."""
         group = f"/subscriptions/{self.home}/resourceGroups/{self.options.group}"
-        az("tag", "update", "--resource-id", group, "--operation", "Merge", "--tags", f"{POLICIES_TAG}={what}")
+        tags = [f"{POLICIES_TAG}{f'-{number}' if number > 1 else ''}={part}" for number, part in enumerate(in_tags(what), 1)]
+        az("tag", "update", "--resource-id", group, "--operation", "Merge", "--tags", *tags)
 
     def headline(self, what, mode):
         say(f"Signed in as        {self.user}")
@@ -122,6 +131,18 @@ class Tenant:
 def az(*arguments):
     """Calls the Azure command line and returns what it answered."""
     return calls.answer_of(["az", *arguments, "--output", "json"])
+
+
+def in_tags(line):
+    """Returns a line about policies in parts that a tag holds each, cut behind the comma or semicolon of a name."""
+    parts = [""]
+    for word in re.split(r"(?<=[,;]) ", line):
+        longer = f"{parts[-1]} {word}".lstrip()
+        if len(longer) <= MOST_OF_A_TAG:
+            parts[-1] = longer
+        else:
+            parts.append(word)
+    return parts
 
 
 class Deployment:
@@ -178,31 +199,33 @@ def deploy(options, root, only_show, keeps_mode):
         raise Wrong("`--policies` and `--zip` exclude each other: policies go into a zip while it is built")
     if options.zip and not pathlib.Path(options.zip).is_file():
         raise Wrong(f"`--zip {options.zip}` is not a file")
-    brings_policies = options.policies or options.zip and release.policies_in(options.zip)
-    if options.no_policies and brings_policies:
-        raise Wrong("`--no-policies` excludes `--policies`, and a `--zip` that holds policies")
+    brought = policies.given(options.policies, options.zip)
+    policies.refuse_contradictions(options, brought)
     tenant = Tenant(options, root)
     group_exists = tenant.group_exists(tenant.home, options.group)
     state, guard = tenant.deployed("guard") if group_exists else (None, None)
-    is_unknown = state is not None and guard is None
+    apps = tenant.function_apps() if group_exists and state is None else []
+    stands = state is not None or bool(apps)
+    is_unknown = stands and guard is None
     standing = NOT_KNOWN if is_unknown else guard.get("mode") if guard else None
-    if keeps_mode and state is None:
+    if keeps_mode and not stands:
         raise Wrong(f"no guard stands in the group `{options.group}`; `apply` makes one")
     if is_unknown and not (options.mode or options.enforce):
         raise Wrong(
-            f"{tenant.lacks('guard', 'guard')}: whether the guard observed or enforced before is not known, and nothing was deployed. "
+            f"{why_unknown(tenant, apps)}: whether the guard observed or enforced before is not known, and nothing was deployed. "
             "Name the mode, with --mode observe or --mode enforce; REPRIEVE_MODE among the function app's settings says which it has. "
             "If guard.json never succeeded before, it is --mode observe"
         )
     mode = mode_of(tenant, standing, keeps_mode)
     packaged = tenant.packaged_policies() if group_exists else None
-    if not (brings_policies or options.no_policies):
-        check_policies(options, packaged, state is not None)
+    changed = check_policies(options, packaged, brought, stands)
     tenant.headline(
         "a plan; nothing is changed" if only_show else "a deployment", mode if mode == standing or not standing else f"{standing} -> {mode}"
     )
+    if changed:
+        say(changed)
     if options.enforce:
-        if state is None:
+        if not stands:
             raise Wrong(
                 f"`--enforce`: no guard stands in the group `{options.group}`, and a first deployment observes. Deploy without --enforce, "
                 "and look at `scripts/deploy azure report` after a week or two; or say --mode enforce, if you know"
@@ -217,7 +240,7 @@ def deploy(options, root, only_show, keeps_mode):
             return
         calls.agree(f"Make the resource group `{options.group}` in {options.location}?", options.yes)
         az("group", "create", "--subscription", tenant.home, "--name", options.group, "--location", options.location)
-    put_all(tenant, Deployment(tenant, mode, only_show), is_first=state is None and packaged is None)
+    put_all(tenant, Deployment(tenant, mode, only_show), is_first=not stands and packaged is None)
     if only_show:
         say("\nNothing was changed.")
         return
@@ -226,29 +249,29 @@ def deploy(options, root, only_show, keeps_mode):
     say(f"What is proven of it: scripts/deploy azure verify --parameters {options.parameters} --group {options.group}")
 
 
-def check_policies(options, packaged, guard_stands):
-    """Refuses to lose policies: code that may hold some is not replaced by code without, unless that is said."""
-    how = "package them into the zip that is given" if options.zip else "give the folder again with --policies"
-    if packaged not in (None, NO_POLICIES):
-        raise Wrong(
-            f"the guard that stands was packaged with policies ({packaged}); {how}, or they are gone. If they are meant to go, say "
-            "--no-policies. Nothing was deployed"
-        )
-    if packaged is None and guard_stands:
+def why_unknown(tenant, apps):
+    """Says why it is not known what stands, where something does."""
+    if not apps:
+        return tenant.lacks("guard", "guard")
+    return (
+        f"the group `{tenant.options.group}` holds the function app {', '.join(f'`{app}`' for app in apps)}, "
+        "and its history no deployment of guard.json"
+    )
+
+
+def check_policies(options, packaged, brought, stands):
+    """Refuses to lose policies: one that may stand is given again, or named. Returns a line of what changes, or None."""
+    if packaged is not None:
+        return policies.check(options, packaged, brought, is_zip=bool(options.zip))
+    if not stands:
+        return None
+    if not (brought or options.no_policies):
+        how = "package them into the zip that is given" if options.zip else "give the folder that holds them with --policies"
         raise Wrong(
             f"whether policies were packaged with the guard that stands is not known: the group `{options.group}` has no tag "
             f"`{POLICIES_TAG}`. If there were some, {how}; if there were none, say --no-policies. Nothing was deployed"
         )
-
-
-def packaged_in(archive):
-    """Says in a tag's length which policies a zip holds."""
-    policies = release.policies_in(archive)
-    if not policies:
-        return NO_POLICIES
-    digest = hashlib.sha256(b"".join(name.encode() + b"\0" + hashlib.sha256(text).digest() for name, text in policies.items()))
-    said = f"{', '.join(name.removeprefix('policies/') for name in policies)}; sha256 {digest.hexdigest()[:16]}"
-    return said if len(said) <= MOST_OF_A_TAG else f"{len(policies)} files; sha256 {digest.hexdigest()[:16]}"
+    return f"Policies            {NOT_KNOWN} -> {policies.told(brought)}"
 
 
 def put_all(tenant, deployment, is_first):
@@ -262,7 +285,7 @@ def put_all(tenant, deployment, is_first):
         return
     deployment.put("group", home, group, "seals", guardPrincipalId=evidence["guardPrincipalId"])
     if is_first and not deployment.only_show:
-        tenant.remember_policies(NO_POLICIES)
+        tenant.remember_policies(policies.NONE)
     deployment.put("group", home, group, "guard", sealKey=tenant.outputs("seals")["sealKeyUrl"])
     guard = tenant.outputs("guard")
     if deployment.only_show and not guard:
@@ -301,9 +324,9 @@ def put_code(tenant, guard):
         if calls.run_openly(command) != 0:
             raise Failed("the zip could not be built (see above); the code that stood is still there")
         archive = str(tenant.root / "target" / "package" / "azure-guard-x86_64.zip")
-    packaged = packaged_in(archive)
+    packaged = policies.told(release.policies_in(archive))
     # Whatever fails in between: policies that stand, or may stand, are known.
-    if packaged != NO_POLICIES:
+    if packaged != policies.NONE:
         tenant.remember_policies(packaged)
     say(f"\n== code, to {guard['functionAppName']}")
     calls.run(
@@ -325,7 +348,7 @@ def put_code(tenant, guard):
             "none",
         ]
     )
-    if packaged == NO_POLICIES:
+    if packaged == policies.NONE:
         tenant.remember_policies(packaged)
 
 
@@ -489,7 +512,7 @@ def uninstall(options, root):
         say(f"{subscription}: nothing is heard there any more, and the guard has no role.")
     if app:
         az("functionapp", "delete", "--subscription", tenant.home, "--resource-group", options.group, "--name", app)
-        tenant.remember_policies(NO_POLICIES)
+        tenant.remember_policies(policies.NONE)
         say(f"{app} is gone.")
     else:
         place = f"--subscription {tenant.home} --resource-group {options.group}"

@@ -35,8 +35,11 @@ def call(state, verb, options):
     if verb == "tag update":
         # Azure knows the groups' tags by their resource id.
         _, _, subscription, _, group = options["resource-id"].split("/")
-        name, _, value = options["tags"].partition("=")
-        groups[f"{subscription}/{group}"].setdefault("tags", {})[name] = value
+        for tag in [options["tags"]] if isinstance(options["tags"], str) else options["tags"]:
+            name, _, value = tag.partition("=")
+            if len(value) > 256:
+                return refuse("ERROR: (TagValueTooLong) a tag's value holds 256 characters")
+            groups[f"{subscription}/{group}"].setdefault("tags", {})[name] = value
         return 0 if options["operation"] == "Merge" else refuse("fake az: the group's other tags would be gone")
     if found := re.fullmatch(r"deployment (group|sub) (what-if|create|show)", verb):
         return deployment(state, found[1], found[2], options)
@@ -109,6 +112,10 @@ def app(state, verb, options):
         apps[name]["functions"] = [file.parent.name for file in (ROOT / "functions" / "azure-guard").glob("*/function.json")]
         apps[name]["zip"] = options["src"]
         return 0
+    if verb == "functionapp list":
+        if f"{options['subscription']}/{options['resource-group']}" not in state.of("groups", {}):
+            return refuse("ERROR: (ResourceGroupNotFound) Resource group could not be found.")
+        return answer([{"name": name} for name in apps])
     if verb == "functionapp show":
         return answer(apps[name])
     if verb == "functionapp function list":

@@ -399,29 +399,60 @@ class Remembered(unittest.TestCase):
 class Policies(unittest.TestCase):
     """What was packaged with the guard that stands, and with the zip that is to replace it."""
 
-    def check(self, standing, given):
+    def check(self, standing, given, text="", folder=None, drop=(), none=False):
+        """Returns the line of what changes; `text` is in each policy that is given."""
         self.addCleanup(setattr, calls, "run", calls.run)
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as scratch:
 
-            def packed(name, policies):
-                with zipfile.ZipFile(pathlib.Path(folder, name), "w") as archive:
-                    for each in ["bootstrap", *policies]:
-                        archive.writestr(each, "")
-                return str(pathlib.Path(folder, name))
+            def packed(name, policies, text):
+                with zipfile.ZipFile(pathlib.Path(scratch, name), "w") as archive:
+                    archive.writestr("bootstrap", "")
+                    for each in policies:
+                        archive.writestr(each, text)
+                return str(pathlib.Path(scratch, name))
 
-            stands = packed("standing.zip", standing)
+            stands = packed("standing.zip", standing, "")
             calls.run = lambda command, **_: (shutil.copy(stands, command[-1]) and 0, "", "")
-            options = argparse.Namespace(policies=None, zips={} if given is None else {"guard": packed("given.zip", given)})
+            zips = {} if given is None else {"guard": packed("given.zip", given, text)}
+            options = argparse.Namespace(policies=folder, zips=zips, drop_policy=list(drop), no_policies=none)
             named = {"CodeBucket": "code", "CodeKey": "guard.zip"}
             guard = {"Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in named.items()]}
-            aws.check_policies(options, {"guard": guard})
+            return aws.check_policies(options, {"guard": guard})
 
     def test_policies_are_not_lost_by_a_zip_without_any(self):
         for given in (None, []):
             with self.assertRaisesRegex(calls.Wrong, "policies/two.cedar"):
                 self.check(["policies/two.cedar"], given)
-        self.check(["policies/two.cedar"], ["policies/three.cedar"])
-        self.check([], [])
+        self.assertIsNone(self.check([], []))
+
+    def test_a_policy_that_is_missing_among_others_is_refused_unless_it_is_named(self):
+        stands = ["policies/one.cedar", "policies/two.cedar"]
+        with self.assertRaisesRegex(calls.Wrong, "given now: policies/two.cedar; package .* --drop-policy two.cedar"):
+            self.check(stands, ["policies/one.cedar", "policies/three.cedar"])
+        for name in ("two.cedar", "policies/two.cedar"):
+            self.assertIn(" -> one.cedar; sha256 ", self.check(stands, ["policies/one.cedar"], drop=[name]))
+        self.assertIn(" -> none", self.check(stands, [], none=True))
+        self.assertIn(" -> none", self.check(stands, None, drop=["one.cedar", "two.cedar"]))
+
+    def test_another_folder_than_the_one_before_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "other.cedar").write_text("", encoding="utf-8")
+            with self.assertRaisesRegex(calls.Wrong, "given now: policies/one.cedar; give the folder that holds them"):
+                self.check(["policies/one.cedar"], None, folder=folder)
+            pathlib.Path(folder, "one.cedar").write_text("", encoding="utf-8")
+            self.assertIn(" -> one.cedar, other.cedar; ", self.check(["policies/one.cedar"], None, folder=folder))
+
+    def test_other_content_under_the_same_names_passes_and_is_said(self):
+        names = ["policies/one.cedar"]
+        self.assertIsNone(self.check(names, names))
+        digest = "one.cedar; sha256 [0-9a-f]{16}"
+        self.assertRegex(self.check(names, names, text="forbid (principal, action, resource);"), f"^Policies +{digest} -> {digest}$")
+
+    def test_what_is_given_cannot_be_meant_to_go(self):
+        names = ["policies/one.cedar"]
+        for words in ({"drop": ["one.cedar"]}, {"none": True}):
+            with self.assertRaises(calls.Wrong):
+                self.check(names, names, **words)
 
 
 class Options(unittest.TestCase):

@@ -39,7 +39,7 @@ class Azure(ScriptCase):
 
     def deploy(self, verb, *words, typed=""):
         file = self.write("parameters.json", {"parameters": self.parameters})
-        extra = ["--zip", self.zip] if verb in ("plan", "apply", "upgrade") else []
+        extra = ["--zip", self.zip] if self.zip and verb in ("plan", "apply", "upgrade") else []
         return self.run_deploy("azure", verb, "--parameters", file, "--group", "reprieve", *extra, *words, typed=typed)
 
     def first(self):
@@ -180,11 +180,94 @@ class Azure(ScriptCase):
         code, said, errors = self.deploy("upgrade", "--yes")
         self.assertEqual((code, errors), (0, ""), said)
         self.assertTrue(self.tag().startswith("one.cedar; sha256 ") and self.tag() != first, self.tag())
+        self.assertIn(f"Policies            {first} -> {self.tag()}\n", said)
+        self.assertNotIn("Policies   ", self.deploy("plan")[1], "the same ones are told as changed")
         self.zip = self.packed("without.zip")
         code, said, errors = self.deploy("upgrade", "--no-policies", "--yes")
         self.assertEqual((code, errors), (0, ""), said)
         self.assertEqual(self.tag(), "none")
         self.assertEqual(self.deploy("upgrade", "--yes")[0], 0)
+
+    def test_a_policy_that_is_missing_among_others_is_refused_unless_it_is_named(self):
+        self.zip = self.packed("with.zip", one="", two="")
+        self.first()
+        before = self.seen()
+        (self.folder / "wrong").mkdir()
+        self.write("wrong/other.cedar", "")
+        other = self.packed("other.zip", one="", three="")
+        self.zip = None
+        for verb in ("upgrade", "apply", "plan"):
+            for words, missing in (
+                (["--zip", other], "policies/two.cedar; package them into the zip that is given"),
+                (["--policies", str(self.folder / "wrong")], "policies/one.cedar, policies/two.cedar; give the folder that holds them"),
+            ):
+                with self.subTest(verb=verb, words=words):
+                    code, _, errors = self.deploy(verb, *words, *(["--yes"] if verb != "plan" else []))
+                    self.assertEqual(code, 2)
+                    self.assertIn(f"not among those given now: {missing}", errors)
+                    self.assertIn("--drop-policy two.cedar", errors)
+                    self.assertEqual({**self.seen(), "calls": None}, {**before, "calls": None})
+        self.zip = other
+        code, said, errors = self.deploy("upgrade", "--drop-policy", "two.cedar", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertTrue(self.tag().startswith("one.cedar, three.cedar; sha256 "), self.tag())
+
+    def test_a_policy_that_is_given_and_meant_to_go_is_refused(self):
+        self.zip = self.packed("with.zip", one="")
+        code, _, errors = self.deploy("apply", "--location", "westeurope", "--drop-policy", "one.cedar", "--yes")
+        self.assertEqual(code, 2)
+        self.assertIn("`--drop-policy one.cedar`: that policy is among those that are given now", errors)
+
+    def test_names_that_are_too_long_for_one_tag_go_on_in_the_next(self):
+        many = {f"policy-{number}-with-a-name-of-some-length": "" for number in range(20)}
+        self.zip = self.packed("many.zip", **many)
+        self.first()
+        self.zip = self.packed("fewer.zip", **{name: "" for name in many if "-7-" not in name})
+        code, _, errors = self.deploy("upgrade", "--yes")
+        self.assertEqual(code, 2)
+        self.assertIn("not among those given now: policies/policy-7-with-a-name-of-some-length.cedar; package", errors)
+        self.zip = self.packed("one.zip", one="")
+        self.assertEqual(self.deploy("upgrade", *[f"--drop-policy={name}.cedar" for name in many], "--yes")[0], 0)
+        # The tags that the longer line went on in are still there, and say nothing any more.
+        self.assertEqual(self.deploy("upgrade", "--yes")[0], 0)
+
+    def test_policies_that_are_only_counted_are_given_again_before_they_are_changed(self):
+        self.zip = self.packed("with.zip", one="", two="")
+        self.first()
+        names, groups = self.tag(), self.seen()["groups"]
+        groups[f"{HOME}/reprieve"]["tags"][POLICIES_TAG] = f"2 files; {names.partition('; ')[2]}"
+        self.change(groups=groups)
+        self.zip = self.packed("other.zip", one="", three="")
+        code, _, errors = self.deploy("upgrade", "--yes")
+        self.assertEqual(code, 2)
+        self.assertIn("their names are not known", errors)
+        self.zip = str(self.folder / "with.zip")
+        self.assertEqual(self.deploy("upgrade", "--yes")[0], 0)
+        self.assertEqual(self.tag(), names)
+
+    def test_a_guard_that_the_history_forgot_is_found_by_its_function_app(self):
+        self.zip = self.packed("with.zip", one="")
+        self.first()
+        state = self.seen()
+        state["groups"][f"{HOME}/reprieve"].pop("tags")
+        state["deployments"] = {key: made for key, made in state["deployments"].items() if not key.endswith("/reprieve-guard")}
+        self.change(**state)
+        self.zip = self.packed("without.zip")
+        for verb in ("upgrade", "apply", "plan"):
+            with self.subTest(verb=verb):
+                words = ["--yes"] if verb != "plan" else []
+                code, _, errors = self.deploy(verb, *words)
+                self.assertEqual(code, 2)
+                self.assertIn("holds the function app `fn-reprieve`, and its history no deployment of guard.json", errors)
+                self.assertIn("Name the mode", errors)
+                code, _, errors = self.deploy(verb, "--mode", "enforce", *words)
+                self.assertEqual(code, 2)
+                self.assertIn("whether policies were packaged with the guard that stands is not known", errors)
+                self.assertIsNone(self.tag())
+        code, said, errors = self.deploy("upgrade", "--mode", "enforce", "--no-policies", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertIn("not known -> none", said)
+        self.assertEqual((self.tag(), self.deployed("guard")["mode"]), ("none", "enforce"))
 
     def test_where_nobody_knows_of_policies_it_has_to_be_said(self):
         self.first()
