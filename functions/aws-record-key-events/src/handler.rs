@@ -139,10 +139,14 @@ where
         if read.batches.is_empty() {
             tracing::info!(key = file.key, unreadable = read.unreadable, "a log file holds nothing about keys, secrets or logs");
         }
-        // What could be read is recorded. Somebody has to look at the rest, and finds the file in the dead-letter queue.
-        match read.fault {
-            Some(fault) => Err(fault.into()),
-            None => Ok(recorded),
+        // What could be read is recorded, and what was refused for what is in it is kept. Somebody has to look at the rest and at why, and
+        // finds the file in the dead-letter queue.
+        if let Some(fault) = read.fault {
+            return Err(fault.into());
+        }
+        match recorded.iter().map(|portion| portion.refused.len()).sum::<usize>() {
+            0 => Ok(recorded),
+            refused => Err(format!("recorded, but the archive refused objects for what is in them: {refused}").into()),
         }
     }
 
@@ -185,6 +189,9 @@ fn log(log_file: &str, recorded: &Recorded) {
     }
     if let Some(why) = &recorded.baseline_unsaved {
         tracing::error!(log_file, why, "the entries were recorded, but nothing was learned from them");
+    }
+    for refused in &recorded.refused {
+        tracing::error!(log_file, error = refused, "an object of the archive was refused for what is in it; the entries are recorded");
     }
     for complaint in &recorded.complaints {
         tracing::error!(log_file, error = complaint, "the entries were recorded, but not everybody could be told");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use reprieve_archive::ArchiveSink;
+use reprieve_archive::{ArchiveSink, PORTION_ENTRIES};
 use reprieve_aws_evidence::LogFileBytes;
 use reprieve_engine::{CallError, RecordingMeter, RecordingPorts, RecordingSettings, SealerSettings, Versioned};
 use reprieve_test_support::event::time;
@@ -177,6 +177,25 @@ fn only_what_failed_comes_again_and_what_can_be_read_of_it_is_recorded() {
     assert_eq!(failures(&answer), ["broken", "gone", "unreadable", "mixed"]);
     let of_half = world.store.objects().keys().filter(|name| name.contains("_half.") && name.starts_with("audit/events/")).count();
     assert_eq!(of_half, 1, "what could be read of the broken file is not there: {:?}", world.store.objects().keys());
+}
+
+/// P110: the portion that is refused in its place is kept in another, the one behind it in its own, and a human finds the file.
+#[test]
+fn a_refused_object_stops_no_portion_behind_it_and_fails_its_file_alone() {
+    let large = packed(&(0..=PORTION_ENTRIES).map(|number| record(&format!("e-{number}"))).collect::<Vec<_>>());
+    let world = world(&[("large", large), ("small", packed(&[record("e-small")]))]);
+    let hour = "audit/events/year=2026/month=11/day=21/hour=09";
+    let file = |place: &str, ending: &str| format!("{hour}/{place}/111122223333_CloudTrail_eu-central-1_large.json.gz{ending}.json.gz");
+    let place = "account=111122223333/region=eu-central-1";
+    world.store.place(&file(place, ""), *b"something else", time("2026-11-21T09:59:00Z"));
+    let batch = json!({ "Records": [message("refused", &["large"]), message("good", &["small"])] });
+    assert_eq!(failures(&invoke(&world, &batch).unwrap()), ["refused"]);
+    let objects = world.store.objects();
+    assert!(objects.contains_key(&file(place, ".part-2")), "{:?}", objects.keys());
+    assert!(objects.keys().any(|name| name.starts_with(&format!("{hour}/account=refused/region=refused/"))), "{:?}", objects.keys());
+    let error = invoke(&world, &json!({ "s3Bucket": "trail", "s3ObjectKey": [log_key("large")] })).unwrap_err();
+    assert!(error.to_string().contains("refused objects"), "{error}");
+    assert_eq!(world.store.objects(), objects, "what comes again adds nothing");
 }
 
 #[test]

@@ -242,10 +242,6 @@ impl<G: Guard, E: Evidence> App<G, E> {
         }
         match self.evidence.record(&entries.into_batch(), source.invocation_takes()).await {
             Ok(line) => answer.done(format!("{line}, {not_ours} entries about something else")),
-            Err(error) if source.passes_by() && error.is_about_the_request() => {
-                tracing::error!(%error, "entries were refused for what is in them");
-                answer.done(format!("entries were refused for what is in them: {error}"));
-            }
             Err(error) => {
                 tracing::error!(%error, "entries could not be recorded");
                 answer.again(error.to_string());

@@ -1,5 +1,6 @@
 //! The evidence on Azure: the recorder over the immutable container, and the sealer with its key in Key Vault.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use reprieve_azure::{BlobEvidenceStore, Connection, KeyVaultSealSigner};
@@ -59,7 +60,13 @@ where
         for complaint in recorded.complaints.iter().chain(&recorded.baseline_unsaved) {
             tracing::error!(complaint, log_file = batch.log_file, "recorded, but not all that belongs to it was done");
         }
-        Ok(format!("{} entries recorded, {} of them unusual", recorded.entries, recorded.findings.len()))
+        let mut line = format!("{} entries recorded, {} of them unusual", recorded.entries, recorded.findings.len());
+        for refused in &recorded.refused {
+            tracing::error!(refused, log_file = batch.log_file, "an object of the archive was refused for what is in it");
+            // Writing to a string cannot fail.
+            write!(line, "; refused for what is in it: {refused}").ok();
+        }
+        Ok(line)
     }
 
     async fn seal(&self) -> Result<String, String> {

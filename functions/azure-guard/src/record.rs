@@ -1,7 +1,8 @@
 //! Recording and sealing: what the event hub and Event Grid bring becomes audit entries, and every hour of the archive is sealed.
 //!
 //! Of a batch of the event hub that fails, the host tries nothing behind it until it succeeds: so it fails only for what somebody can
-//! mend. What will never be readable, or is refused for what is in it, is named and passed by.
+//! mend. What will never be readable is named and passed by; what is refused for what is in it is kept elsewhere, and named, whoever
+//! brought it.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use reprieve_engine::{Batch, CallError};
 use reprieve_wire::WireError;
 use reprieve_wire::audit;
 use reprieve_wire::azure::{Parsed, unpack};
+use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -22,7 +24,8 @@ pub const RECORDING_TAKES: Duration = Duration::from_mins(4);
 
 /// The evidence as this handler keeps it, whatever stands behind its ports.
 pub trait Evidence: Send + Sync + 'static {
-    /// Writes entries of a log within this time; says what came of it.
+    /// Writes entries of a log within this time; says what came of it, with what was refused and is kept elsewhere. After an error,
+    /// something is missing.
     fn record(&self, batch: &Batch, takes: Duration) -> impl Future<Output = Result<String, CallError>> + Send;
     /// Seals every whole hour that is not sealed yet; says what came of it.
     fn seal(&self) -> impl Future<Output = Result<String, String>> + Send;
@@ -57,7 +60,7 @@ impl Source {
         }
     }
 
-    /// Says whether something that will never be recorded is passed by.
+    /// Says whether something that will never be readable is passed by.
     pub(crate) const fn passes_by(self) -> bool {
         match self {
             Self::EventHub => true,
@@ -112,10 +115,16 @@ impl Entries {
     }
 }
 
+/// What the host says of an invocation. What it hands over in it is skipped, however deep it is nested.
+#[derive(Deserialize)]
+struct Request {
+    #[serde(rename = "Metadata")]
+    metadata: Value,
+}
+
 /// Says where in the event hub the messages of an invocation lie, as far as the host tells: there they can be read for seven days.
 pub(crate) fn place_in_hub(body: &[u8]) -> Option<String> {
-    let request = serde_json::from_slice::<Value>(body).ok()?;
-    let metadata = request.get("Metadata")?;
+    let Request { metadata } = serde_json::from_slice(body).ok()?;
     let partition = metadata.pointer("/PartitionContext/PartitionId").and_then(number)?;
     let numbers = metadata.get("SequenceNumberArray").and_then(Value::as_array)?;
     let (first, last) = (numbers.first().and_then(number)?, numbers.last().and_then(number)?);
@@ -148,6 +157,20 @@ mod tests {
             (json!({ "Data": {} }), None),
         ] {
             assert_eq!(place_in_hub(request.to_string().as_bytes()).as_deref(), expected, "{request}");
+        }
+    }
+
+    /// It is asked for just where a message cannot be read.
+    #[test]
+    fn a_batch_is_found_however_deep_its_messages_are_nested() {
+        let nested = format!("{}{}", "[".repeat(500), "]".repeat(500));
+        let metadata = r#"{"PartitionContext":{"PartitionId":"2"},"SequenceNumberArray":[17,19]}"#;
+        let told = Some("partition 2 of the event hub, sequence numbers 17 to 19");
+        for body in [
+            format!(r#"{{"Data":{{"events":{nested}}},"Metadata":{metadata}}}"#),
+            format!(r#"{{"Metadata":{metadata},"Data":{{"events":{nested}}}}}"#),
+        ] {
+            assert_eq!(place_in_hub(body.as_bytes()).as_deref(), told, "{body}");
         }
     }
 }

@@ -101,7 +101,7 @@ fn functions_of_the_event_hub_are_called_in_batches_each_by_its_own_consumer_gro
 fn entries_of_the_event_hub_are_tried_without_end() {
     let retry = json(&root().join("RecordKeyEvents/function.json"))["retry"].clone();
     assert_eq!(retry["maxRetryCount"].as_i64(), Some(WITHOUT_END));
-    // Every attempt is a request; the alarm counts more than nine of them in an hour.
+    // Every attempt is a request; the alarm counts the five minutes of an hour in which one failed.
     assert_eq!(retry["strategy"], "exponentialBackoff");
     assert_eq!(retry["maximumInterval"], "00:05:00");
 }
@@ -125,11 +125,25 @@ fn the_alarm_of_what_is_passed_by_counts_the_lines_that_are_logged() {
     let query = alarm["query"].as_str().unwrap().to_owned();
     let words: Vec<&str> = query.split('\'').skip(1).step_by(2).collect();
     assert_eq!(words.len(), 2, "{query}");
-    let source = std::fs::read_to_string(root().join("src/app.rs")).unwrap();
+    let source = ["src/app.rs", "src/keep.rs"].map(|file| std::fs::read_to_string(root().join(file)).unwrap()).concat();
     for words in words {
         let logged = source.lines().filter(|line| line.contains("tracing::error!") && line.contains(&format!("\"{words}\"")));
         assert_eq!(logged.count(), 1, "`{words}`");
     }
+}
+
+/// Partitions are tried side by side: ten failures may be one short outage. What lasts fails in one five minutes after another.
+#[test]
+fn the_alarm_of_recording_that_stands_counts_time_and_not_failures() {
+    let alarm = alarms().into_iter().find(|alarm| alarm["name"] == "Reprieve-RecordingStands").unwrap();
+    let query = "AppRequests | where Name == 'RecordKeyEvents' and Success == false | summarize by bin(TimeGenerated, 5m)";
+    assert_eq!(alarm["query"].as_str(), Some(query));
+    assert_eq!((alarm["operator"].as_str(), alarm["threshold"].as_u64()), (Some("GreaterThan"), Some(4)));
+    let template = json(&root().join("../../infra/azure/guard.json"));
+    let rule = template["resources"].as_array().unwrap().iter().find(|each| each["type"] == "Microsoft.Insights/scheduledQueryRules");
+    let criteria = &rule.unwrap()["properties"]["criteria"]["allOf"][0];
+    assert_eq!(criteria["timeAggregation"], "Count", "it counts rows");
+    assert!(criteria["metricMeasureColumn"].is_null(), "{criteria}");
 }
 
 fn alarms() -> Vec<Value> {

@@ -100,10 +100,14 @@ fn stage(unwilling: Unwilling) -> Stage {
 }
 
 impl Stage {
-    /// Calls the function that records, and returns the status with what the host logs.
+    /// Calls the function that records what the event hub brings, and returns the status with what the host logs.
     async fn call(&self, messages: &Value) -> (StatusCode, String) {
+        self.call_function("RecordKeyEvents", messages).await
+    }
+
+    async fn call_function(&self, function: &str, messages: &Value) -> (StatusCode, String) {
         let body = json!({ "Data": { "events": messages }, "Metadata": {} }).to_string();
-        let request = Request::post("/RecordKeyEvents").header("content-type", "application/json").body(Body::from(body)).unwrap();
+        let request = Request::post(format!("/{function}")).header("content-type", "application/json").body(Body::from(body)).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -200,6 +204,19 @@ async fn an_object_that_is_refused_for_good_holds_up_no_other() {
     assert_eq!(stage.archive.ids(), recorded, "what comes again adds nothing");
     assert_eq!(stage.give(&json!([message(&[audit_record("c", 11)])])).await, Some(1));
     assert_eq!(stage.archive.ids().len(), 3);
+}
+
+/// P110: what is kept needs no other delivery, and each refusal is named, whoever brought the entries.
+#[tokio::test]
+async fn a_refusal_whose_entries_are_kept_fails_neither_function() {
+    for function in ["RecordKeyEvents", "RecordActivityLog"] {
+        let stage = stage(Unwilling { out: None, refused: Some("audit/events/") });
+        let messages = json!([message(&[audit_record("a", 9), audit_record("b", 10)])]);
+        let (status, logs) = stage.call_function(function, &messages).await;
+        assert_eq!(status, StatusCode::OK, "{function}: {logs}");
+        assert_eq!(logs.matches("the name cannot be one").count(), 2, "{function}: {logs}");
+        assert_eq!(stage.archive.ids().len(), 2, "{function}");
+    }
 }
 
 /// A refusal of everything is the archive's, and not the entries': they wait.

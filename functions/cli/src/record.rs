@@ -11,14 +11,14 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use reprieve_archive::{ArchiveSink, FolderStore, Form, PARQUET, Portions, distinct, encode, log_file_name};
-use reprieve_engine::evidence::{Batch, EvidenceSink as _, EvidenceStore as _};
+use reprieve_engine::evidence::{Appended, Batch, EvidenceSink as _, EvidenceStore as _};
 use reprieve_scan::{Entry, LogFile, Scanner, each, find};
 use reprieve_wire::audit::Parsed;
 
 use self::tally::Tally;
 use crate::args::record::{Format, RecordArguments};
 
-/// Something could not be read; the rest was.
+/// Something could not be read, or was refused in its place in the archive; the rest is recorded.
 const NOT_ALL_READ: u8 = 3;
 
 /// Records.
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
     } else {
         show(arguments, &tally, &mut anstream::stdout().lock())?;
     }
-    Ok(if tally.is_all_read() { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL_READ) })
+    Ok(if tally.is_all_read() && tally.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL_READ) })
 }
 
 fn show(arguments: &RecordArguments, tally: &Tally, out: &mut impl Write) -> anyhow::Result<()> {
@@ -130,7 +130,7 @@ fn record(input: &Input, scanner: &Scanner, sink: &ArchiveSink<FolderStore>, tab
     let mut write = |batch: Batch| {
         if let Ok(sum) = &mut written {
             match write_batch(&batch, sink, tables_only) {
-                Ok(one) => sum.add(&one),
+                Ok(one) => sum.add(one),
                 Err(error) => written = Err(error),
             }
         }
@@ -146,6 +146,9 @@ fn record(input: &Input, scanner: &Scanner, sink: &ArchiveSink<FolderStore>, tab
     }
     let written = written.with_context(|| format!("what `{}` holds cannot be written", input.file.name))?;
     tally.written(written.bytes, written.duplicates);
+    for why in written.refused {
+        tally.refused(&input.file.name, why);
+    }
     Ok(tally)
 }
 
@@ -154,20 +157,23 @@ fn record(input: &Input, scanner: &Scanner, sink: &ArchiveSink<FolderStore>, tab
 struct Written {
     bytes: u64,
     duplicates: u64,
+    /// What the archive refused for what is in it, and where it lies instead.
+    refused: Vec<String>,
 }
 
 impl Written {
-    const fn add(&mut self, other: &Self) {
+    fn add(&mut self, other: Self) {
         self.bytes += other.bytes;
         self.duplicates += other.duplicates;
+        self.refused.extend(other.refused);
     }
 }
 
 fn write_batch(batch: &Batch, sink: &ArchiveSink<FolderStore>, tables_only: bool) -> anyhow::Result<Written> {
     let duplicates = (batch.events.len() - distinct(&batch.events).len()) as u64;
     if !tables_only {
-        let bytes = crate::wait_for(async { Ok(sink.append_events(batch).await?) })?;
-        return Ok(Written { bytes, duplicates });
+        let Appended { bytes, refused } = crate::wait_for(async { Ok(sink.append_events(batch).await?) })?;
+        return Ok(Written { bytes, duplicates, refused });
     }
     let mut bytes = 0;
     for object in encode(batch)?.into_iter().filter(|object| object.content_type == PARQUET) {
@@ -176,7 +182,7 @@ fn write_batch(batch: &Batch, sink: &ArchiveSink<FolderStore>, tables_only: bool
             bytes += object.bytes.len() as u64;
         }
     }
-    Ok(Written { bytes, duplicates })
+    Ok(Written { bytes, duplicates, refused: Vec::new() })
 }
 
 /// Reads one file; `take` has its entries.

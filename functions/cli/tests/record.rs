@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use reprieve_archive::{FolderStore, read_lines};
+use reprieve_archive::{FolderStore, PORTION_ENTRIES, read_lines};
 use reprieve_engine::evidence::EvidenceStore as _;
 use serde_json::{Value, json};
 
@@ -123,6 +123,51 @@ fn what_cannot_be_read_is_named_and_the_rest_is_recorded() {
     {
         assert!(told.contains(words), "{words}: {told}");
     }
+}
+
+/// P110: of a file in several portions, the second is written although the first is refused in its place.
+#[tokio::test]
+async fn what_the_archive_refuses_is_said_and_what_comes_behind_it_is_written() {
+    const NAME: &str = "111122223333_CloudTrail_eu-central-1_20261120T0900Z_AbCdEfGhIjKlMnOp.json";
+    let (logs, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let records: Vec<Value> = (0..=PORTION_ENTRIES).map(decryption).collect();
+    fs::write(logs.path().join(NAME), json!({ "Records": records }).to_string()).unwrap();
+    let hour = out.path().join("audit/events/year=2026/month=11/day=20/hour=09/account=111122223333/region=eu-central-1");
+    fs::create_dir_all(&hour).unwrap();
+    fs::write(hour.join(format!("{NAME}.json.gz")), "something else").unwrap();
+
+    let arguments = [path(logs.path()), "--to", path(out.path())];
+    let output = record(&arguments);
+    let told = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(output.status.code(), Some(3), "{told}{}", text(&output.stderr));
+    for words in ["REFUSED IN ITS PLACE, AND KEPT", "cannot be read, so nothing is added to it", "account=refused"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let (mut elsewhere, mut behind) = (0, 0);
+    for (name, bytes) in objects(out.path()).await {
+        if !name.ends_with(".json.gz") {
+            continue;
+        }
+        if name.contains("account=refused") {
+            elsewhere += read_lines(&bytes).unwrap().len();
+        } else if name.contains(".part-2") {
+            behind += read_lines(&bytes).unwrap().len();
+        }
+    }
+    assert_eq!((elsewhere, behind), (PORTION_ENTRIES, 1));
+    let again = json_of(&record(&[&arguments[..], &["--json"]].concat()).stdout);
+    assert_eq!((&again["refused"][0]["file"], &again["bytes_written"]), (&json!(NAME), &json!(0)), "{again}");
+}
+
+/// A use of a key, as CloudTrail logs it.
+fn decryption(number: usize) -> Value {
+    let key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    json!({
+        "eventVersion": "1.11", "eventID": format!("e-{number}"), "eventTime": "2026-11-20T09:10:00Z",
+        "eventSource": "kms.amazonaws.com", "eventName": "Decrypt", "eventType": "AwsApiCall", "awsRegion": "eu-central-1",
+        "userIdentity": { "type": "IAMUser", "userName": "pat", "accountId": "111122223333" },
+        "recipientAccountId": "111122223333", "sourceIPAddress": "198.51.100.7", "resources": [{ "ARN": key }],
+    })
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use reprieve_core::{AuditEvent, Finding, Posture};
 use reprieve_engine::CallError;
-use reprieve_engine::evidence::{Batch, EvidenceSink, EvidenceStore};
+use reprieve_engine::evidence::{Appended, Batch, EvidenceSink, EvidenceStore, Filed};
 use reprieve_evidence::layout;
 use reprieve_wire::ocsf;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use crate::lines::read_lines;
 use crate::log_file::short_digest;
 
 const APPEND: &str = "archive:Append";
-/// The account and Region under which entries lie that were refused under their own.
+/// The account and Region under which entries and findings lie that were refused under their own.
 const ELSEWHERE: &str = "refused";
 /// How many of them lie in one object: far below what any archive takes, however large each is.
 const ENTRIES_ELSEWHERE: usize = 100;
@@ -88,14 +88,29 @@ impl<S: EvidenceStore> ArchiveSink<S> {
         Ok(written)
     }
 
-    /// Keeps the entries of a group of which an object was refused, and returns what was written with what is to be told.
-    async fn append_refused(&self, log_file: &str, group: &Group<'_>, refusal: &CallError) -> Result<(u64, CallError), CallError> {
-        let told = |message: String| CallError::Rejected { call: APPEND, message };
+    /// Keeps the entries of a group of which an object was refused, and returns the bytes written and what is to be told.
+    async fn append_refused(&self, log_file: &str, group: &Group<'_>, refusal: &CallError) -> Result<(u64, String), CallError> {
         if self.has_lines(log_file, group).await {
-            return Ok((0, told(format!("{refusal}; the entries themselves are in their place"))));
+            return Ok((0, format!("{refusal}; the entries themselves are in their place")));
         }
-        let written = self.append_elsewhere(group, refusal).await?;
-        Ok((written, told(format!("{refusal}; the entries lie in the same hour under `account={ELSEWHERE}`"))))
+        let bytes = self.append_elsewhere(group, refusal).await?;
+        Ok((bytes, format!("{refusal}; the entries lie in the same hour under `account={ELSEWHERE}`")))
+    }
+
+    /// Keeps a finding that was refused where nothing that its entry says is part of the name.
+    async fn append_finding_elsewhere(&self, finding: &Finding, json: &Value, refusal: &CallError) -> Result<Filed, CallError> {
+        let name = layout::finding_in(finding, ELSEWHERE, ELSEWHERE, &digest_of(&[&finding.audit]));
+        match self.put_json(&name, json).await {
+            Ok(is_new) => {
+                let told = format!("{refusal}; the finding lies in the same hour under `account={ELSEWHERE}`");
+                Ok(Filed { is_new, refused: Some(told) })
+            }
+            Err(error) if error.is_about_the_request() => {
+                let message = format!("a finding is taken neither in its own place ({refusal}) nor in another ({error})");
+                Err(CallError::Unavailable { call: APPEND, message })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Says whether the JSON lines are there, so that only the table was refused.
@@ -136,24 +151,29 @@ impl<S: EvidenceStore> ArchiveSink<S> {
 }
 
 impl<S: EvidenceStore + Send> EvidenceSink for ArchiveSink<S> {
-    async fn append_events(&self, batch: &Batch) -> Result<u64, CallError> {
-        let (mut written, mut first_refusal) = (0, None);
+    async fn append_events(&self, batch: &Batch) -> Result<Appended, CallError> {
+        let mut appended = Appended::default();
         for group in groups(batch) {
             match self.append_group(&batch.log_file, &group).await {
-                Ok(bytes) => written += bytes,
+                Ok(bytes) => appended.bytes += bytes,
                 Err(refusal) if refusal.is_about_the_request() => {
                     let (bytes, told) = self.append_refused(&batch.log_file, &group, &refusal).await?;
-                    written += bytes;
-                    first_refusal = first_refusal.or(Some(told));
+                    appended.bytes += bytes;
+                    appended.refused.push(told);
                 }
                 Err(error) => return Err(error),
             }
         }
-        first_refusal.map_or(Ok(written), Err)
+        Ok(appended)
     }
 
-    async fn append_finding(&self, finding: &Finding) -> Result<bool, CallError> {
-        self.put_json(&layout::finding(finding), &ocsf::finding_json(finding)).await
+    async fn append_finding(&self, finding: &Finding) -> Result<Filed, CallError> {
+        let json = ocsf::finding_json(finding);
+        match self.put_json(&layout::finding(finding), &json).await {
+            Ok(is_new) => Ok(Filed { is_new, refused: None }),
+            Err(refusal) if refusal.is_about_the_request() => self.append_finding_elsewhere(finding, &json, &refusal).await,
+            Err(error) => Err(error),
+        }
     }
 
     async fn append_posture(&self, posture: &Posture) -> Result<bool, CallError> {

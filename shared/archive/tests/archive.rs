@@ -10,7 +10,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use reprieve_archive::{ArchiveSink, FolderStore, Form, JSON_LINES, PARQUET, Portions, distinct, encode, read_lines};
 use reprieve_core::{AuditEvent, Finding, Posture, Severity};
 use reprieve_engine::CallError;
-use reprieve_engine::evidence::{Batch, EvidenceSink as _, EvidenceStore, StoredObject};
+use reprieve_engine::evidence::{Batch, EvidenceSink as _, EvidenceStore, Filed, StoredObject};
 use reprieve_wire::audit::{self, Parsed};
 use reprieve_wire::ocsf::{self, Read};
 use reprieve_wire::row::COLUMNS;
@@ -195,10 +195,10 @@ fn an_entry_without_a_time_lies_with_the_first_that_has_one() {
 async fn a_crash_at_any_write_and_a_second_run_leave_what_one_run_leaves() {
     let whole = tempfile::tempdir().unwrap();
     let sink = ArchiveSink::new(FolderStore::create(whole.path()).unwrap());
-    let bytes = sink.append_events(&two_hours()).await.unwrap();
+    let bytes = sink.append_events(&two_hours()).await.unwrap().bytes;
     let expected = objects(whole.path()).await;
     assert_eq!(expected.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>(), bytes);
-    assert_eq!(sink.append_events(&two_hours()).await.unwrap(), 0, "a repetition adds nothing");
+    assert_eq!(sink.append_events(&two_hours()).await.unwrap().bytes, 0, "a repetition adds nothing");
     for fails_at in 0..4 {
         let folder = tempfile::tempdir().unwrap();
         let store = Failing { inner: FolderStore::create(folder.path()).unwrap(), fails_at, puts: AtomicUsize::new(0) };
@@ -218,13 +218,13 @@ async fn a_log_file_that_grew_adds_what_is_new_and_nothing_twice() {
     let mut log = batch(Vec::new());
     for (count, id) in ["a", "b", "c"].into_iter().enumerate() {
         log.events.push(entry(id, "2026-11-20T09:10:00Z", "eu-central-1"));
-        assert!(sink.append_events(&log).await.unwrap() > 0);
+        assert!(sink.append_events(&log).await.unwrap().bytes > 0);
         assert_eq!(objects(folder.path()).await.len(), 2 * (count + 1));
-        assert_eq!(sink.append_events(&log).await.unwrap(), 0, "and again nothing");
+        assert_eq!(sink.append_events(&log).await.unwrap().bytes, 0, "and again nothing");
     }
     let mut shorter = log.clone();
     shorter.events.remove(1);
-    assert_eq!(sink.append_events(&shorter).await.unwrap(), 0, "an older copy of the file adds nothing");
+    assert_eq!(sink.append_events(&shorter).await.unwrap().bytes, 0, "an older copy of the file adds nothing");
     assert_eq!(ids(folder.path()).await, ["a", "b", "c"]);
     assert_eq!(ids_of_tables(folder.path()).await, ["a", "b", "c"]);
 }
@@ -255,8 +255,8 @@ async fn nothing_is_added_to_what_cannot_be_read() {
     let store = FolderStore::create(folder.path()).unwrap();
     let name = name(9, "eu-central-1", ".json.gz", "events");
     assert!(store.put_once(&name, JSON_LINES, b"something else").await.unwrap());
-    let error = ArchiveSink::new(store).append_events(&two_hours()).await.unwrap_err();
-    assert!(error.to_string().contains(&name) && error.to_string().contains("cannot be read"), "{error}");
+    let refused = ArchiveSink::new(store).append_events(&two_hours()).await.unwrap().refused;
+    assert!(refused.len() == 1 && refused[0].contains(&name) && refused[0].contains("cannot be read"), "{refused:?}");
     assert_eq!(fs::read(folder.path().join(&name)).unwrap(), b"something else");
 }
 
@@ -294,11 +294,21 @@ async fn what_is_refused_in_its_place_is_kept_in_another_and_stops_nothing_else(
         let folder = tempfile::tempdir().unwrap();
         let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts });
         for _ in 0..2 {
-            let error = sink.append_events(&two_hours()).await.unwrap_err();
-            assert!(error.is_about_the_request() && error.to_string().contains(place), "{texts:?}: {error}");
+            let refused = sink.append_events(&two_hours()).await.unwrap().refused;
+            assert!(refused.len() == 1 && refused[0].contains("never") && refused[0].contains(place), "{texts:?}: {refused:?}");
             assert_eq!(ids(folder.path()).await, ["a", "b", "c"], "{texts:?}: each once, however often it comes");
         }
     }
+}
+
+/// Each refusal is said, and not the first alone.
+#[tokio::test]
+async fn of_several_objects_that_are_refused_each_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["account=111122223333"] });
+    let appended = sink.append_events(&two_hours()).await.unwrap();
+    assert_eq!((appended.refused.len(), appended.bytes > 0), (2, true), "{appended:?}");
+    assert_eq!(ids(folder.path()).await, ["a", "b", "c"]);
 }
 
 /// More than one object takes is parted.
@@ -307,7 +317,7 @@ async fn many_entries_that_are_refused_are_kept_in_parts() {
     let folder = tempfile::tempdir().unwrap();
     let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["account=111122223333"] });
     let entries = (0..250).map(|number| entry(&format!("{number:03}"), "2026-11-20T09:10:00Z", "eu-central-1")).collect();
-    sink.append_events(&batch(entries)).await.unwrap_err();
+    sink.append_events(&batch(entries)).await.unwrap();
     assert_eq!(ids(folder.path()).await, (0..250).map(|number| format!("{number:03}")).collect::<Vec<_>>());
     assert_eq!(objects(folder.path()).await.iter().filter(|(name, _)| name.ends_with(".json.gz")).count(), 3);
 }
@@ -321,15 +331,43 @@ async fn a_store_that_refuses_everything_is_what_is_wrong() {
     assert!(matches!(error, CallError::Unavailable { .. }), "{error}");
 }
 
+/// A finding of the entry `a`.
+fn finding(at: Timestamp) -> Finding {
+    let audit = entry("a", "2026-11-20T09:10:00Z", "eu-central-1");
+    Finding { found_at: at, score: 70, severity: Severity::High, reasons: Vec::new(), audit }
+}
+
+/// P110
+#[tokio::test]
+async fn a_finding_that_is_refused_in_its_place_is_kept_in_another_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["account=111122223333"] });
+    let finding = finding("2026-11-20T11:30:00Z".parse().unwrap());
+    for is_new in [true, false] {
+        let filed = sink.append_finding(&finding).await.unwrap();
+        assert_eq!(filed.is_new, is_new, "{filed:?}");
+        assert!(filed.refused.is_some_and(|told| told.contains("never") && told.contains("`account=refused`")));
+    }
+    let objects = objects(folder.path()).await;
+    assert_eq!(objects.len(), 1);
+    let (name, bytes) = &objects[0];
+    assert!(name.starts_with("audit/findings/year=2026/month=11/day=20/hour=09/account=refused/region=refused/"), "{name}");
+    assert!(!name.contains(finding.id().as_str()), "{name}");
+    assert!(matches!(ocsf::read(&serde_json::from_slice(bytes).unwrap()).unwrap(), Read::Finding(read) if *read == finding));
+    let nowhere = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &[""] });
+    let error = nowhere.append_finding(&finding).await.unwrap_err();
+    assert!(matches!(error, CallError::Unavailable { .. }), "{error}");
+}
+
 #[tokio::test]
 async fn findings_and_postures_are_written_once_each() {
     let folder = tempfile::tempdir().unwrap();
     let sink = ArchiveSink::new(FolderStore::create(folder.path()).unwrap());
     let at: Timestamp = "2026-11-20T11:30:00Z".parse().unwrap();
-    let audit = entry("a", "2026-11-20T09:10:00Z", "eu-central-1");
-    let finding = Finding { found_at: at, score: 70, severity: Severity::High, reasons: Vec::new(), audit };
-    assert!(sink.append_finding(&finding).await.unwrap());
-    assert!(!sink.append_finding(&Finding { found_at: at + jiff::SignedDuration::from_hours(5), ..finding.clone() }).await.unwrap());
+    let finding = finding(at);
+    let later = Finding { found_at: at + jiff::SignedDuration::from_hours(5), ..finding.clone() };
+    assert_eq!(sink.append_finding(&finding).await.unwrap(), Filed { is_new: true, refused: None });
+    assert_eq!(sink.append_finding(&later).await.unwrap(), Filed::default());
     let posture: Posture = serde_json::from_value(posture_json(at)).unwrap();
     assert!(sink.append_posture(&posture).await.unwrap());
     assert!(!sink.append_posture(&posture).await.unwrap());

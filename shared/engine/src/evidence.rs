@@ -65,15 +65,30 @@ pub struct Batch {
     pub events: Vec<AuditEvent>,
 }
 
+/// What writing the entries of a log file came to: all of them are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// The bytes written.
+    pub bytes: u64,
+    /// What was refused for what is in it, and where the entries lie instead: a sentence each. Another delivery is refused the same.
+    pub refused: Vec<String>,
+}
+
+/// What writing a finding came to: it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filed {
+    /// It was not there before.
+    pub is_new: bool,
+    /// Where it was refused for what is in it: why, and where it lies instead.
+    pub refused: Option<String>,
+}
+
 /// Writes what is found out, in whatever form the archive has.
 pub trait EvidenceSink: Sync {
-    /// Writes the entries of a log file; what is there already stays. Returns the bytes written.
-    ///
-    /// An error about the request ([`CallError::is_about_the_request`]) says that all entries are kept, and some of them in another place
-    /// than theirs. After any other, entries are missing.
-    fn append_events(&self, batch: &Batch) -> impl Future<Output = Result<u64, CallError>> + Send;
-    /// Writes a finding; `false` where it was there already.
-    fn append_finding(&self, finding: &Finding) -> impl Future<Output = Result<bool, CallError>> + Send;
+    /// Writes the entries of a log file; what is there already stays. After an error, entries are missing.
+    fn append_events(&self, batch: &Batch) -> impl Future<Output = Result<Appended, CallError>> + Send;
+    /// Writes a finding; one that is there already stays. After an error, it is missing.
+    fn append_finding(&self, finding: &Finding) -> impl Future<Output = Result<Filed, CallError>> + Send;
     /// Writes how things stand; once in an hour.
     fn append_posture(&self, posture: &Posture) -> impl Future<Output = Result<bool, CallError>> + Send;
 }

@@ -21,7 +21,7 @@ pub mod tenant;
 mod whose;
 
 pub use clock::SystemClock;
-pub use evidence::{BaselineStore, Batch, EvidenceSink, EvidenceStore, SealSigner, StoredObject, Versioned};
+pub use evidence::{Appended, BaselineStore, Batch, EvidenceSink, EvidenceStore, Filed, SealSigner, StoredObject, Versioned};
 pub use google::{KeyVersionControl, LostVersions, VersionClaims, VersionGuard, VersionMeter, VersionPorts, VersionSettings, VersionSweep};
 pub use guard::{Delivery, Guard, Handled, Ports, Settings};
 pub use policies::{KeptPolicies, PolicyStore};

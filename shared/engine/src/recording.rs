@@ -16,7 +16,7 @@ use reprieve_evidence::anomaly::{Baseline, NoPlaces, Places, Settings as Anomaly
 
 pub use self::port::{Recorded, RecordingMeter};
 use crate::act::answered_by;
-use crate::evidence::{BaselineStore, Batch, EvidenceSink, Versioned};
+use crate::evidence::{Appended, BaselineStore, Batch, EvidenceSink, Filed, Versioned};
 use crate::port::{CallError, Clock, Disposition, NoticeSink};
 
 const RECORD: &str = "archive:Record";
@@ -99,21 +99,16 @@ impl<E: EvidenceSink, B: BaselineStore, N: NoticeSink, C: Clock, M: RecordingMet
     /// Records the entries of a log file. `stopped_at` is when the invocation ends, whatever is still to be done.
     ///
     /// # Errors
-    /// When the entries, or what is unusual about them, could not be written in time: then the log file is worth delivering again. An
-    /// error about the request ([`CallError::is_about_the_request`]) says that all entries are kept, and that something of them was
-    /// refused for what is in it, which another delivery does not change.
+    /// When the entries, or what is unusual about them, could not be written in time: then the log file is worth delivering again. What
+    /// was refused for what is in it, and is kept elsewhere, is no error: [`Recorded::refused`] says it.
     pub async fn record(&self, batch: &Batch, stopped_at: Timestamp) -> Result<Recorded, CallError> {
         let end = stopped_at.checked_sub(ENDING_TAKES).unwrap_or(Timestamp::MIN);
-        let (bytes, refusal) = match self.written_by(stopped_at, "the entries", self.ports.evidence.append_events(batch)).await {
-            Ok(bytes) => (bytes, None),
-            Err(refusal) if refusal.is_about_the_request() => (0, Some(refusal)),
-            Err(error) => return Err(error),
-        };
-        let mut recorded = Recorded { entries: batch.events.len(), bytes, ..Recorded::default() };
+        let appended = self.written_by(stopped_at, "the entries", self.ports.evidence.append_events(batch)).await?;
+        let Appended { bytes, refused } = appended;
+        let mut recorded = Recorded { entries: batch.events.len(), bytes, refused, ..Recorded::default() };
         let result = self.watch(batch, end, &mut recorded).await;
         self.ports.meter.recorded(&recorded, self.ports.clock.now());
-        result?;
-        refusal.map_or(Ok(recorded), Err)
+        result.map(|()| recorded)
     }
 
     /// Waits for something to be written until then. It is tried even where no time is left.
@@ -199,10 +194,14 @@ impl<E: EvidenceSink, B: BaselineStore, N: NoticeSink, C: Clock, M: RecordingMet
         let mut result = Ok(());
         for finding in findings {
             match self.written_by(end, "a finding", self.ports.evidence.append_finding(&finding)).await {
-                Ok(true) => recorded.findings.push(finding),
-                // What is worth another delivery is said before a refusal.
-                Err(error) if result.is_ok() || !error.is_about_the_request() => result = Err(error),
-                Ok(false) | Err(_) => {}
+                Ok(Filed { is_new, refused }) => {
+                    recorded.refused.extend(refused);
+                    if is_new {
+                        recorded.findings.push(finding);
+                    }
+                }
+                Err(error) if result.is_ok() => result = Err(error),
+                Err(_) => {}
             }
         }
         result

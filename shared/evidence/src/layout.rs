@@ -95,8 +95,14 @@ pub fn events(at: Timestamp, account: &str, region: &str, log_file: &str, table:
 #[must_use]
 pub fn finding(finding: &Finding) -> String {
     let (account, region) = place_of_entry(&finding.audit);
+    finding_in(finding, &account, &region, &finding.id())
+}
+
+/// Names the object of a finding in the same hour of another place, by another id.
+#[must_use]
+pub fn finding_in(finding: &Finding, account: &str, region: &str, id: &str) -> String {
     let at = finding.audit.event.time.unwrap_or(finding.found_at);
-    Shelf::Findings.name(at, &account, &region, &format!("{}.json", safe(&finding.id())))
+    Shelf::Findings.name(at, account, region, &format!("{}.json", safe(id)))
 }
 
 /// Names the object of a posture: one in an hour.

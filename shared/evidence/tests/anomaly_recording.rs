@@ -7,7 +7,7 @@ mod entries;
 
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::{AuditEvent, Finding, Posture, Severity};
-use reprieve_engine::{Batch, CallError, Clock as _, EvidenceSink, Recorded, Recorder, RecordingPorts, RecordingSettings};
+use reprieve_engine::{Appended, Batch, CallError, Clock as _, EvidenceSink, Filed, Recorded, Recorder, RecordingPorts, RecordingSettings};
 use reprieve_evidence::anomaly::{Baseline, NoPlaces, Settings};
 use reprieve_test_support::{
     Effect, FailOnCall, FakeBaselineStore, FakeClock, FakeEvidenceSink, FakeNoticeSink, FakeRecordingMeter, Faults, Journal, finish,
@@ -140,11 +140,11 @@ fn the_entries_are_kept_before_anything_else() {
 struct Silent;
 
 impl EvidenceSink for Silent {
-    async fn append_events(&self, _: &Batch) -> Result<u64, CallError> {
+    async fn append_events(&self, _: &Batch) -> Result<Appended, CallError> {
         std::future::pending().await
     }
 
-    async fn append_finding(&self, _: &Finding) -> Result<bool, CallError> {
+    async fn append_finding(&self, _: &Finding) -> Result<Filed, CallError> {
         std::future::pending().await
     }
 
@@ -169,21 +169,25 @@ fn an_archive_that_never_answers_is_given_up_in_time_and_the_log_file_comes_agai
 #[test]
 fn entries_that_were_refused_are_watched_all_the_same() {
     let scene = scene();
-    let refusal = CallError::Rejected { call: "archive:Append", message: "the entries lie elsewhere".to_owned() };
-    scene.recorder.ports.evidence.fail_next("append_events", refusal.clone());
-    assert_eq!(scene.try_record(&batch("file", vec![strange(56, 0)])), Err(refusal));
+    scene.recorder.ports.evidence.refuse_next("append_events", "the entries lie elsewhere");
+    let recorded = scene.record(&batch("file", vec![strange(56, 0)]));
+    assert_eq!((recorded.entries, recorded.bytes, recorded.told), (1, 1_000, 1));
+    assert_eq!(recorded.refused, ["the entries lie elsewhere"]);
     assert_eq!((scene.recorder.ports.evidence.findings().len(), scene.people.notices().len()), (1, 1));
+    assert!(scene.baseline().knows_log_file("file"));
 }
 
-/// Of two findings that cannot be kept, the one that may be kept later decides.
+/// A finding that lies elsewhere is one of the findings: people are told of it, and the refusal is said beside that of the entries.
 #[test]
-fn a_refused_finding_does_not_hide_one_that_waits() {
+fn a_finding_that_was_refused_is_told_all_the_same() {
     let scene = scene();
-    let file = batch("file", vec![strange(56, 0), entry(at(56, 3, 1)).by("billing").from(ELSEWHERE).on(KEY).0]);
-    scene.recorder.ports.evidence.fail_next("append_finding", unavailable());
-    let refusal = CallError::Rejected { call: "s3:PutObject", message: "the name is too long".to_owned() };
-    scene.recorder.ports.evidence.fail_next("append_finding", refusal);
-    assert_eq!(scene.try_record(&file), Err(unavailable()));
+    scene.recorder.ports.evidence.refuse_next("append_events", "the entries lie elsewhere");
+    scene.recorder.ports.evidence.refuse_next("append_finding", "the finding lies elsewhere");
+    let file = batch("file", vec![strange(56, 0)]);
+    let recorded = scene.record(&file);
+    assert_eq!((recorded.findings.len(), recorded.told, scene.people.notices().len()), (1, 1, 1));
+    assert_eq!(recorded.refused, ["the entries lie elsewhere", "the finding lies elsewhere"]);
+    assert!(scene.record(&file).is_repetition, "nothing of it waits");
 }
 
 /// P123

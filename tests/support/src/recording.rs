@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use reprieve_core::{Finding, Posture};
-use reprieve_engine::{BaselineStore, Batch, CallError, EvidenceSink, Recorded, RecordingMeter, Versioned};
+use reprieve_engine::{Appended, BaselineStore, Batch, CallError, EvidenceSink, Filed, Recorded, RecordingMeter, Versioned};
 
 use crate::{let_others_go, locked};
 
@@ -16,9 +16,15 @@ struct Archive {
     findings: BTreeMap<String, Finding>,
     postures: Vec<Posture>,
     faults: VecDeque<(&'static str, CallError)>,
+    refusals: VecDeque<(&'static str, String)>,
 }
 
 impl Archive {
+    fn refusal(&mut self, call: &str) -> Option<String> {
+        let place = self.refusals.iter().position(|(name, _)| *name == call)?;
+        self.refusals.remove(place).map(|(_, sentence)| sentence)
+    }
+
     fn fault(&mut self, call: &str) -> Result<(), CallError> {
         let place = self.faults.iter().position(|(name, _)| *name == call);
         place.and_then(|place| self.faults.remove(place)).map_or(Ok(()), |(_, error)| Err(error))
@@ -33,6 +39,11 @@ impl FakeEvidenceSink {
     /// Fails the next call of this name (`append_events`, `append_finding`), before it takes effect.
     pub fn fail_next(&self, call: &'static str, error: CallError) {
         locked(&self.0).faults.push_back((call, error));
+    }
+
+    /// Refuses something of the next call of this name, and keeps it elsewhere, with this sentence.
+    pub fn refuse_next(&self, call: &'static str, sentence: &str) {
+        locked(&self.0).refusals.push_back((call, sentence.to_owned()));
     }
 
     /// Returns the names of the log files whose entries are kept.
@@ -52,22 +63,23 @@ impl FakeEvidenceSink {
 }
 
 impl EvidenceSink for FakeEvidenceSink {
-    async fn append_events(&self, batch: &Batch) -> Result<u64, CallError> {
+    async fn append_events(&self, batch: &Batch) -> Result<Appended, CallError> {
         let_others_go().await;
         let mut archive = locked(&self.0);
         archive.fault("append_events")?;
         let bytes = batch.events.len() as u64 * 1_000;
         let is_new = archive.batches.insert(batch.log_file.clone(), batch.clone()).is_none();
-        Ok(if is_new { bytes } else { 0 })
+        let refused = archive.refusal("append_events").into_iter().collect();
+        Ok(Appended { bytes: if is_new { bytes } else { 0 }, refused })
     }
 
-    async fn append_finding(&self, finding: &Finding) -> Result<bool, CallError> {
+    async fn append_finding(&self, finding: &Finding) -> Result<Filed, CallError> {
         let_others_go().await;
         let mut archive = locked(&self.0);
         archive.fault("append_finding")?;
         let is_new = !archive.findings.contains_key(&finding.id());
         archive.findings.entry(finding.id()).or_insert_with(|| finding.clone());
-        Ok(is_new)
+        Ok(Filed { is_new, refused: archive.refusal("append_finding") })
     }
 
     async fn append_posture(&self, posture: &Posture) -> Result<bool, CallError> {

@@ -26,6 +26,8 @@ pub(super) struct Tally {
     pub(super) faults: Vec<(String, String)>,
     /// The first records that could not be read: the file, which record, why.
     pub(super) unreadable: Vec<(String, u64, String)>,
+    /// What the archive refused for what is in it, and where it lies instead: the file, and what is to be said.
+    pub(super) refused: Vec<(String, String)>,
     /// Files that were left out, by reason; and one by one where they could not be looked at.
     pub(super) left_out: BTreeMap<&'static str, u64>,
     pub(super) took: Duration,
@@ -53,6 +55,10 @@ impl Tally {
 
     pub(super) fn fault(&mut self, file: &str, why: String) {
         self.faults.push((file.to_owned(), why));
+    }
+
+    pub(super) fn refused(&mut self, file: &str, why: String) {
+        self.refused.push((file.to_owned(), why));
     }
 
     pub(super) fn left_out(&mut self, files: &[LeftOut]) {
@@ -95,6 +101,7 @@ impl Tally {
             }
         }
         self.faults.extend(other.faults);
+        self.refused.extend(other.refused);
         let free = MOST_NAMED.saturating_sub(self.unreadable.len());
         self.unreadable.extend(other.unreadable.into_iter().take(free));
     }
@@ -113,7 +120,7 @@ impl Tally {
 
     /// Returns everything, for scripts.
     pub(super) fn json(&self) -> Value {
-        let faults: Vec<Value> = self.faults.iter().map(|(file, why)| json!({"file": file, "why": why})).collect();
+        let of_files = |said: &[(String, String)]| said.iter().map(|(file, why)| json!({"file": file, "why": why})).collect::<Vec<_>>();
         let unreadable: Vec<Value> =
             self.unreadable.iter().map(|(file, record, why)| json!({"file": file, "record": record, "why": why})).collect();
         json!({
@@ -131,8 +138,9 @@ impl Tally {
             "bytes_inflated": self.counts.bytes_inflated,
             "bytes_written": self.bytes_out,
             "seconds": self.took.as_secs_f64(),
-            "faults": faults,
+            "faults": of_files(&self.faults),
             "unreadable": unreadable,
+            "refused": of_files(&self.refused),
             "left_out": self.left_out,
         })
     }

@@ -31,7 +31,20 @@ pub(super) fn print(tally: &Tally, to: Option<&Path>, out: &mut impl Write) -> s
     for (why, count) in &tally.left_out {
         writeln!(out, "left out {}: {why}", counted(*count, "file"))?;
     }
-    problems(tally, out)
+    problems(tally, out)?;
+    refusals(tally, out)
+}
+
+/// Prints what the archive refused for what is in it, and where it lies instead.
+fn refusals(tally: &Tally, out: &mut impl Write) -> std::io::Result<()> {
+    if tally.refused.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", "REFUSED IN ITS PLACE, AND KEPT".bold())?;
+    for (file, why) in &tally.refused {
+        paragraph(&format!("`{file}`: {why}"), out)?;
+    }
+    Ok(())
 }
 
 /// Prints what could not be read, each by its place.

@@ -20,6 +20,8 @@ pub struct Recorded {
     pub is_repetition: bool,
     /// Why nothing was learned from it, where nothing was: the baseline could not be read or saved.
     pub baseline_unsaved: Option<String>,
+    /// What the archive refused for what is in it, and where it lies instead: a sentence each. Another delivery does not change it.
+    pub refused: Vec<String>,
     /// What went wrong beside it: a notice that could not be sent.
     pub complaints: Vec<String>,
 }

@@ -247,7 +247,8 @@ fn record(file: &LogFile, sink: &ArchiveSink<FolderStore>) -> Counts {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime can be made");
     let write = |batch: Batch| {
         assert!(batch.events.len() <= PORTION_ENTRIES);
-        runtime.block_on(sink.append_events(&batch)).expect("the archive can be written");
+        let appended = runtime.block_on(sink.append_events(&batch)).expect("the archive can be written");
+        assert!(appended.refused.is_empty(), "{:?}", appended.refused);
     };
     let mut portions = Portions::new(log_file_name(&file.name));
     let scan = Scanner::default().scan(open(file), |entry| {
