@@ -119,7 +119,7 @@ fn case(id: &str, opened: i64) -> Case {
     let record =
         serde_json::json!({"operationName": "Microsoft.KeyVault/vaults/delete", "eventDataId": id, "resourceId": key().parent().unwrap()});
     let event: Event = reprieve_wire::azure::activity_log::parse(&record).unwrap();
-    Case { event, opened_at: at(opened), stands: false, recovering: false, found: None, told: Vec::new() }
+    Case { event, opened_at: at(opened), stands: false, recovering: false, found: None, explained_until: None, told: Vec::new() }
 }
 
 #[tokio::test]

@@ -390,7 +390,7 @@ async fn a_case_is_kept_in_blobs_until_it_is_closed() {
     scene.arm("DELETE", vault().as_str(), KEY_VAULT, Value::Null).await;
     let now = scene.sandbox.tenant().now();
     let event = scene.control.last_call(&subject, now).await.unwrap().unwrap();
-    let case = Case { event, opened_at: now, stands: false, recovering: true, found: None, told: Vec::new() };
+    let case = Case { event, opened_at: now, stands: false, recovering: true, found: None, explained_until: None, told: Vec::new() };
     for _ in 0..2 {
         ledger.keep_case(&subject, Some(&case)).await.unwrap();
         assert_eq!(ledger.open_cases().await, Ok(vec![subject.clone()]));

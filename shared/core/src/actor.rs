@@ -57,6 +57,10 @@ pub struct Actor {
     /// The user name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
+    /// The user name is no principal name of Microsoft Entra ID but an alias, a mail address or a display name: people read it, and nobody
+    /// is compared by it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_alias: bool,
     /// The role behind a session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<RoleArn>,
@@ -99,6 +103,7 @@ impl Actor {
             arn: None,
             account: None,
             user_name: None,
+            is_alias: false,
             role: None,
             session_name: None,
             source_identity: None,
@@ -115,7 +120,7 @@ impl Actor {
     /// Says whether anything identifies the caller.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        !self.identities().is_empty()
+        self.user_name.is_some() || !self.identities().is_empty()
     }
 
     /// Says whether the caller is a session of exactly this role.
@@ -124,7 +129,7 @@ impl Actor {
         self.role.as_ref() == Some(role)
     }
 
-    /// Returns every way in which this caller can be named: ARN, role, and `person:` names in lower case.
+    /// Returns every way in which this caller can be named: ARN, role, and `person:` names in lower case. An alias is none.
     #[must_use]
     pub fn identities(&self) -> BTreeSet<String> {
         let mut identities = BTreeSet::new();
@@ -132,7 +137,9 @@ impl Actor {
             identities.insert(role.to_string());
             identities.extend(role_of_arn(role.as_str()));
         }
-        identities.extend([&self.user_name, &self.session_name, &self.source_identity].into_iter().flatten().map(|name| person(name)));
+        let user_name = self.user_name.as_ref().filter(|_| !self.is_alias);
+        let names = [user_name, self.session_name.as_ref(), self.source_identity.as_ref()];
+        identities.extend(names.into_iter().flatten().map(|name| person(name)));
         identities.extend(self.object_id.as_ref().map(|id| format!("object:{}", id.to_ascii_lowercase())));
         // Everybody shares the application of the portal or the command line: it names nobody but itself.
         if self.kind == ActorKind::ServicePrincipal {
@@ -148,16 +155,23 @@ impl Actor {
     }
 
     /// Says whether it cannot be told that this caller and an approver of these identities are two. Microsoft Entra ID names a person by
-    /// a sign-in name and an object id, an application by an object id and an application id: where the caller lacks the one by which
-    /// the approver is named, they may be the same. A name without `@` is no sign-in name.
+    /// a principal name and an object id, an application by an object id and an application id: where the caller lacks the one by which
+    /// the approver is named, they may be the same. An alias is no principal name, nor is a name without `@`; of whoever is known by an
+    /// alias or an object id alone, nothing says whether it is a person.
     #[must_use]
     pub fn may_hide(&self, approver: &BTreeSet<String>) -> bool {
         let is_named_by = |kind: &str| approver.iter().any(|name| name.starts_with(kind));
-        let signs_in = self.user_name.as_ref().is_some_and(|name| name.contains('@'));
+        let signs_in = !self.is_alias && self.user_name.as_ref().is_some_and(|name| name.contains('@'));
         let lacks_object = self.object_id.is_none() && is_named_by("object:");
+        let lacks_name = !signs_in && is_named_by("person:");
+        let lacks_application = self.app_id.is_none() && is_named_by("application:");
         let lacks = match self.kind {
-            ActorKind::EntraUser => lacks_object || (!signs_in && is_named_by("person:")),
-            ActorKind::ServicePrincipal => lacks_object || (self.app_id.is_none() && is_named_by("application:")),
+            ActorKind::EntraUser => lacks_object || lacks_name,
+            ActorKind::ServicePrincipal => lacks_object || lacks_application,
+            ActorKind::Unknown => {
+                let is_of_entra = self.object_id.is_some() || self.is_alias;
+                is_of_entra && (lacks_object || lacks_name || lacks_application)
+            }
             ActorKind::Root
             | ActorKind::IamUser
             | ActorKind::AssumedRole
@@ -169,7 +183,6 @@ impl Actor {
             | ActorKind::ExternalUser
             | ActorKind::GoogleUser
             | ActorKind::GoogleServiceAccount
-            | ActorKind::Unknown
             | ActorKind::Other(_) => false,
         };
         lacks && self.identities().is_disjoint(approver)
@@ -327,6 +340,9 @@ mod tests {
         let robot = Actor { kind: ActorKind::ServicePrincipal, object_id: text("B1"), app_id: text("B2"), ..Actor::unknown() };
         let nameless = Actor { user_name: None, ..alice.clone() };
         let displayed = Actor { user_name: text("Alice Example"), ..alice.clone() };
+        let under_alias = Actor { user_name: text("ally@example.com"), is_alias: true, ..alice.clone() };
+        let object_alone = Actor { object_id: text("A1"), ..Actor::unknown() };
+        let alias_alone = Actor { user_name: text("ally@example.com"), is_alias: true, ..Actor::unknown() };
         let without_object = |actor: &Actor| Actor { object_id: None, ..actor.clone() };
         for (what, caller, approver, may_hide) in [
             ("both names", &alice, "carol@example.com", false),
@@ -336,6 +352,16 @@ mod tests {
             ("no name, the same object id", &nameless, "object:a1", false),
             ("no name, another object id", &nameless, "object:c1", false),
             ("a name to show alone", &displayed, "alice@example.com", true),
+            ("an alias", &under_alias, "alice@example.com", true),
+            ("an alias, and an approver of that name", &under_alias, "ally@example.com", true),
+            ("an alias, another object id", &under_alias, "object:c1", false),
+            ("an object id alone", &object_alone, "alice@example.com", true),
+            ("an object id alone, and an application", &object_alone, "application:b2", true),
+            ("an object id alone, the same one", &object_alone, "object:a1", false),
+            ("an object id alone, another one", &object_alone, "object:c1", false),
+            ("an alias alone", &alias_alone, "alice@example.com", true),
+            ("an alias alone, and an object id", &alias_alone, "object:a1", true),
+            ("nobody at all", &Actor::unknown(), "alice@example.com", false),
             ("no object id", &without_object(&alice), "object:a1", true),
             ("no object id, a name", &without_object(&alice), "carol@example.com", false),
             ("a person, and an application", &nameless, "application:b2", false),
@@ -354,6 +380,19 @@ mod tests {
         let written = serde_json::to_string(&alice).unwrap();
         assert!(!written.contains("issuer"), "{written}");
         assert_eq!(serde_json::from_str::<Actor>(&written).unwrap(), alice);
+    }
+
+    #[test]
+    fn an_alias_is_read_by_people_and_compared_with_nobody() {
+        let alias =
+            Actor { kind: ActorKind::EntraUser, user_name: Some("ally@example.com".to_owned()), is_alias: true, ..Actor::unknown() };
+        assert!(alias.identities().is_empty());
+        assert!(alias.is_known());
+        assert_eq!(alias.display_name(), "ally@example.com");
+        let written = serde_json::to_string(&alias).unwrap();
+        assert_eq!(serde_json::from_str::<Actor>(&written).unwrap(), alias);
+        let named = serde_json::to_string(&Actor { is_alias: false, ..alias }).unwrap();
+        assert!(!named.contains("is_alias"), "one who is named is written as before: {named}");
     }
 
     #[test]

@@ -103,6 +103,8 @@ struct Work<'a> {
     subject: &'a Subject,
     /// The event, under an id of its own for this subject.
     event: Event,
+    /// A sweep led here: nobody delivers it again, and only news of it is recorded.
+    is_sweep: bool,
     /// What was found is the doing of the open case's event, which is judged in place of this one.
     is_of_case: bool,
     delivery: Delivery,
@@ -138,7 +140,8 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         let known = match known {
             Ok(known) => known,
             Err(error) => {
-                return vec![Handled::Retry { reason: format!("what there is to keep could not be read: {error}"), record: None }];
+                let reason = format!("what there is to keep could not be read: {error}");
+                return vec![Handled::Retry { reason, record: None, told: false }];
             }
         };
         let subjects: Vec<Subject> = match reach {
@@ -154,14 +157,17 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     /// Works on one subject, after an event.
     pub(crate) async fn answer(&self, subject: &Subject, event: &Event, delivery: Delivery, known: &Discovery) -> Handled {
         let event_of_subject = Event { id: id_for(event, subject), ..event.clone() };
-        let mut work =
-            Work { subject, event: event_of_subject, is_of_case: false, delivery, known, attempt: delivery.count, claimed: false };
+        let is_sweep = event.form == EventForm::Sweep;
+        let (is_of_case, attempt, claimed) = (false, delivery.count, false);
+        let mut work = Work { subject, event: event_of_subject, is_sweep, is_of_case, delivery, known, attempt, claimed };
         if let Some(decision) = triage(event, subject, &self.settings.desired) {
             return self.conclude(&work, &Memory::empty(), None, decision, Vec::new(), Plan::default()).await;
         }
         let look = match self.look(&work).await {
             Ok(look) => look,
-            Err(error) => return Handled::Retry { reason: format!("{subject} could not be looked at: {error}"), record: None },
+            Err(error) => {
+                return Handled::Retry { reason: format!("{subject} could not be looked at: {error}"), record: None, told: false };
+            }
         };
         self.attribute(&mut work, &look).await;
         if let Some(decision) = self.own_answer(&work, &look) {
@@ -181,7 +187,9 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         match self.claim(&work, &considering).await {
             Ok(Claim::Granted { attempt }) => (work.attempt, work.claimed) = (attempt, true),
             Ok(Claim::Settled) => return Handled::Duplicate,
-            Ok(Claim::Held) => return Handled::Retry { reason: format!("somebody else works on {subject} just now"), record: None },
+            Ok(Claim::Held) => {
+                return Handled::Retry { reason: format!("somebody else works on {subject} just now"), record: None, told: false };
+            }
             // The audit store alone must hold the intent: without a ledger, the delivery's own count tells attempts apart.
             Err(error) => tracing::warn!(%error, "the ledger could not be claimed"),
         }
@@ -193,7 +201,7 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
                 tracing::warn!(error = %unfinished, "the claim could not be given back");
             }
             let reason = format!("the intent could not be written down, so nothing was changed: {error}");
-            return Handled::Retry { reason, record: None };
+            return Handled::Retry { reason, record: None, told: false };
         }
         let opened = self.remember_opened(&work, &look).await;
         let steps = self.carry_out(&look.plan.changes, work.delivery.act_until()).await;
@@ -234,11 +242,16 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     /// now, and what is still missing is theirs to do, or the sweep's.
     fn own_answer(&self, work: &Work<'_>, look: &Look) -> Option<Decision> {
         let event = &work.event;
-        let is_own = event.actor.object_id.as_deref().zip(self.settings.own_principal.as_deref());
-        let is_own_write = event.form != EventForm::Sweep && is_own.is_some_and(|(caller, own)| caller.eq_ignore_ascii_case(own));
+        let is_own_write = event.form != EventForm::Sweep && self.is_own(event);
         let is_answer = is_own_write && !removes(event) && look.memory.case.as_ref().is_some_and(|case| !case.stands);
         let sentence = || format!("`{}` is Reprieve's own, and belongs to its answer to what was done to {}.", event.name, work.subject);
         is_answer.then(|| Decision::Stand { why: Why::new(Severity::Informational, sentence()) })
+    }
+
+    /// Says whether the call was made under our own identity.
+    fn is_own(&self, event: &Event) -> bool {
+        let caller = event.actor.object_id.as_deref().zip(self.settings.own_principal.as_deref());
+        caller.is_some_and(|(caller, own)| caller.eq_ignore_ascii_case(own))
     }
 
     async fn decide(&self, work: &Work<'_>, look: &Look) -> Decision {
@@ -302,7 +315,7 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         let is_sweep = work.event.form == EventForm::Sweep;
         let left = after.as_ref().map(|after| after.plan.steps()).filter(|left| !left.steps.is_empty());
         // What came back can show more that is wrong with it: a recovered key is disabled. The next delivery goes on.
-        let goes_on = !is_sweep && left.as_ref().is_some_and(|left| !left.is_within(&considering));
+        let goes_on = !work.is_sweep && left.as_ref().is_some_and(|left| !left.is_within(&considering));
         if let (Some(left), false, Decision::Remedy { why, .. }) = (&left, goes_on, &mut decision) {
             why.escalations.push(format!("every call succeeded, and a second look still finds this to do: {left}"));
         }
@@ -315,7 +328,9 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         record.remediate_ms = mended_at.filter(|_| !is_sweep).and_then(|at| Some(elapsed_ms(record.event.time?, at)));
         let mut complaints = Vec::new();
         let mut told = Vec::new();
-        if !is_sweep || is_news || carried_out {
+        let mut is_all_told = !is_news;
+        // Each event has its record, whoever it turned out to be that did what it found.
+        if !work.is_sweep || is_news || carried_out {
             let notice = Notice::of(&record).filter(|_| is_told);
             let (kept, heard) = join!(self.ports.audit.append(&record), async {
                 match &notice {
@@ -323,10 +338,12 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
                     None => Ok(()),
                 }
             });
+            is_all_told = heard.is_ok() && (is_told || !is_news);
             if let Err(error) = kept {
                 return Handled::Retry {
                     reason: format!("the outcome could not be written down: {error}"),
                     record: Some(Box::new(record)),
+                    told: is_all_told,
                 };
             }
             if notice.is_some() && heard.is_ok() {
@@ -343,7 +360,7 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         }
         if is_open {
             let reason = if goes_on { "what was given back shows more to be done" } else { "a change failed for now" };
-            return Handled::Retry { reason: reason.to_owned(), record: Some(Box::new(record)) };
+            return Handled::Retry { reason: reason.to_owned(), record: Some(Box::new(record)), told: is_all_told };
         }
         Handled::Done { record: Box::new(record), complaints }
     }

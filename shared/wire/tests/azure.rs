@@ -1,11 +1,13 @@
 //! Each trap of Azure's logs, as a table over its fixture: who, what, on what, with which result, and what was odd.
 
 use crate::support::azure_fixture;
+use reprieve_core::actor::identities_of_name;
 use reprieve_core::azure::event::VAULT_SOURCE;
 use reprieve_core::azure::subject::{Function, Subject};
 use reprieve_core::azure::{ResourceId, event};
 use reprieve_core::{ActorKind, CallOutcome, Event, EventForm, Target};
 use reprieve_wire::azure::{ACTIVITY_SOURCE, parse_all};
+use serde_json::json;
 
 const VAULT: &str =
     "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-keys/providers/Microsoft.KeyVault/vaults/kv-logs";
@@ -85,6 +87,43 @@ fn claims_are_found_wherever_they_stand() {
         assert_eq!(event.actor.tenant_id.as_deref(), Some("00000000-0000-0000-0000-00000000aaaa"));
     }
     assert_eq!(odd(&seen[6]), ["identity"]);
+}
+
+#[test]
+fn a_person_is_told_from_an_approver_by_principal_name_and_object_id_alone() {
+    const OBJECT: &str = "00000000-0000-0000-0000-00000000bbb1";
+    const EMAIL: &str = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress";
+    let (person, application, unknown) = (ActorKind::EntraUser, ActorKind::ServicePrincipal, ActorKind::Unknown);
+    let of_object = format!("principal {OBJECT}");
+    let of_object = of_object.as_str();
+    let carol = identities_of_name("carol@example.com");
+    let nothing = json!({});
+    let delegated = |name: &str, value: &str| json!({ "oid": OBJECT, "scp": "user_impersonation", "appid": "cccc", name: value });
+    let rows = [
+        (delegated("upn", " alice@example.com "), "ally@example.com", &person, "alice@example.com", false, false),
+        (delegated("unique_name", "ally@example.com"), "ally@example.com", &person, "ally@example.com", true, true),
+        (delegated("preferred_username", "ally@example.com"), "ally@example.com", &person, "ally@example.com", true, true),
+        (delegated(EMAIL, "ally@example.com"), "ally@example.com", &person, "ally@example.com", true, true),
+        (delegated("name", "ally@example.com"), "ally@example.com", &person, "ally@example.com", true, true),
+        (nothing.clone(), "ally@example.com", &person, "ally@example.com", true, true),
+        (nothing.clone(), "Alice Example", &unknown, "Alice Example", true, true),
+        // A person's or an application's: nothing says which.
+        (nothing, OBJECT, &unknown, of_object, false, true),
+        (json!({ "idtyp": "app" }), OBJECT, &application, of_object, false, false),
+        (json!({ "oid": OBJECT, "appid": "dddd" }), OBJECT, &application, "application dddd", false, false),
+    ];
+    for (claims, caller, kind, name, is_alias, may_be_carol) in rows {
+        let mut record = azure_fixture("activity-log-page")["value"][0].clone();
+        record["claims"] = claims.clone();
+        record["caller"] = caller.into();
+        let [parsed] = parse_all(&record).try_into().unwrap();
+        let actor = parsed.event.unwrap().actor;
+        let read = (&actor.kind, actor.display_name(), actor.is_alias);
+        assert_eq!(read, (kind, name.to_owned(), is_alias), "{caller}: {claims}");
+        assert_eq!(actor.may_hide(&carol), may_be_carol, "{caller}: {claims}");
+        let is_named = actor.identities().iter().any(|name| name.starts_with("person:"));
+        assert_eq!(is_named, actor.user_name.is_some() && !is_alias, "{caller}: {claims}");
+    }
 }
 
 #[test]

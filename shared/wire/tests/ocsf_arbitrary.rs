@@ -122,17 +122,18 @@ fn address() -> BoxedStrategy<String> {
 
 fn actor() -> BoxedStrategy<Actor> {
     let name = || prop_oneof![text(), Just("alice@example.com".to_owned()), Just("a@b".to_owned())];
-    let first = (kind(), option::of(text()), option::of(Just("111122223333")), option::of(name()), any::<bool>(), option::of(text()));
+    let first = (kind(), option::of(text()), option::of(Just("111122223333")), option::of(name()), any::<[bool; 2]>(), option::of(text()));
     let second = (option::of(text()), option::of(text()), option::of(text()), option::of(text()), option::of(text()), option::of(text()));
     (first, second, option::of(address()), option::of(text()))
         .prop_map(|(first, second, source_address, user_agent)| {
-            let (kind, arn, account, user_name, has_role, session_name) = first;
+            let (kind, arn, account, user_name, [is_alias, has_role], session_name) = first;
             let (source_identity, issuer, object_id, app_id, tenant_id, invoked_by) = second;
             Actor {
                 kind,
                 arn,
                 account: account.map(|account| AccountId::parse(account).unwrap()),
                 user_name,
+                is_alias,
                 role: has_role.then(|| RoleArn::parse("arn:aws:iam::111122223333:role/path/Admin").unwrap()),
                 session_name,
                 source_identity,

@@ -1,13 +1,15 @@
 //! What a new approval takes the place of: a resource carries one change at a time, with one approver and one co-approver. Pure.
 //!
-//! What others approved and still holds is not replaced unless that is asked for; one whose public key is not at hand may hold.
+//! What others approved and still holds is not replaced unless that is asked for; one whose public key is not at hand may hold, and so may
+//! tags without a seal on a key, of which CloudTrail alone says who set them.
 
 use jiff::Timestamp;
 use reprieve_core::ApprovalKeys;
 use reprieve_core::actor::identities_of_name;
+use reprieve_core::approval::plain::is_plain;
 use reprieve_core::approval::slot::{TagPlan, seal_key_of};
 use reprieve_core::approval::window::Window;
-use reprieve_core::approval::{ApprovalSource, SealError, SealedApproval, Written};
+use reprieve_core::approval::{ACTION_TAG, ApprovalSource, CHANGE_TAG, SealError, SealedApproval, WINDOW_TAG, Written};
 
 use crate::desk::approvable::Approvable;
 use crate::desk::{short_approver, shown_window};
@@ -21,12 +23,28 @@ pub(super) struct Replacing<'a> {
     pub(super) keys: &'a ApprovalKeys,
 }
 
+/// What tags without a seal say.
+struct Plain {
+    change: String,
+    action: String,
+    window: Window,
+}
+
 impl Replacing<'_> {
     /// Refuses to take the place of what others approved.
     ///
     /// # Errors
     /// Says what stands there, and how both could.
     pub(super) fn check(&self, known: Option<&Written>, now: Timestamp) -> anyhow::Result<()> {
+        if let Some(plain) = self.plain().filter(|plain| now < plain.window.end && !is_revoked(&plain.change, known)) {
+            anyhow::bail!(
+                "`{}` carries change `{}` ({}, {}) in tags without a seal, which may still hold, and this approval would take its place; to replace it, give --replace",
+                self.resource.name(),
+                plain.change,
+                plain.action,
+                shown_window(plain.window)
+            );
+        }
         let others: Vec<SealedApproval> = self.lost().filter(|other| !self.is_own(other) && self.holds(other, known, now)).collect();
         let Some(first) = others.first() else { return Ok(()) };
         let approvers: Vec<String> = others.iter().map(|other| short_approver(&other.approver)).collect();
@@ -43,6 +61,12 @@ impl Replacing<'_> {
 
     /// Says what becomes of the approval that stood where this one goes.
     pub(super) fn warning(&self) -> Option<String> {
+        if let Some(plain) = self.plain() {
+            return Some(format!(
+                "it takes the place of change {}, in tags without a seal: a key carries one change at a time",
+                plain.change
+            ));
+        }
         let replaced = self.plan.replaces.as_ref()?;
         let who = short_approver(&replaced.approver);
         if replaced.change != self.approval.change {
@@ -56,6 +80,18 @@ impl Replacing<'_> {
             return None;
         }
         Some(format!("it takes the place of the approval by {who}{}", self.how_beside(replaced).unwrap_or_default()))
+    }
+
+    /// Returns what tags without a seal say of another change, where they can count: on a key, and where nothing is missing of them.
+    fn plain(&self) -> Option<Plain> {
+        self.resource.key()?;
+        let tags = self.resource.tags();
+        let tag = |name: &str| tags.get(name).cloned().filter(|_| is_plain(tags));
+        // The guard takes no value there that could not be sealed either.
+        let [change, action, window] = [tag(CHANGE_TAG)?, tag(ACTION_TAG)?, tag(WINDOW_TAG)?];
+        let said = SealedApproval { change, action, window, ..self.approval.clone() };
+        let window = said.check_values().ok()?;
+        (said.change != self.approval.change).then_some(Plain { change: said.change, action: said.action, window })
     }
 
     /// Returns the approvals that the tags hold and will hold no more.
@@ -77,11 +113,10 @@ impl Replacing<'_> {
     /// Says whether an approval covers something that is still to come.
     fn holds(&self, other: &SealedApproval, known: Option<&Written>, now: Timestamp) -> bool {
         let Ok(window) = other.check_values() else { return false };
-        let is_revoked = known.is_some_and(|known| known.revocations.iter().any(|revocation| revocation.change == other.change));
         // A key seals what happens while it is valid, which is at the earliest now and within the window.
         let verified = other.verify(&self.resource, Some(now.max(window.start)), self.keys, ApprovalSource::SealedTags);
         let may_hold = matches!(verified, Ok(_) | Err(SealError::UnknownKey(_) | SealError::KeyTooYoung { .. }));
-        now < window.end && !is_revoked && may_hold
+        now < window.end && !is_revoked(&other.change, known) && may_hold
     }
 
     /// Says how both could stand, where they are of the same change.
@@ -102,6 +137,11 @@ impl Replacing<'_> {
         let window = Window::parse(&other.window).ok().filter(|_| is_shared)?;
         (Window::parse(&self.approval.window) != Ok(window)).then_some(window)
     }
+}
+
+/// Says whether the ledger is known to hold a revocation of this change.
+fn is_revoked(change: &str, known: Option<&Written>) -> bool {
+    known.is_some_and(|known| known.revocations.iter().any(|revocation| revocation.change == change))
 }
 
 #[cfg(test)]

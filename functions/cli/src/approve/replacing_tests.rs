@@ -58,12 +58,37 @@ fn key(first: Option<&SealedApproval>, second: Option<&SealedApproval>) -> KeyFi
     }
 }
 
-/// Says why the new approval is refused, if it is.
-fn refusal(file: &KeyFile, approval: &SealedApproval, known: Option<&Written>, keys: &ApprovalKeys) -> Option<String> {
+/// A key with an approval of Carol's in tags that carry no seal.
+fn plain_key(change: &str, window: &str) -> KeyFile {
+    let mut file = key(Some(&sealed(change, window, CAROL, "risk")), None);
+    file.tags.remove(SEAL_TAG);
+    file
+}
+
+/// A revocation of the change `CHG-1`.
+fn revoked() -> Written {
+    let revocation =
+        Revocation { change: "CHG-1".to_owned(), by: DAVE.to_owned(), at: "2026-12-01T12:00:00Z".parse().unwrap(), reason: None };
+    Written { approvals: Vec::new(), revocations: vec![revocation] }
+}
+
+/// Says why the new approval is refused, if it is, and what is said where it is not.
+fn refusal_and_warning(
+    file: &KeyFile,
+    approval: &SealedApproval,
+    known: Option<&Written>,
+    keys: &ApprovalKeys,
+) -> (Option<String>, Option<String>) {
     let (resource, seal_key) = (Approvable::Key(file), seal_key_of(approval).unwrap());
     let plan = TagPlan::of(resource.tags(), approval, seal_key, &resource, keys);
     let replacing = Replacing { plan: &plan, approval, seal_key, resource, keys };
-    replacing.check(known, NOW.parse().unwrap()).err().map(|error| error.to_string())
+    let refusal = replacing.check(known, NOW.parse().unwrap()).err();
+    (refusal.map(|error| error.to_string()), replacing.warning())
+}
+
+/// Says why the new approval is refused, if it is.
+fn refusal(file: &KeyFile, approval: &SealedApproval, known: Option<&Written>, keys: &ApprovalKeys) -> Option<String> {
+    refusal_and_warning(file, approval, known, keys).0
 }
 
 #[test]
@@ -124,9 +149,7 @@ fn what_does_not_hold_any_more_and_what_stays_need_no_word() {
         STANDARD.encode(signer("risk").verifying_key().to_public_key_der().unwrap().as_bytes())
     ))
     .unwrap();
-    let revocation =
-        Revocation { change: "CHG-1".to_owned(), by: DAVE.to_owned(), at: "2026-12-01T12:00:00Z".parse().unwrap(), reason: None };
-    let revoked = Written { approvals: Vec::new(), revocations: vec![revocation] };
+    let revoked = revoked();
     let other = sealed("CHG-2", OPEN, ERIN, "security");
     for (what, first, approval, known, keys) in [
         ("nothing there", None, &other, None, &both),
@@ -138,5 +161,29 @@ fn what_does_not_hold_any_more_and_what_stays_need_no_word() {
         ("beside it", Some(&carols), &sealed("CHG-1", OPEN, ERIN, "security"), None, &both),
     ] {
         assert_eq!(refusal(&key(first, None), approval, known, keys), None, "{what}");
+    }
+}
+
+#[test]
+fn another_change_in_tags_without_a_seal_is_not_replaced_and_named() {
+    let both = keys(&["risk", "security"]);
+    let other = sealed("CHG-2", OPEN, ERIN, "security");
+    let (refused, warned) = refusal_and_warning(&plain_key("CHG-1", OPEN), &other, None, &both);
+    assert_eq!(
+        refused.unwrap(),
+        "`alias/payments` carries change `CHG-1` (delete, 2026-12-01 21:00 to 23:00 UTC) in tags without a seal, which may still hold, \
+         and this approval would take its place; to replace it, give --replace"
+    );
+    assert_eq!(warned.unwrap(), "it takes the place of change CHG-1, in tags without a seal: a key carries one change at a time");
+    let mut half = plain_key("CHG-1", OPEN);
+    half.tags.remove(ACTION_TAG);
+    for (what, file, approval, known) in [
+        ("its window is over", plain_key("CHG-1", OVER), &other, None),
+        ("its window cannot be read", plain_key("CHG-1", "tonight"), &other, None),
+        ("it was revoked", plain_key("CHG-1", OPEN), &other, Some(revoked())),
+        ("something of it is missing", half, &other, None),
+        ("the same change", plain_key("CHG-1", OPEN), &sealed("CHG-1", OPEN, ERIN, "security"), None),
+    ] {
+        assert_eq!(refusal(&file, approval, known.as_ref(), &both), None, "{what}");
     }
 }

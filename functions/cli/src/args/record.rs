@@ -56,10 +56,11 @@ WHAT IS WRITTEN
   of a file that has grown, what is new. Nothing in the archive is replaced.
 
 EXIT CODES
-  0  everything was read
+  0  everything was read, and lies in its place
   1  the archive cannot be written
   2  bad input
-  3  something could not be read; it is named, and the rest is recorded
+  3  something could not be read, or the archive refused it in its place and
+     it lies elsewhere; it is named, and the rest is recorded
 
 EXAMPLES
   aws s3 sync s3://my-trail/AWSLogs logs/ && reprieve record logs/ --to archive/

@@ -3,8 +3,9 @@
 //! An approval that covers what was found lets it stand. What no approval covers is undone where a change can undo it; where only a
 //! human can, a human is woken.
 //!
-//! An approval covers a change, not a subject for ever: what was found when a case was kept is judged by the case's event, whatever event
-//! leads here later, and what is found beyond it is not ([`blame`]).
+//! An approval covers a change, not a subject for ever: what was found when a case was kept is judged by the case's event, whether it
+//! stands or not, whatever event leads here later, and what is found beyond it is not ([`blame`]). An event from before the case was
+//! opened is judged by itself.
 
 use jiff::Timestamp;
 
@@ -183,15 +184,22 @@ fn ask(event: &Event, subject: &Subject, situation: &Situation<'_>, why: &mut Wh
     covered_act(act, Court { policy: situation.policy, rules: situation.rules, now: situation.now }, why)
 }
 
-/// Returns what tells of the subject's tags: what is purged shows none, and its approval held for what was found before.
+/// Returns what tells of the subject's tags: what is purged shows none, and its approval held for what was found before. What is purged
+/// before its time was not approved with its deletion.
 fn last_seen<'a>(situation: &Situation<'a>) -> &'a World {
-    let is_purged = matches!(
-        situation.world,
+    let found = situation.memory.case.as_ref().filter(|_| is_purged(situation.world)).and_then(|case| case.found.as_deref());
+    let at_its_time = found.filter(|found| deadline(found).is_some_and(|purge_at| purge_at <= situation.now));
+    at_its_time.unwrap_or(situation.world)
+}
+
+/// Says whether a vault, key, secret or certificate is neither there nor kept as deleted.
+#[must_use]
+pub const fn is_purged(world: &World) -> bool {
+    matches!(
+        world,
         World::Vault { vault: Known::Absent, deleted: Known::Absent, .. }
             | World::VaultObject { object: Known::Absent, deleted: Known::Absent }
-    );
-    let found = situation.memory.case.as_ref().filter(|_| is_purged).and_then(|case| case.found.as_deref());
-    found.unwrap_or(situation.world)
+    )
 }
 
 /// Says whether a vault is there whose companions are owed: an approval of its deletion does not leave it half recovered.

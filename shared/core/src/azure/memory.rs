@@ -26,9 +26,21 @@ pub struct Case {
     /// case and writes it otherwise or not at all.
     #[serde(default, deserialize_with = "as_far_as_readable", skip_serializing_if = "Option::is_none")]
     pub found: Option<Box<World>>,
+    /// Calls until then were seen before, and explain nothing of it. Said where the event's actor is unknown, and something was found
+    /// before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explained_until: Option<Timestamp>,
     /// What people were told, so that a sweep does not tell it again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
+}
+
+impl Case {
+    /// Returns until when calls were seen before what is found beyond this case: a known event answers for all until its case was opened.
+    #[must_use]
+    pub fn calls_seen_until(&self) -> Option<Timestamp> {
+        if self.event.actor.is_known() { Some(self.opened_at) } else { self.explained_until }
+    }
 }
 
 /// A case is read whatever another version wrote into it of what was found.

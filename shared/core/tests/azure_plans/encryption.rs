@@ -174,7 +174,7 @@ fn obstacles() -> Vec<Case> {
             },
             &[],
             &[
-                (Unreadable, Severity::Critical, "it is not switched"),
+                (NeedsHuman, Severity::Critical, "it is not switched"),
                 (Unreadable, Severity::High, "the log key `https://kv-logs.vault.azure.net/keys/logs` could not be read"),
             ],
         ),
@@ -187,7 +187,7 @@ fn obstacles() -> Vec<Case> {
             },
             &[],
             &[
-                (Unreadable, Severity::High, "it is not switched"),
+                (NeedsHuman, Severity::High, "it is not switched"),
                 (Unreadable, Severity::High, "whether the log identity may use the log key could not be read"),
             ],
         ),

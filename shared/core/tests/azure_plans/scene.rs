@@ -142,7 +142,15 @@ pub(crate) fn inventory(id: &ResourceId) -> VaultInventory {
 /// An open case of a vault that was recovered.
 pub(crate) fn recovering() -> OpenCase {
     let event = event("VaultDelete").build();
-    OpenCase { event, opened_at: time("2026-11-20T10:00:00Z"), stands: false, recovering: true, found: None, told: Vec::new() }
+    OpenCase {
+        event,
+        opened_at: time("2026-11-20T10:00:00Z"),
+        stands: false,
+        recovering: true,
+        found: None,
+        explained_until: None,
+        told: Vec::new(),
+    }
 }
 
 pub(crate) fn object() -> VaultObject {

@@ -58,6 +58,14 @@ fn another_key_is_beyond_the_case() {
     let partners = under("https://kv-partner.vault.azure.net/keys/theirs");
     let evil = under("https://kv-evil.vault.azure.net/keys/mine");
     assert_eq!(blamed(&evil, &partners.world, NEXT_DAY), Blame::Beyond);
+    let unread = |scene: &Scene| {
+        let mut scene = scene.clone();
+        facts!(scene, LogEncryption: approved);
+        *approved = unreadable();
+        scene
+    };
+    assert_eq!(blamed(&unread(&evil), &partners.world, NEXT_DAY), Blame::Beyond, "the key was read, whatever else was not");
+    assert_eq!(blamed(&unread(&partners), &unread(&partners).world, NEXT_DAY), Blame::OfCase);
 }
 
 #[test]

@@ -106,6 +106,20 @@ pub(crate) fn apply(world: &mut World, change: &Change) -> Result<(), String> {
     Ok(())
 }
 
+/// Makes a change, unless it would leave a trail that it updates as CloudTrail refuses it: it judges the bucket and the key that a trail
+/// then has, not those alone that the call names.
+pub(crate) fn apply_unless(refuses: fn(&Trail) -> bool, world: &mut World, change: &Change) -> Result<(), String> {
+    let mut after = world.clone();
+    apply(&mut after, change)?;
+    if let Change::UpdateTrail { trail: arn, .. } = change
+        && refuses(trail(&mut after, arn)?)
+    {
+        return Err(format!("{change}: refused"));
+    }
+    *world = after;
+    Ok(())
+}
+
 fn add(trails: &mut Vec<Trail>, made: Trail) -> Result<(), String> {
     if trails.iter().any(|known| known.arn == made.arn) {
         return Err(format!("the trail {} exists", made.name));

@@ -1,17 +1,67 @@
 //! Where a trail writes its files, and by what they are encrypted, each broken in one way.
 
 use reprieve_core::Known;
+use reprieve_core::monitoring::plan;
+use reprieve_core::monitoring::world::Trail;
 
-use super::Case;
-use super::stage::Stage;
+use super::apply::apply_unless;
+use super::say::say;
+use super::stage::{Stage, healthy};
+use super::{Case, steps};
 
+const BUCKET: &str = "corp-trail-archive";
 const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/trail";
 const OTHER_KEY: &str = "arn:aws:kms:eu-central-1:999988887777:key/somebody-elses";
+
+/// Says whether CloudTrail refuses an update that leaves a trail so.
+type Refuses = fn(&Trail) -> bool;
 
 /// Asks for a prefix and a key, which the trail has.
 fn with_prefix_and_key(stage: &mut Stage) {
     (stage.desired.trail.prefix, stage.desired.trail.key_arn) = (Some("corp".to_owned()), Some(KEY.to_owned()));
     (stage.trail().prefix, stage.trail().key_arn) = (Some("corp".to_owned()), Some(KEY.to_owned()));
+}
+
+/// Leads the trail to somebody else's bucket and key.
+fn lead_away(stage: &mut Stage) {
+    with_prefix_and_key(stage);
+    "somebody-elses".clone_into(&mut stage.trail().bucket);
+    stage.trail().key_arn = Some(OTHER_KEY.to_owned());
+}
+
+/// Makes every planned change, and says which were refused.
+fn refused(stage: &mut Stage, refuses: Refuses) -> Vec<String> {
+    let mut failed = Vec::new();
+    for change in plan(&stage.desired, &stage.world).changes {
+        if apply_unless(refuses, &mut stage.world, &change).is_err() {
+            failed.push(say(&change, &stage.desired));
+        }
+    }
+    failed
+}
+
+#[test]
+fn a_trail_is_led_back_though_the_bucket_and_the_key_it_was_led_to_refuse_every_update() {
+    let mut stage = healthy();
+    lead_away(&mut stage);
+    let is_foreign: Refuses = |trail| trail.bucket != BUCKET || trail.key_arn.as_deref() != Some(KEY);
+    assert_eq!(refused(&mut stage, is_foreign), Vec::<String>::new());
+    assert_eq!(steps(&plan(&stage.desired, &stage.world), &stage), Vec::<String>::new());
+}
+
+#[test]
+fn neither_a_key_nor_a_bucket_of_ours_that_refuses_keeps_the_other_from_being_led_back() {
+    let both = "UpdateTrail reprieve to corp-trail-archive by key/trail";
+    let rows: [(Refuses, &str, &str, &str); 2] = [
+        (|trail| trail.key_arn.as_deref() == Some(KEY), "UpdateTrail reprieve by key/trail", BUCKET, OTHER_KEY),
+        (|trail| trail.bucket == BUCKET, "UpdateTrail reprieve to corp-trail-archive", "somebody-elses", KEY),
+    ];
+    for (refuses, alone, bucket, key) in rows {
+        let mut stage = healthy();
+        lead_away(&mut stage);
+        assert_eq!(refused(&mut stage, refuses), [both, alone]);
+        assert_eq!((stage.trail().bucket.clone(), stage.trail().key_arn.clone()), (bucket.to_owned(), Some(key.to_owned())));
+    }
 }
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -119,12 +169,12 @@ fn keys() -> Vec<Case> {
         ),
         Case::of(
             "the trail was led to another bucket and another key, of which neither keeps the other from being mended",
-            |stage| {
-                with_prefix_and_key(stage);
-                "somebody-elses".clone_into(&mut stage.trail().bucket);
-                stage.trail().key_arn = Some(OTHER_KEY.to_owned());
-            },
-            &["UpdateTrail reprieve by key/trail", "UpdateTrail reprieve to corp-trail-archive"],
+            lead_away,
+            &[
+                "UpdateTrail reprieve to corp-trail-archive by key/trail",
+                "UpdateTrail reprieve by key/trail",
+                "UpdateTrail reprieve to corp-trail-archive",
+            ],
             &[],
         ),
         Case::of(

@@ -1,7 +1,7 @@
 //! What is remembered of a subject between events: its open case, what to give back, what people were told.
 
 use reprieve_core::azure::Memory;
-use reprieve_core::azure::decide::recovers_a_vault;
+use reprieve_core::azure::decide::{is_purged, recovers_a_vault};
 use reprieve_core::azure::lesson::lesson;
 use reprieve_core::azure::memory::Case;
 use reprieve_core::azure::plan::Remedy;
@@ -26,10 +26,13 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         let open = work.case(memory);
         let (event, opened_at) =
             open.map_or_else(|| (work.event.clone(), self.ports.clock.now()), |case| (case.event.clone(), case.opened_at));
-        // What could not be read may hide more than was found.
+        let explained_until = memory.case.as_ref().filter(|_| !event.actor.is_known()).and_then(Case::calls_seen_until);
+        // What could not be read may hide more than was found, and what was purged shows nothing of what it was.
+        let kept = open.and_then(|case| case.found.clone());
         let is_read = look.plan.found(Remedy::Unreadable).next().is_none();
-        let found = if is_read { Some(Box::new(look.world.clone())) } else { open.and_then(|case| case.found.clone()) };
-        Case { event, opened_at, stands, recovering, found, told }
+        let is_shown = is_read && (kept.is_none() || !is_purged(&look.world));
+        let found = if is_shown { Some(Box::new(look.world.clone())) } else { kept };
+        Case { event, opened_at, stands, recovering, found, explained_until, told }
     }
 
     /// Keeps, closes or leaves the case, and learns what the look taught. `told` is what people were told just now.

@@ -4,6 +4,7 @@
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::azure::decide::{Blame, blame};
+use reprieve_core::azure::memory::Case;
 use reprieve_core::azure::{Discovery, ResourceId, Subject};
 use reprieve_core::event::Details;
 use reprieve_core::monitoring::event::SOURCE;
@@ -11,7 +12,7 @@ use reprieve_core::{Actor, CallOutcome, Decision, Event, EventForm, EventId, Pos
 
 use super::port::{TenantControl, TenantLedger, TenantMeter};
 use super::posture::PostureCount;
-use super::{Look, TenantGuard, Work};
+use super::{Look, TenantGuard, Work, removes};
 use crate::guard::{Delivery, Handled};
 use crate::port::{AuditSink, Clock, NoticeSink, PolicySource};
 
@@ -115,35 +116,55 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     }
 
     /// Finds out by whose event what was found is judged. What the open case's event did is judged by that one, whatever came later;
-    /// what no event announced, by the call that the Activity Log knows, else by nobody's.
+    /// what no event announced, by the call that the Activity Log knows, else by nobody's. An event from before the case was opened is
+    /// judged by itself: what it did may have been seen with what the case's event did.
     pub(super) async fn attribute(&self, work: &mut Work<'_>, look: &Look) {
         // Asking takes a second, and most subjects are as they must be.
         if look.plan.is_whole() {
             return;
         }
         let (now, desired) = (self.ports.clock.now(), &self.settings.desired);
-        let case = look.memory.case.as_ref().filter(|case| case.event.actor.is_known());
+        let case = look.memory.case.as_ref();
         let blamed = case.map(|case| blame(case, work.subject, &look.plan, (&look.world, &look.memory), desired, now));
-        let standing = case.filter(|case| case.stands);
-        let is_sweep = work.event.form == EventForm::Sweep;
-        work.is_of_case = blamed == Some(Blame::OfCase) && (is_sweep || standing.is_some());
+        // Whom a case does not name is looked for again.
+        let named = blamed.filter(|_| case.is_some_and(|case| case.event.actor.is_known()));
         // A repeated delivery of what was let stand tells no more than a sweep does.
-        let is_repeated = standing.is_some_and(|case| case.event.id == work.event.id);
-        let is_unexplained = !work.is_of_case && (is_sweep || is_repeated);
-        let called = if is_unexplained { self.called_since(work.subject, case.map(|case| case.opened_at)).await } else { None };
-        work.is_of_case |= is_unexplained && called.is_none() && blamed == Some(Blame::Unsaid);
-        if is_sweep || is_unexplained {
-            let did = work.case(&look.memory).map(|case| case.event.clone()).or(called);
-            let nobodys = || unannounced(work.event.id.clone(), work.subject, work.delivery.received_at);
-            work.event = found_out(&work.event.id, did.unwrap_or_else(nobodys));
+        let is_repeated = named.is_some() && case.is_some_and(|case| case.stands && case.event.id == work.event.id);
+        if !work.is_sweep && !is_repeated {
+            work.is_of_case = blamed == Some(Blame::OfCase) && case.is_some_and(|case| self.came_by(&work.event, case));
+            return;
         }
+        work.is_of_case = named == Some(Blame::OfCase);
+        if work.is_sweep || !work.is_of_case {
+            self.find_out(work, look, named).await;
+        }
+    }
+
+    /// Says whether an event that finds what a case's event did has done nothing of it: it happened after the case was opened, or is a
+    /// write of our own, which only gives back. A case that does not stand answers for no call of ours: such a call is told as theft.
+    fn came_by(&self, event: &Event, case: &Case) -> bool {
+        let came_later = event.time.is_some_and(|time| time > case.opened_at);
+        if self.is_own(event) {
+            return case.stands && (came_later || !removes(event));
+        }
+        came_later && case.event.id != event.id
+    }
+
+    /// Names whoever did what no event announced: the case's event, a call that the Activity Log knows, else nobody.
+    async fn find_out(&self, work: &mut Work<'_>, look: &Look, named: Option<Blame>) {
+        let called = if work.is_of_case { None } else { self.called_since(work.subject, look.memory.case.as_ref()).await };
+        work.is_of_case |= called.is_none() && named == Some(Blame::Unsaid);
+        let did = work.case(&look.memory).map(|case| case.event.clone()).or(called);
+        let nobodys = || unannounced(work.event.id.clone(), work.subject, work.delivery.received_at);
+        work.event = found_out(&work.event.id, did.unwrap_or_else(nobodys));
     }
 
     /// Returns the latest call on a subject that the Activity Log knows. What was called before a case was opened was seen by then, and
     /// does not explain what is found beyond it.
-    async fn called_since(&self, subject: &Subject, opened_at: Option<Timestamp>) -> Option<Event> {
+    async fn called_since(&self, subject: &Subject, case: Option<&Case>) -> Option<Event> {
         let called = self.ports.control.last_call(subject, self.ports.clock.now()).await.ok().flatten();
-        called.filter(|call| opened_at.is_none_or(|opened_at| call.time.is_some_and(|time| time > opened_at)))
+        let seen_until = case.and_then(Case::calls_seen_until);
+        called.filter(|call| seen_until.is_none_or(|seen_until| call.time.is_some_and(|time| time > seen_until)))
     }
 }
 

@@ -151,7 +151,7 @@ fn actor(record: &Fields<'_>, identity: &Fields<'_>, odd: &mut Oddities) -> Acto
         }
     }
     let caller = record.text("caller", odd);
-    let mut actor = claims::with_caller(claims::read(&claims, odd), caller, "caller", odd);
+    let mut actor = claims::with_caller(claims::read(&claims, odd), caller.as_deref(), "caller", odd);
     let request = record.object("httpRequest", odd);
     let address = record.text("callerIpAddress", odd).or_else(|| request.text("clientIpAddress", odd));
     if let Some(address) = address {

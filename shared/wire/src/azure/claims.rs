@@ -1,7 +1,7 @@
 //! Who called, by the claims of a token of Microsoft Entra ID: under short names, under URIs, or under what Managed HSM makes of URIs.
 //!
-//! A person's application is only what the person called through; without a person, the application is who called. Nothing here
-//! guesses a person out of a display name where the claims hold a sign-in name.
+//! A person's application is only what the person called through; without a person, the application is who called. A person is compared by
+//! the principal name (`upn`) and the object id: any other name may be an alias of somebody, and is kept for people to read.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -64,25 +64,33 @@ pub(super) fn read(claims: &Fields<'_>, odd: &mut Oddities) -> Actor {
         Some(_) | None if names_anybody => ActorKind::ServicePrincipal,
         Some(_) | None => ActorKind::Unknown,
     };
-    // What an application is called is chosen by whoever made it: its ids name it.
-    let user_name = if kind == ActorKind::ServicePrincipal {
-        None
+    let (user_name, is_alias) = if kind == ActorKind::ServicePrincipal {
+        // What an application is called is chosen by whoever made it: its ids name it.
+        (None, false)
+    } else if let Some(principal_name) = upn.as_deref().and_then(trimmed) {
+        (Some(principal_name), false)
     } else {
-        upn.or_else(|| claim(claims, &SIGN_IN_NAME, odd))
-            .or_else(|| claim(claims, &PREFERRED_NAME, odd))
-            .or_else(|| claims.text("name", odd))
-            .map(|name| name.trim().to_owned())
-            .filter(|name| !name.is_empty())
+        let other = claim(claims, &SIGN_IN_NAME, odd).or_else(|| claim(claims, &PREFERRED_NAME, odd)).or_else(|| claims.text("name", odd));
+        let alias = other.as_deref().and_then(trimmed);
+        let is_alias = alias.is_some();
+        (alias, is_alias)
     };
     Actor {
         kind,
         user_name,
+        is_alias,
         object_id,
         app_id,
         tenant_id: claim(claims, &TENANT_ID, odd),
         source_address: claims.text("ipaddr", odd).map(|text| address(&text)),
         ..Actor::unknown()
     }
+}
+
+/// Returns a name without the spaces around it. `None` where nothing else is there.
+fn trimmed(name: &str) -> Option<String> {
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Returns a claim under whichever of its names it stands.
@@ -94,19 +102,20 @@ fn claim(claims: &Fields<'_>, claim: &Claim, odd: &mut Oddities) -> Option<Strin
     })
 }
 
-/// Adds the caller that a record names beside the claims: a sign-in name, or the object id of an application.
-pub(super) fn with_caller(mut actor: Actor, caller: Option<String>, field: &str, odd: &mut Oddities) -> Actor {
-    let Some(caller) = caller.map(|caller| caller.trim().to_owned()).filter(|caller| !caller.is_empty()) else { return actor };
+/// Adds the caller that a record names beside the claims: a principal name or a mail address, of which nothing says which, or an object
+/// id, of which nothing says whether it is a person's or an application's.
+pub(super) fn with_caller(mut actor: Actor, caller: Option<&str>, field: &str, odd: &mut Oddities) -> Actor {
+    let Some(caller) = caller.and_then(trimmed) else { return actor };
     if actor.is_known() {
         return actor;
     }
     odd.note(field, format!("is all that says who called: `{}`", shorten(&caller)));
     if is_guid(&caller) {
-        actor.kind = ActorKind::ServicePrincipal;
         actor.object_id = Some(caller);
     } else {
         actor.kind = if caller.contains('@') { ActorKind::EntraUser } else { ActorKind::Unknown };
         actor.user_name = Some(caller);
+        actor.is_alias = true;
     }
     actor
 }

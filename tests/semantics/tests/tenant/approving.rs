@@ -118,7 +118,13 @@ fn whoever_cannot_be_told_from_the_caller_approves_nothing() {
     let alice = person("alice@example.com", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa");
     let robot = application("bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb", "cccccccc-cccc-4ccc-8ccc-cccccccccccc");
     let nameless = Actor { user_name: None, ..alice.clone() };
+    let under_alias = Actor { user_name: Some("ally@example.com".to_owned()), is_alias: true, ..alice.clone() };
+    let object_alone = Actor { object_id: alice.object_id.clone(), ..Actor::unknown() };
     let rows = [
+        ("alice@example.com", under_alias.clone(), false),
+        ("object:dddddddd-dddd-4ddd-8ddd-dddddddddddd", under_alias, true),
+        ("alice@example.com", object_alone.clone(), false),
+        ("object:dddddddd-dddd-4ddd-8ddd-dddddddddddd", object_alone, true),
         ("alice@example.com", nameless.clone(), false),
         ("object:aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", Actor { object_id: None, ..alice.clone() }, false),
         ("object:cccccccc-cccc-4ccc-8ccc-cccccccccccc", Actor { object_id: None, ..robot.clone() }, false),

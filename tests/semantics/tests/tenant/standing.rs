@@ -3,19 +3,22 @@
 use jiff::SignedDuration;
 use reprieve_core::azure::memory::Case;
 use reprieve_core::azure::{Function, KeyReference, ResourceId, Subject};
-use reprieve_core::{Actor, Decision, Event, EventForm, Record, Status};
+use reprieve_core::{Actor, Decision, Event, EventForm, Mode, Record, Status};
 use reprieve_engine::TenantLedger as _;
-use reprieve_test_support::approval::sealed_for;
+use reprieve_test_support::approval::{approval_tags, sealed_for};
 use reprieve_test_support::event::event;
 use reprieve_test_support::tenant::{
-    SUBSCRIPTION, TenantWorld, log_key, log_storage, ourselves, person, role_removed, storage_written, vault_deleted,
+    SUBSCRIPTION, TenantWorld, log_key, log_storage, ourselves, person, role_removed, storage_written, tenant, vault_deleted,
 };
-use reprieve_test_support::{Terms, finish};
+use reprieve_test_support::{Effect, Terms, finish};
 
-use super::{log_vault, vault, world};
+use super::{denied, furnish, log_vault, vault, world};
 
 /// After the window of the approvals.
 const LATER: &str = "2026-11-20T18:00:00Z";
+
+/// Before the window of the approvals.
+const EARLIER: &str = "2026-11-20T08:00:00Z";
 
 fn bob() -> Actor {
     person("bob@example.com", "bbbbbbbb-0000-4000-8000-bbbbbbbbbbbb")
@@ -67,7 +70,10 @@ fn without_versions() -> TenantWorld {
 
 /// A world in which log storage is under a partner's key, as was approved. The Activity Log knows of it.
 fn under_partners_key() -> TenantWorld {
-    let world = world();
+    with_partners_key(world())
+}
+
+fn with_partners_key(world: TenantWorld) -> TenantWorld {
     approve(&world, &log_storage(), "change-log-key");
     world.tenant.swap_key(&log_storage(), partner());
     let swapped = storage_written(&log_storage()).build();
@@ -201,6 +207,62 @@ fn a_revoked_change_is_taken_back_by_whatever_comes_next() {
     }
 }
 
+/// P90: it can have been seen with the approved change, and is not taken for it.
+#[test]
+fn what_was_done_before_the_approved_change_was_looked_at_is_judged_by_itself() {
+    let world = world();
+    approve(&world, &log_storage(), "change-log-key");
+    world.tenant.swap_key(&log_storage(), partner());
+    world.tenant.swap_key(&log_storage(), evil());
+    wait(&world);
+    assert!(stands(&world.settle(Function::EncryptActivityLogs, &storage_written(&log_storage()).build())));
+    let record = world.settle(Function::EncryptActivityLogs, &written_later("seen-with-it"));
+    assert_eq!((record.status, record.event.actor), (Status::Success, bob()));
+    assert_eq!(key_of(&world), log_key());
+}
+
+/// P87 and P90: our own writes only give back.
+#[test]
+fn an_earlier_write_of_our_own_takes_nothing_back() {
+    let world = without_versions();
+    let own = storage_written(&log_storage()).id("our-own").by(ourselves()).at(EARLIER).build();
+    assert!(stands(&world.settle(Function::ProtectStorage, &own)));
+    assert!(world.changes_tried().is_empty());
+}
+
+/// P90: what was found before is still the doing of whoever did it.
+#[test]
+fn an_approved_event_that_adds_nothing_covers_nothing_that_was_found_before() {
+    let approved = || storage_written(&log_storage()).id("approved").at("2026-11-20T10:30:00Z").build();
+    let unapproved = || storage_written(&log_storage()).id("unapproved").by(bob()).at(EARLIER).build();
+    let failing = world();
+    failing.faults.fail_next("SetKeySource", 1, Effect::Before, denied());
+    let observing = furnish(tenant().mode(Mode::Observe).build());
+    for (world, key, status) in [(failing, log_key(), Status::Success), (observing, evil(), Status::Observed)] {
+        approve(&world, &log_storage(), "change-log-key");
+        world.tenant.swap_key(&log_storage(), evil());
+        world.settle(Function::EncryptActivityLogs, &unapproved());
+        assert_eq!(key_of(&world), evil());
+        world.clock.advance(SignedDuration::from_hours(1));
+        let records = world.outcomes_of(&encryption()).len();
+        let record = world.settle(Function::EncryptActivityLogs, &approved());
+        assert_eq!((record.status, record.event.actor, key_of(&world)), (status, bob(), key));
+        assert_eq!(world.outcomes_of(&encryption()).len(), records + 1, "each event has its record");
+    }
+}
+
+/// P89 and P90: what explained nothing of it at the first sweep explains nothing at the second.
+#[test]
+fn what_is_nobodys_is_not_covered_by_the_approved_call_at_the_next_sweep() {
+    let world = with_partners_key(furnish(tenant().mode(Mode::Observe).build()));
+    world.tenant.swap_key(&log_storage(), evil());
+    for sweep in ["sweep-1", "sweep-2", "sweep-3"] {
+        world.sweep(sweep);
+        let case = world.ledger.case(&encryption()).unwrap();
+        assert!(!case.stands && !case.event.actor.is_known(), "{sweep}: {case:?}");
+    }
+}
+
 /// P90: a human gave it back, and it is deleted again.
 #[test]
 fn an_approved_deletion_covers_no_second_one() {
@@ -221,6 +283,24 @@ fn only_a_purge_before_its_time_needs_a_human() {
         world.tenant.purge_vault(&vault());
         assert_eq!(world.sweep("sweep-1").escalated, escalated, "after {days} days");
         assert_eq!(world.notices.notices().iter().filter(|notice| notice.text().contains("gone for good")).count(), escalated);
+    }
+}
+
+/// P90: the tags are purged with the vault.
+#[test]
+fn what_tags_approved_stands_once_it_is_purged_at_its_time_and_no_earlier() {
+    for (hours, escalated) in [(24 * 91, 0), (1, 1)] {
+        let world = world();
+        world.tenant.tag(&vault(), approval_tags(&sealed_for(&vault(), &Terms::default())));
+        world.tenant.delete_vault(&vault());
+        assert!(stands(&world.settle(Function::RecoverVault, &vault_deleted(&vault()).build())));
+        world.clock.advance(SignedDuration::from_hours(hours));
+        world.tenant.purge_vault(&vault());
+        // Whoever purged it too early did so within the window.
+        world.tenant.logged(vault_deleted(&vault()).id("purged").at("2026-11-20T11:00:00Z").build());
+        for sweep in ["sweep-1", "sweep-2"] {
+            assert_eq!(world.sweep(sweep).escalated, escalated, "{sweep}, after {hours} hours");
+        }
     }
 }
 

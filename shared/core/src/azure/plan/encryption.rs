@@ -72,9 +72,9 @@ fn switch(plan: &mut AzurePlan, id: &ResourceId, account: &StorageAccount, appro
             plan.changes.extend(steps);
         }
         Err(obstacles) => {
-            let is_unreadable = obstacles.iter().all(|(remedy, _)| *remedy == Remedy::Unreadable);
-            let remedy = if is_unreadable { Remedy::Unreadable } else { Remedy::NeedsHuman };
-            plan.find(remedy, severity, format!("{sentence}; it is not switched, so that it never has a key that it cannot read"));
+            // The key was read, whatever else was not: that it is wrong is known.
+            let sentence = format!("{sentence}; it is not switched, so that it never has a key that it cannot read");
+            plan.find(Remedy::NeedsHuman, severity, sentence);
             for (remedy, sentence) in obstacles {
                 plan.find(remedy, Severity::High, sentence);
             }

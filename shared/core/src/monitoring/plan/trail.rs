@@ -339,6 +339,9 @@ fn mend<'a>(trail: &Trail, lacks: &[Lack], draft: &mut Draft<'a>) -> Result<Feed
 
 /// Lets a trail encrypt its files with its key again, and write them to its bucket. Calls of their own: a key or a bucket that refuses
 /// keeps no other setting from being mended. Bucket and prefix go together: a bucket's policy may let a trail write under one prefix alone.
+///
+/// A trail that was led to somebody else's bucket and key is led back in one call first, for either call may be refused for what the
+/// trail still has of the other. Where that call succeeds, the two change nothing; they mend what they can where it is refused.
 fn mend_files(trail: &Trail, lacks: &[Lack], draft: &mut Draft<'_>) {
     let wish = &draft.desired.trail;
     let has = |wanted: fn(&Lack) -> bool| lacks.iter().any(wanted);
@@ -352,12 +355,17 @@ fn mend_files(trail: &Trail, lacks: &[Lack], draft: &mut Draft<'_>) {
         prefix,
         key_arn,
     };
-    if has(|lack| matches!(lack, Lack::OtherKey { .. })) {
-        draft.change(update(None, None, wish.key_arn.clone()));
-    }
+    let key_arn = wish.key_arn.clone().filter(|_| has(|lack| matches!(lack, Lack::OtherKey { .. })));
     let bucket = wish.bucket.clone().filter(|_| has(|lack| matches!(lack, Lack::OtherBucket { .. })));
     let prefix = has(|lack| matches!(lack, Lack::OtherPrefix { .. })).then(|| wish.prefix.clone().unwrap_or_default());
-    if bucket.is_some() || prefix.is_some() {
+    let is_led_away = bucket.is_some() || prefix.is_some();
+    if is_led_away && key_arn.is_some() {
+        draft.change(update(bucket.clone(), prefix.clone(), key_arn.clone()));
+    }
+    if key_arn.is_some() {
+        draft.change(update(None, None, key_arn));
+    }
+    if is_led_away {
         draft.change(update(bucket, prefix, None));
     }
 }
