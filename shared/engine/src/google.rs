@@ -103,7 +103,7 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
             Ok(Claim::Granted { attempt }) => (work.attempt, work.claimed) = (attempt, true),
             Ok(Claim::Settled) => return Some(Handled::Duplicate),
             Ok(Claim::Held) => {
-                return Some(Handled::Retry { reason: "somebody else works on this event just now".to_owned(), record: None });
+                return Some(Handled::Retry { reason: "somebody else works on this event just now".to_owned(), record: None, told: false });
             }
             // The audit store alone must hold the intent: without claims, the delivery's own count tells attempts apart.
             Err(error) => tracing::warn!(%error, "the event could not be claimed"),
@@ -133,7 +133,9 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
     async fn answer(&self, work: &Work<'_>, version: &GoogleName, loss: Loss) -> Handled {
         let facts = match self.look(work, version, loss).await {
             Ok(facts) => facts,
-            Err(error) => return Handled::Retry { reason: format!("`{version}` could not be looked at: {error}"), record: None },
+            Err(error) => {
+                return Handled::Retry { reason: format!("`{version}` could not be looked at: {error}"), record: None, told: false };
+            }
         };
         let decision = self.decide(work.event, version, loss, &facts).await;
         let Some(plan) = decision.plan() else {
@@ -146,7 +148,7 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
         let intent = self.record(work, Phase::Intent, None, Vec::new(), Status::Pending);
         if let Err(error) = self.ports.audit.append(&intent).await {
             let reason = format!("the intent could not be written down, so nothing was changed: {error}");
-            return Handled::Retry { reason, record: None };
+            return Handled::Retry { reason, record: None, told: false };
         }
         let steps = self.carry_out(plan, work.delivery.act_until()).await;
         self.conclude(work, decision, steps).await
@@ -211,19 +213,25 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
         record.state_after = seen.map(|state| state.in_records());
         record.remediate_ms = verified_at.and_then(|at| Some(elapsed_ms(record.event.time?, at)));
         let is_told = !is_open || work.attempt >= ATTEMPT_WORTH_TELLING;
-        let notice = Notice::of(&record).filter(|_| is_told);
+        let owed = Notice::of(&record);
+        let notice = owed.as_ref().filter(|_| is_told);
         let (kept, heard) = join!(self.ports.audit.append(&record), async {
-            match &notice {
+            match notice {
                 Some(notice) => self.ports.notices.tell(notice, &record).await,
                 None => Ok(()),
             }
         });
+        let told = heard.is_ok() && notice.is_some() == owed.is_some();
         if let Err(error) = kept {
-            return Handled::Retry { reason: format!("the outcome could not be written down: {error}"), record: Some(Box::new(record)) };
+            return Handled::Retry {
+                reason: format!("the outcome could not be written down: {error}"),
+                record: Some(Box::new(record)),
+                told,
+            };
         }
         self.ports.meter.outcome(&record);
         if is_open {
-            return Handled::Retry { reason: "a call failed for now".to_owned(), record: Some(Box::new(record)) };
+            return Handled::Retry { reason: "a call failed for now".to_owned(), record: Some(Box::new(record)), told };
         }
         let complaints = heard.err().map(|error| error.to_string()).into_iter().collect();
         Handled::Done { record: Box::new(record), complaints }

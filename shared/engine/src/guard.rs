@@ -121,6 +121,9 @@ pub enum Handled {
         reason: String,
         /// What was done so far, if anything was.
         record: Option<Box<Record>>,
+        /// Whether people know all of that: they were told, or there was nothing to tell. Then something else went wrong, such as writing
+        /// it down.
+        told: bool,
     },
 }
 
@@ -213,18 +216,31 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
     /// Returns the policies, read while something else is waited for. That they cannot be used is an alarm of its own.
     pub(crate) async fn policy(&self) -> Arc<Policy> {
         let policy = self.ports.policies.current().await;
-        if let Some(reason) = policy.closed_reason() {
-            tracing::error!(%reason, "the policies cannot be used, so nothing is approved");
-            self.ports.meter.policy_unusable(self.ports.clock.now());
-        }
+        self.alarm_if_closed(&policy);
         policy.prepare();
         policy
     }
 
     /// Returns the policies, or a set that permits nothing where they are not read until then.
     async fn policy_before(&self, until: Timestamp) -> Arc<Policy> {
-        let late = || Arc::new(Policy::closed(PolicyError::Closed(format!("they could not be read: {NOT_ENOUGH_TIME}"))));
-        act::answered_by(until, &self.ports.clock, self.policy()).await.unwrap_or_else(late)
+        let clock = &self.ports.clock;
+        let could_be_read = clock.now() < until;
+        if let Some(policy) = act::answered_by(until, clock, self.policy()).await {
+            return policy;
+        }
+        let late = Arc::new(Policy::closed(PolicyError::Closed(format!("they could not be read: {NOT_ENOUGH_TIME}"))));
+        // An invocation that ends at once asked nothing, and says nothing of the policies.
+        if could_be_read {
+            self.alarm_if_closed(&late);
+        }
+        late
+    }
+
+    fn alarm_if_closed(&self, policy: &Policy) {
+        if let Some(reason) = policy.closed_reason() {
+            tracing::error!(%reason, "the policies cannot be used, so nothing is approved");
+            self.ports.meter.policy_unusable(self.ports.clock.now());
+        }
     }
 
     /// Records an event that needs no look at its key, and tells people where the decision says so.
@@ -292,10 +308,15 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         self.recall_disabling(work.event, key, &mut facts, &policy, until).await;
         self.recall_rotation(work.event, key, &mut facts, until).await;
         let mut decision = self.decide(work.event, &facts, &policy);
+        // What a sweep gave back before does not stand, whatever covers it by now, and only the next sweep could tell it.
+        let (is_found, mut is_over) = (work.event.form == EventForm::Sweep, false);
         if let Decision::Stand { why } = &mut decision
-            && let Some(unfinished) = observe::unfinished(work.attempt, threat, &facts).filter(|_| work.claimed && !why.permitted)
+            && let Some(unfinished) = observe::unfinished(work.attempt, threat, &facts)
+            && work.claimed
+            && (is_found || !why.permitted)
         {
             why.escalations.push(unfinished);
+            is_over = is_found;
         }
         if !matches!(decision, Decision::Escalate { .. })
             && let Some(overtaken) = self.overtaken(work.event, key, &facts, &decision, &policy, until).await
@@ -319,7 +340,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 if let Some((lesson, rotation)) = lesson::from_rotation_off(work.event, &decision, &facts, clock.now()) {
                     complain(ledger.learn(key, lesson, Some(rotation)).await, "that the key is not meant to rotate could not be noted");
                 }
-                if why.permitted || facts.incident_hold().is_some() {
+                if !is_over && (why.permitted || facts.incident_hold().is_some()) {
                     // The sweep decides again on what policy or an incident lets stand.
                     let case = Case { stands: true, ..self.case(&work, threat, &decision) };
                     complain(self.note_case(key, &facts, &case).await, "what was let stand could not be noted for the sweep");
@@ -437,7 +458,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
     /// Writes the outcome, tells people, remembers what was learned, ends the claim.
     async fn conclude(&self, work: &Work<'_>, record: Record, settled: bool) -> Handled {
         let Ports { ledger, audit, notices, clock, meter, .. } = &self.ports;
-        let notice = Notice::of(&record).filter(|_| settled || work.attempt >= ATTEMPT_WORTH_TELLING);
+        let owed = Notice::of(&record);
+        let notice = owed.as_ref().filter(|_| settled || work.attempt >= ATTEMPT_WORTH_TELLING);
         let (now, remediator) = (clock.now(), self.settings.domain.remediator.as_ref());
         let of_event = || record.decision.as_ref().and_then(|decision| lesson::from_event(work.event, decision, remediator, now));
         let lesson = work.seen.or_else(of_event).or_else(|| lesson::from_rescue(&record, now));
@@ -453,7 +475,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 Ok(())
             },
             async {
-                match &notice {
+                match notice {
                     Some(notice) => notices.tell(notice, &record).await,
                     None => Ok(()),
                 }
@@ -468,11 +490,14 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         meter.outcome(&record);
         // The next delivery, or the next sweep, finds what was done, and tells it.
         let must_repeat = kept.is_err() || told.is_err() || learned.is_err();
+        let is_told = told.is_ok() && notice.is_some() == owed.is_some();
+        // Nobody delivers again what a sweep found; each further key of a key store would tell it again.
+        let is_over = settled && (!must_repeat || (is_told && work.event.form == EventForm::Sweep));
         let settled = settled && !must_repeat;
         let mut complaints: Vec<String> =
             [kept, told, learned].into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
         if work.holds_claim {
-            let ended = ledger.finish(&work.event.id, record.status, settled, clock.now()).await;
+            let ended = ledger.finish(&work.event.id, record.status, is_over, clock.now()).await;
             complaints.extend(ended.err().map(|error| error.to_string()));
         }
         if settled {
@@ -484,7 +509,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 }
                 _ => complaints.join("; "),
             };
-            Handled::Retry { reason, record: Some(Box::new(record)) }
+            Handled::Retry { reason, record: Some(Box::new(record)), told: is_told }
         }
     }
 
@@ -557,7 +582,7 @@ fn mark_late_effects(record: &mut Record, state_after: Option<&KeyState>) {
 }
 
 fn retry(reason: &str) -> Handled {
-    Handled::Retry { reason: reason.to_owned(), record: None }
+    Handled::Retry { reason: reason.to_owned(), record: None, told: false }
 }
 
 /// The ledger's notes beside an act are for the next look; losing one loses no key, so it is logged and not fatal.

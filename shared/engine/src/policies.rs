@@ -20,8 +20,10 @@ const READ_ANEW_AFTER: SignedDuration = SignedDuration::from_mins(5);
 const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 /// How long the last good policies bridge a fault that passes by itself.
 const BRIDGED_FOR: SignedDuration = SignedDuration::from_hours(1);
-/// How long an event waits for policies to be read anew, where good ones are at hand.
-const ANEW_WAIT: Duration = Duration::from_secs(3);
+/// How long an event waits for policies to be read anew, where good ones are at hand. Short, because good ones are at hand: an invocation
+/// of a few seconds looks for about one, and must come to use them within it. A store that is always slower than this is waited for once
+/// they have bridged as long as they may.
+const ANEW_WAIT: Duration = Duration::from_millis(500);
 
 /// Where a user keeps policies.
 pub trait PolicyStore: Sync {

@@ -139,11 +139,13 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
                 let others: Vec<&Event> =
                     drifts.iter().filter(|other| **other != index).filter_map(|other| Some(&batch.get(*other)?.0)).collect();
                 match self.answer(event, &others, *delivery, bearing(event), plan.clone()).await {
-                    Ok(done) if Status::is_open(&done.record.steps) => {
-                        Handled::Retry { reason: "a change failed for now".to_owned(), record: Some(Box::new(done.record)) }
-                    }
+                    Ok(done) if Status::is_open(&done.record.steps) => Handled::Retry {
+                        reason: "a change failed for now".to_owned(),
+                        record: Some(Box::new(done.record)),
+                        told: done.complaints.is_empty(),
+                    },
                     Ok(done) => Handled::Done { record: Box::new(done.record), complaints: done.complaints },
-                    Err(error) => Handled::Retry { reason: format!("it could not be written down: {error}"), record: None },
+                    Err(error) => Handled::Retry { reason: format!("it could not be written down: {error}"), record: None, told: false },
                 }
             } else {
                 let lead = lead.and_then(|lead| Some(&batch.get(lead)?.0)).filter(|_| drifts.contains(&index));
@@ -166,7 +168,7 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
         let record = self.record(event, delivery, Phase::Outcome, Some(decision), Plan::default(), Vec::new(), Status::NothingToDo);
         match self.ports.audit.append(&record).await {
             Ok(()) => Handled::Done { record: Box::new(record), complaints: Vec::new() },
-            Err(error) => Handled::Retry { reason: error.to_string(), record: Some(Box::new(record)) },
+            Err(error) => Handled::Retry { reason: error.to_string(), record: Some(Box::new(record)), told: true },
         }
     }
 

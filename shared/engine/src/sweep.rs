@@ -217,7 +217,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
     }
 
     /// Nobody delivers again what a sweep found. The case of a key that is back stays open until people were told; for all else that could
-    /// not be told, the case is put back as it was, so that the next sweep finds what this one did.
+    /// not be told, the case is put back as it was, so that the next sweep finds what this one did. What was told and could not be written
+    /// down is not told again for that.
     async fn note_answer(
         &self,
         key: &KeyArn,
@@ -228,8 +229,12 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
     ) -> Result<(), CallError> {
         let ledger = &self.ports.ledger;
         match handled {
-            Handled::Done { record, .. } if matches!(record.status, Status::Success | Status::DoesNotExist) => ledger.close_case(key).await,
-            Handled::Retry { record: Some(record), .. }
+            Handled::Done { record, .. } | Handled::Retry { record: Some(record), told: true, .. }
+                if matches!(record.status, Status::Success | Status::DoesNotExist) =>
+            {
+                ledger.close_case(key).await
+            }
+            Handled::Retry { record: Some(record), told: false, .. }
                 if matches!(record.status, Status::NothingToDo | Status::Observed | Status::Escalated) =>
             {
                 if let Some(before) = before {
@@ -239,7 +244,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 }
             }
             // The guard opens no case of a key whose whole key store was lost.
-            Handled::Done { .. } | Handled::Duplicate | Handled::Retry { record: None, .. }
+            Handled::Done { .. } | Handled::Duplicate | Handled::Retry { record: None, .. } | Handled::Retry { told: true, .. }
                 if matches!(event.target, Target::KeyStore(_)) =>
             {
                 ledger.open_case(key, &case_of_store(event, now)).await
@@ -269,7 +274,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         log_answer(key, &handled);
         let is_ended = match &handled {
             // Without a claim it could not be known that it was begun before, so nobody was told.
-            Handled::Done { record, .. } => record.claimed && record.status == Status::NothingToDo,
+            Handled::Done { record, .. } | Handled::Retry { record: Some(record), told: true, .. } => {
+                record.claimed && record.status == Status::NothingToDo
+            }
             Handled::Duplicate => true,
             Handled::Retry { .. } => false,
         };
@@ -408,6 +415,9 @@ fn log_answer(key: &KeyArn, handled: &Handled) {
             for complaint in complaints {
                 tracing::error!(error = %complaint, %key, "what the sweep answered could not all be written down or told");
             }
+        }
+        Handled::Retry { reason, told: true, .. } => {
+            tracing::error!(%reason, %key, "what the sweep answered was told, and could not all be written down");
         }
         Handled::Retry { reason, .. } => tracing::warn!(%reason, %key, "what the sweep found is still open; the next one takes it up"),
         Handled::Duplicate => {}

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use reprieve_core::approval::ACTION_TAG;
 use reprieve_core::facts::Rotation;
 use reprieve_core::{
-    Case, Decision, Event, EventForm, Inventory, KeyArn, KeyDescription, KeyFacts, KeyState, Known, Policy, Serving, Severity, Threat, Why,
-    lesson,
+    Case, Decision, Event, EventForm, Inventory, KeyArn, KeyDescription, KeyFacts, KeyState, Known, Policy, Serving, Severity, Target,
+    Threat, Why, lesson,
 };
 
 use crate::act::answered_by;
@@ -25,6 +25,10 @@ const LOG_IS_LATE: SignedDuration = SignedDuration::from_mins(20);
 
 /// How far two times of one deletion may lie apart.
 const SAME_TIME: SignedDuration = SignedDuration::from_mins(1);
+
+/// How old the call may be by which a key store's keys are found to be unavailable, where no key tells since when: the sweeps of the
+/// hours after it have found them.
+const STORE_FOUND_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A deletion that nobody can judge, because something cannot be read, is left to the next sweep, but not in its last days.
 const POSTPONED_UNTIL: SignedDuration = SignedDuration::from_hours(3 * 24);
@@ -167,6 +171,14 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         // Only a date that the provider gave tells deletions apart: a primary's waiting period begins when its last replica is gone.
         let is_same = |call: &Event| is_same_time(call.details.deletion_date, event.details.deletion_date);
         let is_it = |call: &Event| call.target == event.target && is_of_late && is_same(call).unwrap_or_else(|| is_since_well(call));
+        // The call of a key store may have been told by its own event, and that opens no case: by the same id it is told once. A key that
+        // is meant to be disabled cannot say that the call is the latest, and must not tell it beside those that can.
+        if let Some(call) = found.as_ref().filter(|call| matches!(event.target, Target::KeyStore(_)) && call.target == event.target) {
+            let is_recent = call.time.is_some_and(|time| now.duration_since(time) < STORE_FOUND_WITHIN);
+            if is_it(call) || (!is_of_late && is_recent) {
+                event.id = call.id.clone();
+            }
+        }
         if let Some(call) = found.filter(is_it) {
             event.time = call.time.or(event.time);
             event.actor = call.actor;

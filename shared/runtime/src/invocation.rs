@@ -55,7 +55,7 @@ pub fn log_answer(event: &Event, handled: Handled) -> Option<String> {
             tracing::info!(event_id = %event.id, event = %event.name, target, "event was answered before");
             None
         }
-        Handled::Retry { reason, record } => {
+        Handled::Retry { reason, record, .. } => {
             // Where the audit store could not be written, this line is what tells what was done.
             let done = record.as_ref().map(|record| (record.status, &record.steps));
             tracing::warn!(event_id = %event.id, event = %event.name, target, reason, ?done, "event is still open and will be tried again");

@@ -66,6 +66,7 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
                 return Some(Handled::Retry {
                     reason: format!("the log could not be asked about `{}`: {error}", version.name),
                     record: None,
+                    told: false,
                 });
             }
         };

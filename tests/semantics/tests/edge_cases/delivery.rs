@@ -139,7 +139,7 @@ fn case_14_a_throttled_enable_is_resumed_without_a_second_cancel() {
     world.keys.schedule_deletion(&key, 7).unwrap();
     world.faults.fail_next("enable", 50, Effect::Before, throttled());
     let event = schedule(&key).build();
-    let Handled::Retry { reason, record: Some(record) } = world.handle(&event) else { unreachable!("the enable is still owed") };
+    let Handled::Retry { reason, record: Some(record), .. } = world.handle(&event) else { unreachable!("the enable is still owed") };
     assert!(reason.contains("EnableKey is still open") && reason.contains("throttled"), "{reason}");
     assert_eq!(record.status, Status::Partial);
     assert_eq!(record.steps.first().unwrap().result, StepResult::Done);

@@ -1,10 +1,15 @@
 //! Promises of acting: what is given back, once, and only with an intent.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use jiff::SignedDuration;
 use reprieve_core::facts::Rotation;
-use reprieve_core::policy::{SHIPPED_POLICIES, SHIPPED_SCHEMA};
-use reprieve_core::{Decision, Inventory, KeyState, Phase, Policy, Serving, Status, StepResult, Threat};
-use reprieve_engine::{Claim, Clock as _, Delivery, Handled, Intent, Ledger as _};
+use reprieve_core::policy::{PolicyFile, SHIPPED_POLICIES, SHIPPED_SCHEMA};
+use reprieve_core::{Decision, Inventory, KeyArn, KeyState, Phase, Policy, Serving, Status, StepResult, Threat};
+use reprieve_engine::{
+    CallError, Claim, Clock as _, Delivery, Guard, Handled, Intent, KeptPolicies, Ledger as _, PolicySource as _, PolicyStore, Ports,
+    Settings,
+};
 use reprieve_semantics::repository_path;
 use reprieve_test_support::approval::plain_tags;
 use reprieve_test_support::event::{disable, disable_rotation, schedule, tagging, time};
@@ -61,7 +66,7 @@ fn nothing_is_done_without_a_durable_intent() {
     world.faults.fail_next("claim", 1, Effect::Before, no_answer());
     world.faults.fail_next("append", 1, Effect::Before, no_answer());
     let event = schedule(&key).build();
-    let Handled::Retry { reason, record: None } = world.handle(&event) else { unreachable!("nothing is durable") };
+    let Handled::Retry { reason, record: None, .. } = world.handle(&event) else { unreachable!("nothing is durable") };
     assert!(reason.contains("nothing was done"), "{reason}");
     assert!(world.journal.acts().is_empty());
     world.settle(&event);
@@ -204,7 +209,7 @@ fn nothing_is_begun_when_the_time_is_up() {
     world.keys.schedule_deletion(&key, 7).unwrap();
     let event = schedule(&key).build();
     let answer = finish(world.guard.handle(&event, stopped_after(&world, 2))).unwrap();
-    let Handled::Retry { reason, record: None } = answer else { panic!("{answer:?}") };
+    let Handled::Retry { reason, record: None, .. } = answer else { panic!("{answer:?}") };
     assert!(reason.contains("not enough time"), "{reason}");
     for call in ["claim", "append", "describe", "cancel_deletion"] {
         assert_eq!(world.journal.made(call), 0, "{call}");
@@ -278,4 +283,88 @@ fn the_last_look_leaves_time_for_the_outcome() {
     let record = settled(&answer).unwrap();
     assert_eq!((record.status, record.remediate_ms), (Status::Success, None));
     assert!(world.clock.now() <= now + SignedDuration::from_millis(500), "{}", world.clock.now());
+}
+
+/// A store of policies that answers so often, and then never again.
+#[derive(Debug)]
+struct FallsSilent {
+    answers: AtomicU32,
+}
+
+impl PolicyStore for FallsSilent {
+    const CALL: &'static str = "ssm:GetParameter";
+
+    fn place(&self) -> String {
+        "a store that falls silent".to_owned()
+    }
+
+    async fn read(&self) -> Result<Vec<PolicyFile>, CallError> {
+        let left = self.answers.load(Ordering::Relaxed);
+        if left == 0 {
+            std::future::pending::<()>().await;
+        }
+        self.answers.store(left - 1, Ordering::Relaxed);
+        Ok(Vec::new())
+    }
+
+    fn advice(&self, _error: &CallError) -> &'static str {
+        "it is tried again soon"
+    }
+}
+
+/// Answers an approved deletion in an invocation that is stopped after five seconds, by policies that could be read so often before it, and
+/// cannot be read during it.
+fn answered_by_policies_that_hang(world: &World, key: &KeyArn, reads: u32) -> Status {
+    let (clock, of_world) = (&world.clock, &world.guard);
+    let policies = KeptPolicies::new(Ok(Vec::new()), Some(FallsSilent { answers: AtomicU32::new(reads) }), clock.clone());
+    clock.advance(-SignedDuration::from_mins(6));
+    for _ in 0..reads {
+        assert!(finish(policies.current()).unwrap().closed_reason().is_none());
+    }
+    clock.advance(SignedDuration::from_mins(6));
+    let ports = Ports {
+        keys: of_world.ports.keys.clone(),
+        ledger: of_world.ports.ledger.clone(),
+        audit: of_world.ports.audit.clone(),
+        notices: of_world.ports.notices.clone(),
+        clock: clock.clone(),
+        meter: world.meter.clone(),
+        circumstances: of_world.ports.circumstances.clone(),
+        policies,
+    };
+    let Settings { mode, domain, rules, owner_tag, patience, concurrency, sweep_budget } = &of_world.settings;
+    let settings = Settings {
+        mode: *mode,
+        domain: domain.clone(),
+        rules: rules.clone(),
+        owner_tag: owner_tag.clone(),
+        patience: *patience,
+        concurrency: *concurrency,
+        sweep_budget: *sweep_budget,
+    };
+    world.tag_approval(key, &sealed_approval(key, &Terms::default()));
+    world.keys.schedule_deletion(key, 7).unwrap();
+    clock.run_out();
+    let delivery = stopped_after(world, 5);
+    let answer = finish(Guard { ports, settings }.handle(&schedule(key).build(), delivery)).unwrap();
+    assert!(clock.now() <= delivery.stopped_at - SignedDuration::from_secs(3), "{reads}: {answer:?}");
+    settled(&answer).unwrap().status
+}
+
+/// P43, P49: good policies that are at hand are used before the time to act comes, where they cannot be read anew.
+#[test]
+fn good_policies_bridge_a_store_that_hangs() {
+    let (world, key) = world_with_key();
+    assert_eq!(answered_by_policies_that_hang(&world, &key, 1), Status::NothingToDo);
+    assert_eq!(world.keys.state(&key), KeyState::PendingDeletion);
+    assert!(world.meter.policy_unusable_at().is_empty());
+}
+
+/// P43, P49: where none are at hand, nothing is approved, and that is counted as policies that cannot be used.
+#[test]
+fn policies_that_cannot_be_read_in_time_are_counted() {
+    let (world, key) = world_with_key();
+    assert_eq!(answered_by_policies_that_hang(&world, &key, 0), Status::Success);
+    assert_eq!(world.keys.state(&key), KeyState::Enabled);
+    assert_eq!(world.meter.policy_unusable_at().len(), 1);
 }

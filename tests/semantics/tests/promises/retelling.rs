@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 use reprieve_core::facts::Rotation;
-use reprieve_core::{EventId, Inventory, KeyArn, KeyState, Mode, Serving, Status};
+use reprieve_core::policy::SHIPPED_SCHEMA;
+use reprieve_core::{EventId, Inventory, KeyArn, KeyState, Mode, Policy, Serving, Status};
 use reprieve_engine::{Handled, SweepReport};
 use reprieve_test_support::event::{schedule, time};
 use reprieve_test_support::{Effect, World, finish, guard, key, world_with_key};
@@ -100,6 +101,63 @@ fn a_rescue_that_was_told_is_not_told_again() {
     assert!(world.ledger.case(&key).is_some());
     assert!(matches!(sweep_later(&world, "sweep-3").handled.as_slice(), [Handled::Duplicate]));
     assert_eq!((world.notices.notices().len(), world.ledger.case(&key)), (1, None));
+}
+
+/// P32: a rescue that could not be told is told by the next sweep that can, also where a policy permits by then what was undone.
+#[test]
+fn a_rescue_that_is_permitted_by_now_is_told_all_the_same() {
+    for answer in ANSWERS {
+        let (world, key) = lost_key(answer);
+        world.faults.fail_next("tell", 2, Effect::Before, no_answer());
+        assert_eq!(world.sweep("sweep-2").given_back, 1, "{answer}");
+        world.policies.set(Policy::parse("@id(\"all\") permit (principal, action, resource);", SHIPPED_SCHEMA).unwrap());
+        let told = ["sweep-3", "sweep-4", "sweep-5"].map(|sweep| {
+            sweep_later(&world, sweep);
+            world.notices.notices().len()
+        });
+        assert_eq!(told, [0, 1, 1], "{answer}");
+        let [notice] = world.notices.notices().try_into().unwrap();
+        assert!(notice.text().contains("an earlier attempt of ours"), "{answer}: {}", notice.text());
+        assert_eq!((world.ledger.case(&key), world.journal.made(answer)), (None, 1), "{answer}");
+    }
+}
+
+/// Sweeps three times, an hour apart, while nothing can be written down, and returns how much people were told by then.
+fn told_without_an_audit_store(world: &World) -> [usize; 3] {
+    world.faults.fail_next("append", 99, Effect::Before, no_answer());
+    ["sweep-2", "sweep-3", "sweep-4"].map(|sweep| {
+        sweep_later(world, sweep);
+        world.notices.notices().len()
+    })
+}
+
+/// P32: a rescue that was told is not told again where its outcome could not be written down, also where it was told late.
+#[test]
+fn a_rescue_that_could_not_be_written_down_is_told_once() {
+    for answer in ANSWERS {
+        for (untold, expected) in [(0, [1, 1, 1]), (1, [0, 1, 1])] {
+            let (world, key) = lost_key(answer);
+            world.faults.fail_next("tell", untold, Effect::Before, no_answer());
+            assert_eq!(told_without_an_audit_store(&world), expected, "{answer}");
+            assert_eq!((world.ledger.case(&key), world.journal.made(answer)), (None, 1), "{answer}");
+        }
+    }
+}
+
+/// P32, P25: nor is what people alone can help with, and what would have been done in mode `observe`.
+#[test]
+fn what_could_not_be_written_down_is_told_once() {
+    let observed = key("observed");
+    let (world, key) = world_with_key();
+    world.keys.change(&key, |key| key.imported_material = true);
+    world.sweep("sweep-1");
+    world.keys.change(&key, |key| key.has_material = false);
+    assert_eq!(told_without_an_audit_store(&world), [1, 1, 1]);
+
+    let world = guard().mode(Mode::Observe).build();
+    world.keys.create(&observed);
+    world.keys.schedule_deletion(&observed, 7).unwrap();
+    assert_eq!(told_without_an_audit_store(&world), [1, 1, 1]);
 }
 
 /// P32: what people alone can help with is told by the next sweep where it could not be told, and once.

@@ -1,11 +1,11 @@
 //! Promises of the sweep about keys that lost what they need to serve: their imported key material, or their key store.
 
 use jiff::SignedDuration;
-use reprieve_core::{Details, EventForm, KeyArn, KeyState, Severity, Status, Target, Threat};
-use reprieve_test_support::event::{disable, event};
+use reprieve_core::{Details, Event, EventForm, Inventory, KeyArn, KeyState, Serving, Severity, Status, Target, Threat};
+use reprieve_test_support::event::{disable, event, time};
 use reprieve_test_support::{Effect, FakeKey, Terms, World, guard, key, sealed_approval, world_with_key};
 
-use crate::denied;
+use crate::{denied, no_answer};
 
 const STORE: &str = "cks-1234567890abcdef0";
 
@@ -182,6 +182,81 @@ fn a_disconnected_key_store_is_told_once() {
     connect(&world, &keys, true);
     assert_eq!(world.sweep("sweep-5").endangered, 0);
     assert!(keys.iter().all(|key| world.ledger.case(key).is_none()));
+}
+
+/// Makes the call that disconnects the key store.
+fn disconnecting(id: &str, at: &str) -> Event {
+    event("DisconnectCustomKeyStore").id(id).at(at).target(Target::KeyStore(STORE.to_owned())).build()
+}
+
+/// P35, P32: what the event of a key store told is not told again by a sweep that finds the call in the log, also where a key of the
+/// store is meant to be disabled; another call is told.
+#[test]
+fn a_key_store_whose_event_arrived_is_told_once() {
+    for is_disabled in [false, true] {
+        let (world, keys) = keys_in_a_store();
+        let [first, _] = &keys;
+        if is_disabled {
+            world.keys.disable(first).unwrap();
+            let as_of = time("2026-11-01T00:00:00Z");
+            world.ledger.remember(first, Inventory { serving: Serving::Disabled, as_of, rotation: None });
+        }
+        let call = disconnecting("disconnecting-1", "2026-11-20T10:30:00Z");
+        connect(&world, &keys, false);
+        world.clock.advance(SignedDuration::from_mins(30));
+        assert_eq!(world.settle(&call).status, Status::Escalated, "{is_disabled}");
+        world.circumstances.logged(call);
+        for sweep in ["sweep-2", "sweep-3"] {
+            world.clock.advance(SignedDuration::from_mins(30));
+            assert_eq!(world.sweep(sweep).endangered, 2, "{is_disabled}");
+            assert_eq!(world.notices.notices().len(), 1, "{is_disabled}: {sweep}");
+            assert!(keys.iter().all(|key| world.ledger.case(key).is_some()), "{is_disabled}: {sweep}");
+        }
+
+        connect(&world, &keys, true);
+        assert_eq!(world.sweep("sweep-4").endangered, 0, "{is_disabled}");
+        assert!(keys.iter().all(|key| world.ledger.case(key).is_none()), "{is_disabled}");
+        connect(&world, &keys, false);
+        world.circumstances.logged(disconnecting("disconnecting-2", "2026-11-20T12:00:00Z"));
+        world.clock.advance(SignedDuration::from_hours(1));
+        world.sweep("sweep-5");
+        assert_eq!(world.notices.notices().len(), 2, "{is_disabled}");
+    }
+}
+
+/// P35: a key that is meant to be disabled says nothing by a call of long ago, after which its key store was connected again.
+#[test]
+fn an_old_call_does_not_silence_the_loss_of_a_key_store() {
+    let (world, keys) = keys_in_a_store();
+    for key in &keys {
+        world.keys.disable(key).unwrap();
+        world.ledger.remember(key, Inventory { serving: Serving::Disabled, as_of: time("2026-11-01T00:00:00Z"), rotation: None });
+    }
+    let call = disconnecting("disconnecting-1", "2026-11-18T10:00:00Z");
+    world.settle(&call);
+    world.circumstances.logged(call);
+    connect(&world, &keys, false);
+    world.sweep("sweep-2");
+    assert_eq!(world.notices.notices().len(), 2);
+}
+
+/// P32, P35: a key store that was told is not told again, by any of its keys, where that could not be written down.
+#[test]
+fn a_key_store_that_could_not_be_written_down_is_told_once() {
+    let world = guard().concurrency(1).build();
+    let keys = [key("stored-a"), key("stored-b")];
+    for key in &keys {
+        world.keys.create(key);
+    }
+    connect(&world, &keys, true);
+    world.sweep("sweep-1");
+    connect(&world, &keys, false);
+    world.faults.fail_next("append", 99, Effect::Before, no_answer());
+    for sweep in ["sweep-2", "sweep-3"] {
+        world.clock.advance(SignedDuration::from_hours(1));
+        world.sweep(sweep);
+        assert_eq!(world.notices.notices().len(), 1, "{sweep}");
+    }
 }
 
 /// P55: who disconnected a key store says the log; of another key store it says nothing.
