@@ -109,7 +109,7 @@ fn another_approval_that_still_holds_is_not_replaced_and_named() {
 }
 
 #[test]
-fn the_same_change_and_approver_in_another_window_or_for_another_action_replaces_nothing_of_anothers() {
+fn the_same_change_and_approver_in_another_window_or_for_another_action_replaces_nothing_of_others() {
     let both = keys(&["risk", "security"]);
     let carols = key(Some(&sealed("CHG-1", OPEN, CAROL, "risk")), None);
     let to_disable = SealedApproval { action: "disable".to_owned(), ..sealed("CHG-1", OPEN, CAROL, "risk") };
@@ -124,7 +124,7 @@ fn the_same_change_and_approver_in_another_window_or_for_another_action_replaces
 }
 
 #[test]
-fn a_second_approval_that_goes_with_the_first_is_anothers_too() {
+fn a_second_approval_that_goes_with_the_first_is_not_lost_unasked_either() {
     let both = keys(&["risk", "security"]);
     let of_two = key(Some(&sealed("CHG-1", OPEN, CAROL, "risk")), Some(&sealed("CHG-1", OPEN, DAVE, "security")));
     assert_eq!(refusal(&of_two, &sealed("CHG-1", OPEN, CAROL, "risk"), None, &both), None, "his stays");
