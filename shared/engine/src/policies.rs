@@ -20,9 +20,8 @@ const READ_ANEW_AFTER: SignedDuration = SignedDuration::from_mins(5);
 const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 /// How long the last good policies bridge a fault that passes by itself.
 const BRIDGED_FOR: SignedDuration = SignedDuration::from_hours(1);
-/// How long an event waits for policies to be read anew, where good ones are at hand. Short, because good ones are at hand: an invocation
-/// of a few seconds looks for about one, and must come to use them within it. A store that is always slower than this is waited for once
-/// they have bridged as long as they may.
+/// How long an event waits for policies to be read anew, while good ones are at hand. Short: an invocation of a few seconds looks for about
+/// one, and must come to use them within it. Once they have bridged as long as they may, the store is waited for.
 const ANEW_WAIT: Duration = Duration::from_millis(500);
 
 /// Where a user keeps policies.
@@ -129,7 +128,8 @@ impl<S: PolicyStore, C: Clock> Reading<S, C> {
 
     /// Reads the policies, and says after how long they are to be read again.
     async fn read(&self, held: &mut Held, now: Timestamp) -> (Arc<Policy>, SignedDuration) {
-        let files = match self.files_within(held.last_good.is_some()).await {
+        let bridges = |good: &Good| now.duration_since(good.read_at) < BRIDGED_FOR;
+        let files = match self.files(held.last_good.as_ref().is_some_and(bridges)).await {
             Ok(files) => files,
             Err(error) => return (self.unread(held, &error, now), READ_AGAIN_AFTER),
         };
@@ -168,7 +168,7 @@ impl<S: PolicyStore, C: Clock> Reading<S, C> {
         closed(format!("the policies in {} cannot be used: {why}", self.store.place()))
     }
 
-    async fn files_within(&self, good_are_at_hand: bool) -> Result<Vec<PolicyFile>, CallError> {
+    async fn files(&self, good_are_at_hand: bool) -> Result<Vec<PolicyFile>, CallError> {
         let read = self.store.read();
         let stored = if good_are_at_hand {
             let late = || CallError::Unavailable { call: S::CALL, message: format!("no answer within {ANEW_WAIT:?}") };
