@@ -105,11 +105,7 @@ impl<S: EvidenceStore> ArchiveSink<S> {
                 let told = format!("{refusal}; the finding lies in the same hour under `account={ELSEWHERE}`");
                 Ok(Filed { is_new, refused: Some(told) })
             }
-            Err(error) if error.is_about_the_request() => {
-                let message = format!("a finding is taken neither in its own place ({refusal}) nor in another ({error})");
-                Err(CallError::Unavailable { call: APPEND, message })
-            }
-            Err(error) => Err(error),
+            Err(error) => Err(nowhere("a finding is taken neither in its own place", refusal, error)),
         }
     }
 
@@ -119,20 +115,13 @@ impl<S: EvidenceStore> ArchiveSink<S> {
         self.store.read(&lines.name).await.is_ok_and(|there| there.as_ref() == Some(&lines.bytes))
     }
 
-    /// Writes entries where nothing that they say is part of a name. An archive that does not take that either is not well, and the
-    /// entries are not what is wrong.
+    /// Writes entries where nothing that they say is part of a name.
     async fn append_elsewhere(&self, group: &Group<'_>, refusal: &CallError) -> Result<u64, CallError> {
         let mut written = 0;
         for entries in group.entries.chunks(ENTRIES_ELSEWHERE) {
             let part = Group { at: group.at, account: ELSEWHERE.to_owned(), region: ELSEWHERE.to_owned(), entries: entries.to_vec() };
-            match self.append_group(&digest_of(entries), &part).await {
-                Ok(bytes) => written += bytes,
-                Err(error) if error.is_about_the_request() => {
-                    let message = format!("entries are taken neither in their own place ({refusal}) nor in another ({error})");
-                    return Err(CallError::Unavailable { call: APPEND, message });
-                }
-                Err(error) => return Err(error),
-            }
+            let appended = self.append_group(&digest_of(entries), &part).await;
+            written += appended.map_err(|error| nowhere("entries are taken neither in their own place", refusal, error))?;
         }
         Ok(written)
     }
@@ -190,6 +179,16 @@ fn read_there(name: &str, bytes: &[u8]) -> Result<Vec<AuditEvent>, CallError> {
 fn digest_of(entries: &[&AuditEvent]) -> String {
     let ids: Vec<String> = entries.iter().map(|entry| identity(entry)).map(|(log, id)| format!("{log}\n{id}\n")).collect();
     short_digest(ids.concat().as_bytes())
+}
+
+/// Returns the error of what could not be written elsewhere either. An archive that refuses it in both places is not well, and what is
+/// in it is not what is wrong.
+fn nowhere(what: &str, refusal: &CallError, error: CallError) -> CallError {
+    if error.is_about_the_request() {
+        CallError::Unavailable { call: APPEND, message: format!("{what} ({refusal}) nor in another ({error})") }
+    } else {
+        error
+    }
 }
 
 fn of_encoding(error: &EncodeError) -> CallError {
