@@ -6,6 +6,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use crc_fast::{CrcAlgorithm, checksum};
 use http::Method;
 use reprieve_core::google::GoogleName;
 use reprieve_engine::{CallError, SealSigner};
@@ -101,11 +102,9 @@ fn has_checksum(answer: &Value, field: &str, bytes: &[u8]) -> bool {
     text(answer, field).and_then(|digits| digits.parse().ok()) == Some(crc32c(bytes))
 }
 
-/// CRC-32C (Castagnoli), bit by bit: no more than a digest, a signature or a public key goes through it.
-fn crc32c(bytes: &[u8]) -> u32 {
-    const REVERSED_POLYNOMIAL: u32 = 0x82F6_3B78;
-    let bit = |sum: u32, _| if sum & 1 == 1 { (sum >> 1) ^ REVERSED_POLYNOMIAL } else { sum >> 1 };
-    !bytes.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), bit))
+/// CRC-32C (Castagnoli), which its catalogue calls CRC-32/ISCSI.
+fn crc32c(bytes: &[u8]) -> u64 {
+    checksum(CrcAlgorithm::Crc32Iscsi, bytes)
 }
 
 #[cfg(test)]
