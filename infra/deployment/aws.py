@@ -153,24 +153,41 @@ def build(options, account, stages):
     return zips
 
 
-def check_policies(options, standing):
-    """Refuses to lose policies: one that is in the zip that stands is given again, or named. Returns a line of what changes, or None."""
-    guard, given = standing.get("guard"), options.zips.get("guard")
-    now = policies.given(options.policies, given)
-    policies.refuse_contradictions(options, now)
-    if not guard:
-        return None
-    stands = stacks.parameters(guard)
+def packaged_at(place):
+    """Returns the policies in a zip that was deployed, or None, and why they cannot be read."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "guard.zip")
-        code, _, _ = calls.run(
-            ["aws", "s3", "cp", "--only-show-errors", f"s3://{stands['CodeBucket']}/{stands['CodeKey']}", str(file)], fails=False
-        )
+        code, _, said = calls.run(["aws", "s3", "cp", "--only-show-errors", place, str(file)], fails=False)
         if code != 0:
-            say(f"Not known: whether policies are in the zip that stands, for {stands['CodeKey']} cannot be read.")
-            return None
-        before = policies.told(release.policies_in(file))
-    return policies.check(options, before, now, is_zip=bool(given))
+            what = f"its zip `{place}` cannot be read ({said.strip() or 'nothing says why'})"
+            return None, f"{what}. Where the right to is missing (s3:GetObject), get it, and all is seen"
+        try:
+            return release.policies_in(file), None
+        except release.Refused:
+            return None, f"its zip `{place}` is none that can be read"
+
+
+def check_policies(options, standing):
+    """Refuses to lose policies of the guard that stands. Returns a line of what changes, or None."""
+    stands = stacks.parameters(standing["guard"]) if "guard" in standing else None
+    return check_policies_at(options, f"s3://{stands['CodeBucket']}/{stands['CodeKey']}" if stands else None)
+
+
+def check_policies_at(options, place):
+    """Refuses to lose policies: one that is in the zip that stands, or may be, is given again, or named. Returns a line of what changes.
+
+    `place` is where that zip is, None where no guard stands.
+    """
+    given = options.zips.get("guard")
+    now = policies.given(options.policies, given)
+    policies.refuse_contradictions(options, now)
+    if not place:
+        return None
+    how = policies.IN_THE_ZIP if given else policies.AS_A_FOLDER
+    before, why = packaged_at(place)
+    if before is None:
+        return policies.check_unknown(options, why, now, how)
+    return policies.check(options, policies.told(before), now, how)
 
 
 def architecture(standing):

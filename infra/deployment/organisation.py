@@ -274,10 +274,22 @@ def zips(options, root, configuration):
         for stage in to_build:
             command += ["--function", single.FUNCTIONS[stage]]
             files[stage] = root / "target" / "package" / f"{single.FUNCTIONS[stage]}-{options.arch}.zip"
+        if options.policies:
+            command += ["--policies", options.policies]
         if calls.run_openly(command) != 0:
             raise Failed("the zips could not be built (see above); nothing was deployed")
     keys = {stage: f"reprieve/{single.FUNCTIONS[stage]}-{options.arch}-{release.digest(file)}.zip" for stage, file in files.items()}
     return files, keys
+
+
+def check_policies(options, configuration, stands):
+    """Refuses to lose policies, as in one account: `stands` is the StackSet of the guard. Returns a line of what changes, or None."""
+    if options.policies and options.zips.get("guard"):
+        raise Wrong("`--policies` and `--zip` exclude each other: policies go into a zip while it is built")
+    if "guard" not in configuration.stages:
+        return None
+    given = stands["parameters"] if stands else None
+    return single.check_policies_at(options, f"s3://{given['CodeBucketPrefix']}-{configuration.home}/{given['CodeKey']}" if given else None)
 
 
 def show(steps, rest):
@@ -298,9 +310,11 @@ def apply(options, root, only_show):
         f"{'plan' if only_show else 'deployment'} for {', '.join(configuration.units)} "
         f"in {', '.join(configuration.regions)}, mode {configuration.mode}"
     )
+    seen = administrator.seen()
+    if changed := check_policies(options, configuration, seen["guard"]):
+        say(changed)
     files, keys = zips(options, root, configuration)
     wanted = administrator.wanted(keys)
-    seen = administrator.seen()
     steps = decide(configuration, seen, wanted)
     show(steps, leftovers(configuration, seen))
     if only_show:

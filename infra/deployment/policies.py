@@ -12,6 +12,9 @@ from .calls import Wrong
 NONE = "none"
 NOT_KNOWN = "not known"
 DIGEST = "; sha256 "
+# How policies are given.
+IN_THE_ZIP = "package them into the zip that is given"
+AS_A_FOLDER = "give the folder that holds them with --policies"
 
 
 def given(folder, archive):
@@ -35,13 +38,11 @@ def plain(name):
 
 
 def names(line):
-    """Returns which policies a line names. None where it does not: it counts them only, or was cut."""
+    """Returns which policies a line names. None where it was cut, and may not name all."""
     if line == NONE:
         return []
     said, digest, _ = line.rpartition(DIGEST)
-    if not digest or re.fullmatch(r"\d+ files", said):
-        return None
-    return said.split(", ")
+    return said.split(", ") if digest else None
 
 
 def refuse_contradictions(options, now):
@@ -53,23 +54,36 @@ def refuse_contradictions(options, now):
             raise Wrong(f"`--drop-policy {name}`: that policy is among those that are given now")
 
 
-def check(options, before, now, is_zip):
+def check_unknown(options, why, now, how):
+    """Refuses to bring none where nobody knows what stands, unless that is said. Returns a line that says what changes.
+
+    `why` says why nobody knows, and `how` how policies are given.
+    """
+    if not (now or options.no_policies):
+        raise Wrong(
+            f"whether policies were packaged with the guard that stands is not known: {why}. If there were some, {how}; if there were "
+            "none, or all are meant to go, say --no-policies. Nothing was deployed"
+        )
+    return f"Policies            {NOT_KNOWN} -> {told(now)}"
+
+
+def check(options, before, now, how):
     """Refuses to lose a policy that stands unless it was named. Returns a line that says what changes, or None.
 
-    `before` is the line of what stands, as `told` made it.
+    `before` is the line of what stands, as `told` made it, and `how` says how policies are given.
     """
     after = told(now)
-    if before == after or before.rpartition(DIGEST)[1:] == after.rpartition(DIGEST)[1:]:
+    if before == after:
         return None
     line = f"Policies            {before} -> {after}"
     if options.no_policies:
         return line
-    how = "package them into the zip that is given" if is_zip else "give the folder that holds them with --policies"
     were = names(before)
     if were is None:
         raise Wrong(
-            f"the guard that stands was packaged with policies ({before}), and their names are not known. To change them, first deploy "
-            f"once with the same ones: {how}; that writes their names down. Or let all go with --no-policies. Nothing was deployed"
+            f"the guard that stands was packaged with policies, and not all of their names are known: what is written down of them "
+            f"({before}) ends with no digest, so it was cut or changed by hand. Put it right, or let all go with --no-policies. "
+            "Nothing was deployed"
         )
     stay = {*(names(after) or []), *map(plain, options.drop_policy)}
     if missing := [name for name in were if name not in stay]:

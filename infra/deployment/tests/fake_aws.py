@@ -4,7 +4,7 @@ As in AWS, a StackSet and its overrides are what the last call made them even wh
 before its stack is made. `stacks` has the parameters with which each stack really runs.
 """
 
-import hashlib
+import base64
 import json
 import pathlib
 
@@ -52,11 +52,14 @@ def copy(state, source, target):
         if bucket not in state.of("buckets", ["code-eu-central-1", "code-us-east-1"]):
             return refuse(f"fatal error: The specified bucket does not exist: {bucket}")
         data = pathlib.Path(source).read_bytes()
-        objects[target] = data.decode() if data[:1] == b"{" else hashlib.sha256(data).hexdigest()
+        objects[target] = data.decode() if data[:1] == b"{" else base64.b64encode(data).decode()
         return 0
+    if source in state.of("forbidden", []):
+        return refuse("fatal error: An error occurred (403) when calling the HeadObject operation: Forbidden")
     if source not in objects:
         return refuse("fatal error: An error occurred (404) when calling the HeadObject operation: Key does not exist")
-    pathlib.Path(target).write_text(objects[source], encoding="utf-8")
+    kept = objects[source]
+    pathlib.Path(target).write_bytes(kept.encode() if kept[:1] == "{" else base64.b64decode(kept))
     return 0
 
 

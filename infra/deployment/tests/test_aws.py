@@ -400,7 +400,8 @@ class Policies(unittest.TestCase):
     """What was packaged with the guard that stands, and with the zip that is to replace it."""
 
     def check(self, standing, given, text="", folder=None, drop=(), none=False):
-        """Returns the line of what changes; `text` is in each policy that is given."""
+        """Returns the line of what changes; `text` is in each policy that is given. What stands is a list of policies, other
+        bytes than a zip, or what the command line says instead of fetching it."""
         self.addCleanup(setattr, calls, "run", calls.run)
         with tempfile.TemporaryDirectory() as scratch:
 
@@ -411,8 +412,16 @@ class Policies(unittest.TestCase):
                         archive.writestr(each, text)
                 return str(pathlib.Path(scratch, name))
 
-            stands = packed("standing.zip", standing, "")
-            calls.run = lambda command, **_: (shutil.copy(stands, command[-1]) and 0, "", "")
+            def fetch(command, **_):
+                if isinstance(standing, str):
+                    return 1, "", standing
+                if isinstance(standing, bytes):
+                    pathlib.Path(command[-1]).write_bytes(standing)
+                else:
+                    shutil.copy(packed("standing.zip", standing, ""), command[-1])
+                return 0, "", ""
+
+            calls.run = fetch
             zips = {} if given is None else {"guard": packed("given.zip", given, text)}
             options = argparse.Namespace(policies=folder, zips=zips, drop_policy=list(drop), no_policies=none)
             named = {"CodeBucket": "code", "CodeKey": "guard.zip"}
@@ -447,6 +456,21 @@ class Policies(unittest.TestCase):
         self.assertIsNone(self.check(names, names))
         digest = "one.cedar; sha256 [0-9a-f]{16}"
         self.assertRegex(self.check(names, names, text="forbid (principal, action, resource);"), f"^Policies +{digest} -> {digest}$")
+
+    def test_where_the_zip_that_stands_cannot_be_read_nobody_knows_and_it_has_to_be_said(self):
+        for said in ("fatal error: An error occurred (403): Forbidden", "fatal error: An error occurred (404): Not Found"):
+            for given, how in ((None, "with --policies"), ([], "into the zip that is given")):
+                not_known = f"is not known: its zip `s3://code/guard.zip` cannot be read .{re.escape(said)}.. .*s3:GetObject.* {how}; "
+                with self.assertRaisesRegex(calls.Wrong, f"{not_known}.* say --no-policies. Nothing was deployed"):
+                    self.check(said, given)
+                with self.assertRaises(calls.Wrong):
+                    self.check(said, given, drop=["one.cedar"])
+                self.assertIn("not known -> none", self.check(said, given, none=True))
+            self.assertIn("not known -> one.cedar; sha256 ", self.check(said, ["policies/one.cedar"]))
+
+    def test_what_stands_and_is_no_zip_is_not_taken_for_one_without_policies(self):
+        with self.assertRaisesRegex(calls.Wrong, "`s3://code/guard.zip` is none that can be read. If there were some"):
+            self.check(b"no zip", [])
 
     def test_what_is_given_cannot_be_meant_to_go(self):
         names = ["policies/one.cedar"]

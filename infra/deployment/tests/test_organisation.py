@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import unittest
+import zipfile
 
 from fakes import ROOT, ScriptCase
 
@@ -29,7 +30,15 @@ class Organisation(ScriptCase):
         self.zips = []
         for stage in ("guard", "monitoring", "drill"):
             option = "--zip" if stage == "guard" else f"--{stage}-zip"
-            self.zips += [option, self.write(f"{stage}.zip", f"the zip of the {stage}")]
+            self.zips += [option, self.packed(f"{stage}.zip", stage)]
+
+    def packed(self, name, code, *policies):
+        """Makes a zip. Returns its path."""
+        with zipfile.ZipFile(self.folder / name, "w") as archive:
+            archive.writestr("bootstrap", code)
+            for policy in policies:
+                archive.writestr(f"policies/{policy}.cedar", "")
+        return str(self.folder / name)
 
     def deploy(self, verb, *words, typed="", **changes):
         config = self.write("organisation.json", CONFIG | changes)
@@ -115,7 +124,7 @@ class Organisation(ScriptCase):
 
     def test_new_code_updates_every_stack_and_keeps_the_modes(self):
         self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
-        self.write("guard.zip", "a newer zip of the guard")
+        self.packed("guard.zip", "a newer zip of the guard")
         code, said, errors = self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
         self.assertEqual((code, errors), (0, ""), said)
         self.assertIn("update every stack: CodeKey", said)
@@ -158,7 +167,7 @@ class Organisation(ScriptCase):
         self.assertEqual(code, 1)
         self.assertIn("OUTDATED", said)
         self.change(failing=None)
-        self.write("guard.zip", "a mended zip")
+        self.packed("guard.zip", "a mended zip")
         code, said, errors = self.deploy("apply", "--yes")
         self.assertEqual((code, errors), (0, ""), said)
         self.assertEqual(self.deploy("status")[0], 0)
@@ -179,7 +188,7 @@ class Organisation(ScriptCase):
         accounts = {"111122223333": {"mode": "enforce"}}
         self.deploy("apply", "--yes", accounts=accounts)
         self.change(failing="222233334444")
-        self.write("guard.zip", "a newer zip of the guard")
+        self.packed("guard.zip", "a newer zip of the guard")
         self.assertEqual(self.deploy("apply", "--yes", accounts=accounts)[0], 1)
         self.change(failing=None)
         code, said, errors = self.deploy("apply", "--yes", accounts=accounts)
@@ -242,6 +251,35 @@ class Organisation(ScriptCase):
         rows = [line.split() for line in said.splitlines() if "reprieve-guard" in line]
         self.assertIn(["reprieve-guard", "111122223333", "us-east-1", "CURRENT", "enforce"], rows)
         self.assertIn(["reprieve-guard", "222233334444", "us-east-1", "CURRENT", "observe"], rows)
+
+    def test_policies_are_not_lost_by_a_zip_without_them_unless_they_are_named(self):
+        self.packed("guard.zip", "guard", "one", "two")
+        self.deploy("apply", "--yes")
+        before = self.seen()
+        self.packed("guard.zip", "a newer guard", "one")
+        for verb in ("plan", "apply"):
+            code, _, errors = self.deploy(verb, "--yes")
+            self.assertEqual(code, 2)
+            self.assertIn("not among those given now: policies/two.cedar; package them into the zip that is given", errors)
+            self.assertEqual({**self.seen(), "calls": None}, {**before, "calls": None})
+        code, said, errors = self.deploy("apply", "--drop-policy", "two.cedar", "--yes")
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertIn(" -> one.cedar; sha256 ", said)
+        self.packed("guard.zip", "a newer guard")
+        self.assertEqual(self.deploy("apply", "--yes")[0], 2)
+        self.assertEqual(self.deploy("apply", "--no-policies", "--yes")[0], 0)
+        self.assertNotIn("Policies   ", self.deploy("plan")[1])
+
+    def test_where_the_zip_that_stands_cannot_be_read_nobody_knows_and_it_has_to_be_said(self):
+        self.deploy("apply", "--yes")
+        self.change(forbidden=[f"s3://code-eu-central-1/{self.seen()['sets']['reprieve-guard']['given']['CodeKey']}"])
+        code, _, errors = self.deploy("plan")
+        self.assertEqual(code, 2)
+        self.assertIn("whether policies were packaged with the guard that stands is not known", errors)
+        self.assertIn("(403)", errors)
+        code, said, errors = self.deploy("plan", "--no-policies")
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIn("not known -> none", said)
 
     def test_saying_no_changes_nothing(self):
         code, _, errors = self.deploy("apply", typed="n\n")
