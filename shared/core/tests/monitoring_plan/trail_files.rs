@@ -162,8 +162,41 @@ fn keys() -> Vec<Case> {
             &[],
         ),
         Case::of(
-            "the trail encrypts with a key, and none is configured",
+            "the trail encrypts with a key of its account, and none is configured",
+            |stage| stage.trail().key_arn = Some(KEY.to_owned()),
+            &[],
+            &[],
+        ),
+        Case::of(
+            "the trail encrypts with a key of another account, and none is configured that it could be led back to",
             |stage| stage.trail().key_arn = Some(OTHER_KEY.to_owned()),
+            &[],
+            &[("trail `reprieve`", "encrypts its files with the key `arn:aws:kms:eu-central-1:999988887777:key/somebody-elses`")],
+        ),
+        Case::of(
+            "the trail is stopped and encrypts with a key of another account, which keeps nothing from being mended",
+            |stage| {
+                stage.trail().is_logging = Known::Is(false);
+                stage.trail().key_arn = Some(OTHER_KEY.to_owned());
+            },
+            &["StartLogging reprieve"],
+            &[("trail `reprieve`", "of another account, and no key is configured")],
+        ),
+        Case::of(
+            "the trail encrypts with a key of another account that the configuration names",
+            |stage| {
+                stage.desired.trail.log_role_arn = Some("arn:aws:iam::999988887777:role/trail-log".to_owned());
+                stage.trail().key_arn = Some(OTHER_KEY.to_owned());
+            },
+            &[],
+            &[],
+        ),
+        Case::of(
+            "the trail encrypts with a key of another account, which is the one that is asked for",
+            |stage| {
+                stage.desired.trail.key_arn = Some(OTHER_KEY.to_owned());
+                stage.trail().key_arn = Some(OTHER_KEY.to_owned());
+            },
             &[],
             &[],
         ),

@@ -419,10 +419,11 @@ fn of_others() -> Vec<Case> {
             &[],
         ),
         Case::of(
-            "somebody else's trail writes to a bucket of theirs, which refuses its files, and is adopted",
+            "somebody else's trail writes to a bucket of theirs, by a key of another account, which refuses its files, and is adopted",
             |stage| {
                 let file_delivery_error = Some("AccessDenied".to_owned());
-                replace(stage, Trail { bucket: "theirs".to_owned(), file_delivery_error, ..their_trail() });
+                let key_arn = Some("arn:aws:kms:eu-central-1:999988887777:key/theirs".to_owned());
+                replace(stage, Trail { bucket: "theirs".to_owned(), key_arn, file_delivery_error, ..their_trail() });
             },
             &ALL_FILTERS_IN_CORP,
             &[],

@@ -103,6 +103,7 @@ pub(super) fn plan<'a>(draft: &mut Draft<'a>) -> Result<Feeding<'a>, String> {
         let fix = "Mend it, or name it in the configuration (TrailName) so that it is mended.";
         draft.find(Subject::Trail(trail.name.clone()), Severity::Low, sentence, fix);
     }
+    tell_of_foreign_keys(trails, draft);
     match judged.first() {
         Some((Standing::NotOurs, ..)) | None => make(draft),
         Some((_, trail, lacks)) if lacks.is_empty() => Ok(adopt(trail, draft)),
@@ -233,6 +234,35 @@ fn lacks_of_files(trail: &Trail, draft: &Draft<'_>) -> Vec<Lack> {
         lacks.extend(trail.file_delivery_error.clone().map(|error| Lack::FilesRefused { bucket: trail.bucket.clone(), error }));
     }
     lacks
+}
+
+/// Tells of keys that nobody asked for. It is no lack: there is nothing to lead the trail back to, and its log group is fed all the same.
+fn tell_of_foreign_keys(trails: &[Trail], draft: &mut Draft<'_>) {
+    for trail in trails {
+        let Some(key) = foreign_key(trail, draft) else {
+            continue;
+        };
+        let sentence = format!(
+            "The trail `{}` encrypts its files with the key `{key}` of another account, and no key is configured, so that it is kept.",
+            trail.name
+        );
+        let fix = "Name the key that it must have in the configuration (TrailKeyArn): this one where it is meant, else yours.";
+        draft.find(Subject::Trail(trail.name.clone()), Severity::Medium, sentence, fix);
+    }
+}
+
+/// Returns the key of a trail that bears our tag or is named, where no key is asked for and this one is of an account that the
+/// configuration does not name. Whose a bucket is, its name does not tell.
+fn foreign_key<'t>(trail: &'t Trail, draft: &Draft<'_>) -> Option<&'t str> {
+    let wish = &draft.desired.trail;
+    let key = trail.key_arn.as_deref()?;
+    if wish.key_arn.is_some() || !matches!(care(trail, draft), Some(Care::Configured)) {
+        return None;
+    }
+    let owner = arn_part(key, 4)?;
+    let mut named = [Some(draft.desired.topic.arn.as_str()), wish.log_role_arn.as_deref()].into_iter().flatten();
+    let is_known = owner == draft.place().account.as_str() || named.any(|arn| arn_part(arn, 4) == Some(owner));
+    (!is_known).then_some(key)
 }
 
 fn lack_of_feed(trail: &Trail, draft: &Draft<'_>) -> Option<Lack> {
