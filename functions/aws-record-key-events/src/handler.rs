@@ -4,7 +4,7 @@
 //! sets it aside in the dead-letter queue. Nothing is dropped silently, and no file holds up another.
 
 use jiff::{SignedDuration, Timestamp};
-use reprieve_engine::{BaselineStore, Clock, EvidenceSink, EvidenceStore, NoticeSink, Recorded, Recorder, SealSigner, Sealer};
+use reprieve_engine::{BaselineStore, Clock, EvidenceSink, EvidenceStore, NoticeSink, Recorded, Recorder, SealSigner, Sealer, Unrecorded};
 use reprieve_runtime::Invoked;
 use reprieve_wire::log_notice::{LogFile, LogMessage, RecordingInvocation, SealUntil, parse_recording_invocation};
 use serde_json::{Value, json};
@@ -131,7 +131,13 @@ where
         }
         let mut recorded = Vec::new();
         for batch in &read.batches {
-            let portion = self.recording.recorder.record(batch, stopped_at).await?;
+            let portion = match self.recording.recorder.record(batch, stopped_at).await {
+                Ok(portion) => portion,
+                Err(Unrecorded { error, recorded }) => {
+                    log_amiss(&batch.log_file, &recorded);
+                    return Err(error.into());
+                }
+            };
             log(&batch.log_file, &portion);
             recorded.push(portion);
         }
@@ -187,6 +193,11 @@ fn log(log_file: &str, recorded: &Recorded) {
     if recorded.ahead > 0 {
         tracing::warn!(log_file, ahead = recorded.ahead, "entries claim to be of the future; they were recorded, and not learned from");
     }
+    log_amiss(log_file, recorded);
+}
+
+/// Names what was kept in another place than its own, and what was not done beside the recording.
+fn log_amiss(log_file: &str, recorded: &Recorded) {
     if let Some(why) = &recorded.baseline_unsaved {
         tracing::error!(log_file, why, "the entries were recorded, but nothing was learned from them");
     }

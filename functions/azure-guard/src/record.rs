@@ -94,7 +94,7 @@ impl Entries {
         entries
     }
 
-    /// Stands for an invocation that is no JSON: the host writes JSON, and what it wraps is nested deeper than is read.
+    /// Stands for an invocation that is no JSON: the host writes JSON, so it is what was put into it, such as bytes that are no text.
     pub(crate) fn of_no_json(error: &WireError) -> Self {
         Self { unreadable: vec![format!("all of the invocation: {}", error.unquoted())], ..Self::default() }
     }

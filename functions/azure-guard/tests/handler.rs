@@ -224,7 +224,8 @@ async fn messages_of_the_event_hub_are_understood_in_every_form() {
 /// P95
 #[tokio::test]
 async fn an_item_that_cannot_be_read_fails_the_invocation_and_loses_no_other() {
-    for bad in [json!("no JSON at all"), json!(7), json!({ "records": "neither" }), json!(null)] {
+    let deep = (0..300).fold(json!(7), |inner, _| json!([inner]));
+    for bad in [json!("no JSON at all"), json!(7), json!({ "records": "neither" }), json!(null), deep] {
         let stage = stage();
         stage.delete_keys();
         let payload = json!([{ "records": [audit_record("invoices"), bad, audit_record("orders")] }]);
@@ -356,6 +357,22 @@ async fn an_entry_that_cannot_be_read_is_named_and_loses_no_other() {
         assert!(answered.logs().contains("is not recorded: Data.events[0]"), "{function}: {}", answered.logs());
     }
     assert_eq!(stage.evidence.batches.lock().unwrap().iter().map(|batch| batch.events.len()).collect::<Vec<_>>(), [1, 1]);
+}
+
+/// P95: written as JSON or as a text, in the message of the others or in another.
+#[tokio::test]
+async fn an_entry_that_is_nested_too_deep_is_named_and_the_others_are_recorded() {
+    let deep = format!(r#"{{"operationName":"KeyDelete","properties":{}{}}}"#, "[".repeat(500), "]".repeat(500));
+    let beside = format!(r#"{{"records":[{deep},{}]}}"#, audit_record("invoices"));
+    let other = json!({ "records": [audit_record("orders")] }).to_string();
+    for events in [format!("[{beside},{other}]"), json!([beside, other]).to_string()] {
+        let stage = stage();
+        let body = format!(r#"{{"Data":{{"events":{events}}},"Metadata":{{}}}}"#);
+        let answered = stage.call(Method::POST, "/RecordKeyEvents", body).await;
+        assert_eq!(answered.status, StatusCode::OK, "{}", answered.logs());
+        assert!(answered.logs().contains("is not recorded: Data.events[0].records[0]: "), "{}", answered.logs());
+        assert_eq!(stage.evidence.batches.lock().unwrap().iter().map(|batch| batch.events.len()).collect::<Vec<_>>(), [2]);
+    }
 }
 
 /// P95: nothing of a message may make the host try all of a batch without end.

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use reprieve_archive::{ArchiveSink, FolderStore, Form, PARQUET, Portions, distinct, encode, log_file_name};
-use reprieve_engine::evidence::{Appended, Batch, EvidenceSink as _, EvidenceStore as _};
+use reprieve_archive::{ArchiveSink, FolderStore, Form, Portions, distinct, log_file_name};
+use reprieve_engine::evidence::{Appended, Batch, EvidenceSink as _};
 use reprieve_scan::{Entry, LogFile, Scanner, each, find};
 use reprieve_wire::audit::Parsed;
 
@@ -171,18 +171,9 @@ impl Written {
 
 fn write_batch(batch: &Batch, sink: &ArchiveSink<FolderStore>, tables_only: bool) -> anyhow::Result<Written> {
     let duplicates = (batch.events.len() - distinct(&batch.events).len()) as u64;
-    if !tables_only {
-        let Appended { bytes, refused } = crate::wait_for(async { Ok(sink.append_events(batch).await?) })?;
-        return Ok(Written { bytes, duplicates, refused });
-    }
-    let mut bytes = 0;
-    for object in encode(batch)?.into_iter().filter(|object| object.content_type == PARQUET) {
-        let put = sink.store().put_once(&object.name, object.content_type, &object.bytes);
-        if crate::wait_for(async { Ok(put.await?) })? {
-            bytes += object.bytes.len() as u64;
-        }
-    }
-    Ok(Written { bytes, duplicates, refused: Vec::new() })
+    let Appended { bytes, refused } =
+        crate::wait_for(async { Ok(if tables_only { sink.append_tables(batch).await? } else { sink.append_events(batch).await? }) })?;
+    Ok(Written { bytes, duplicates, refused })
 }
 
 /// Reads one file; `take` has its entries.

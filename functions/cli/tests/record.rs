@@ -159,6 +159,27 @@ async fn what_the_archive_refuses_is_said_and_what_comes_behind_it_is_written() 
     assert_eq!((&again["refused"][0]["file"], &again["bytes_written"]), (&json!(NAME), &json!(0)), "{again}");
 }
 
+/// P110: the tables alone, too.
+#[test]
+fn a_table_that_the_archive_refuses_is_said_and_the_next_one_is_written() {
+    let (logs, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut later = decryption(1);
+    later["eventTime"] = json!("2026-11-20T10:10:00Z");
+    fs::write(logs.path().join("trail.json"), json!({ "Records": [decryption(0), later] }).to_string()).unwrap();
+    let day = out.path().join("audit/tables/events/year=2026/month=11/day=20");
+    fs::create_dir_all(day.join("hour=09")).unwrap();
+    fs::write(day.join("hour=09/account=111122223333"), "a file where a folder is to be").unwrap();
+
+    let output = record(&[path(logs.path()), "--to", path(out.path()), "--format", "parquet", "--json"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let tally = json_of(&output.stdout);
+    assert_eq!((&tally["refused"][0]["file"], &tally["refused"][1]), (&json!("trail.json"), &Value::Null), "{tally}");
+    assert!(tally["refused"][0]["why"].to_string().contains("account=refused"), "{tally}");
+    for place in ["hour=09/account=refused/region=refused", "hour=10/account=111122223333/region=eu-central-1"] {
+        assert_eq!(fs::read_dir(day.join(place)).unwrap().count(), 1, "{place}");
+    }
+}
+
 /// A use of a key, as CloudTrail logs it.
 fn decryption(number: usize) -> Value {
     let key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";

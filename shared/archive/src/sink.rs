@@ -26,6 +26,15 @@ const JSON: &str = "application/json";
 /// How the name of an object with JSON lines ends.
 const LINES_ENDING: &str = ".json.gz";
 
+/// In which forms entries are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Forms {
+    /// As JSON lines, and as a table beside them.
+    Both,
+    /// As a table alone.
+    TableAlone,
+}
+
 /// An archive in a store.
 #[derive(Debug)]
 pub struct ArchiveSink<S> {
@@ -38,9 +47,40 @@ impl<S: EvidenceStore> ArchiveSink<S> {
         Self { store }
     }
 
-    /// Returns the store.
-    pub const fn store(&self) -> &S {
-        &self.store
+    /// Writes the entries of a log file as tables alone; what is there already stays.
+    ///
+    /// # Errors
+    /// When a table could not be written. What was refused for what is in it, and is kept elsewhere, is no error:
+    /// [`Appended::refused`] says it.
+    pub async fn append_tables(&self, batch: &Batch) -> Result<Appended, CallError> {
+        self.append(batch, Forms::TableAlone).await
+    }
+
+    /// Writes the entries of a log file, hour by hour and place by place.
+    async fn append(&self, batch: &Batch, forms: Forms) -> Result<Appended, CallError> {
+        let mut appended = Appended::default();
+        for group in groups(batch) {
+            match self.append_in(forms, &batch.log_file, &group).await {
+                Ok(bytes) => appended.bytes += bytes,
+                Err(refusal) if refusal.is_about_the_request() => {
+                    let (bytes, told) = self.append_refused(forms, &batch.log_file, &group, &refusal).await?;
+                    appended.bytes += bytes;
+                    appended.refused.push(told);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(appended)
+    }
+
+    async fn append_in(&self, forms: Forms, log_file: &str, group: &Group<'_>) -> Result<u64, CallError> {
+        match forms {
+            Forms::Both => self.append_group(log_file, group).await,
+            Forms::TableAlone => {
+                let table = encode_table(group.name(log_file, true), &group.entries).map_err(|error| of_encoding(&error))?;
+                self.put_counted(&table).await
+            }
+        }
     }
 
     /// Writes one hour of one place. The JSON lines are written first: they alone say what is there.
@@ -89,11 +129,17 @@ impl<S: EvidenceStore> ArchiveSink<S> {
     }
 
     /// Keeps the entries of a group of which an object was refused, and returns the bytes written and what is to be told.
-    async fn append_refused(&self, log_file: &str, group: &Group<'_>, refusal: &CallError) -> Result<(u64, String), CallError> {
-        if self.has_lines(log_file, group).await {
+    async fn append_refused(
+        &self,
+        forms: Forms,
+        log_file: &str,
+        group: &Group<'_>,
+        refusal: &CallError,
+    ) -> Result<(u64, String), CallError> {
+        if forms == Forms::Both && self.has_lines(log_file, group).await {
             return Ok((0, format!("{refusal}; the entries themselves are in their place")));
         }
-        let bytes = self.append_elsewhere(group, refusal).await?;
+        let bytes = self.append_elsewhere(forms, group, refusal).await?;
         Ok((bytes, format!("{refusal}; the entries lie in the same hour under `account={ELSEWHERE}`")))
     }
 
@@ -116,11 +162,11 @@ impl<S: EvidenceStore> ArchiveSink<S> {
     }
 
     /// Writes entries where nothing that they say is part of a name.
-    async fn append_elsewhere(&self, group: &Group<'_>, refusal: &CallError) -> Result<u64, CallError> {
+    async fn append_elsewhere(&self, forms: Forms, group: &Group<'_>, refusal: &CallError) -> Result<u64, CallError> {
         let mut written = 0;
         for entries in group.entries.chunks(ENTRIES_ELSEWHERE) {
             let part = Group { at: group.at, account: ELSEWHERE.to_owned(), region: ELSEWHERE.to_owned(), entries: entries.to_vec() };
-            let appended = self.append_group(&digest_of(entries), &part).await;
+            let appended = self.append_in(forms, &digest_of(entries), &part).await;
             written += appended.map_err(|error| nowhere("entries are taken neither in their own place", refusal, error))?;
         }
         Ok(written)
@@ -141,19 +187,7 @@ impl<S: EvidenceStore> ArchiveSink<S> {
 
 impl<S: EvidenceStore + Send> EvidenceSink for ArchiveSink<S> {
     async fn append_events(&self, batch: &Batch) -> Result<Appended, CallError> {
-        let mut appended = Appended::default();
-        for group in groups(batch) {
-            match self.append_group(&batch.log_file, &group).await {
-                Ok(bytes) => appended.bytes += bytes,
-                Err(refusal) if refusal.is_about_the_request() => {
-                    let (bytes, told) = self.append_refused(&batch.log_file, &group, &refusal).await?;
-                    appended.bytes += bytes;
-                    appended.refused.push(told);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(appended)
+        self.append(batch, Forms::Both).await
     }
 
     async fn append_finding(&self, finding: &Finding) -> Result<Filed, CallError> {

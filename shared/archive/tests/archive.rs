@@ -301,6 +301,20 @@ async fn what_is_refused_in_its_place_is_kept_in_another_and_stops_nothing_else(
     }
 }
 
+/// P110: where tables alone are written, too.
+#[tokio::test]
+async fn a_table_that_is_refused_in_its_place_is_kept_in_another_and_stops_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["hour=09/account=111122223333"] };
+    let sink = ArchiveSink::new(store);
+    for is_new in [true, false] {
+        let appended = sink.append_tables(&two_hours()).await.unwrap();
+        assert!(appended.refused.len() == 1 && appended.refused[0].contains("`account=refused`"), "{appended:?}");
+        assert_eq!((appended.bytes > 0, ids_of_tables(folder.path()).await), (is_new, vec!["a".into(), "b".into(), "c".into()]));
+    }
+    assert!(ids(folder.path()).await.is_empty(), "tables alone");
+}
+
 /// Each refusal is said, and not the first alone.
 #[tokio::test]
 async fn of_several_objects_that_are_refused_each_is_said() {

@@ -14,7 +14,7 @@ use reprieve_core::notice::Notice;
 use reprieve_core::{AuditEvent, Finding, Severity};
 use reprieve_evidence::anomaly::{Baseline, NoPlaces, Places, Settings as AnomalySettings};
 
-pub use self::port::{Recorded, RecordingMeter};
+pub use self::port::{Recorded, RecordingMeter, Unrecorded};
 use crate::act::answered_by;
 use crate::evidence::{Appended, BaselineStore, Batch, EvidenceSink, Filed, Versioned};
 use crate::port::{CallError, Clock, Disposition, NoticeSink};
@@ -99,16 +99,20 @@ impl<E: EvidenceSink, B: BaselineStore, N: NoticeSink, C: Clock, M: RecordingMet
     /// Records the entries of a log file. `stopped_at` is when the invocation ends, whatever is still to be done.
     ///
     /// # Errors
-    /// When the entries, or what is unusual about them, could not be written in time: then the log file is worth delivering again. What
-    /// was refused for what is in it, and is kept elsewhere, is no error: [`Recorded::refused`] says it.
-    pub async fn record(&self, batch: &Batch, stopped_at: Timestamp) -> Result<Recorded, CallError> {
+    /// When the entries, or what is unusual about them, could not be written in time: then the log file is worth delivering again, and
+    /// [`Unrecorded::recorded`] says what came of the rest. What was refused for what is in it, and is kept elsewhere, is no error:
+    /// [`Recorded::refused`] says it.
+    pub async fn record(&self, batch: &Batch, stopped_at: Timestamp) -> Result<Recorded, Unrecorded> {
         let end = stopped_at.checked_sub(ENDING_TAKES).unwrap_or(Timestamp::MIN);
         let appended = self.written_by(stopped_at, "the entries", self.ports.evidence.append_events(batch)).await?;
         let Appended { bytes, refused } = appended;
         let mut recorded = Recorded { entries: batch.events.len(), bytes, refused, ..Recorded::default() };
         let result = self.watch(batch, end, &mut recorded).await;
         self.ports.meter.recorded(&recorded, self.ports.clock.now());
-        result.map(|()| recorded)
+        match result {
+            Ok(()) => Ok(recorded),
+            Err(error) => Err(Unrecorded { error, recorded: Box::new(recorded) }),
+        }
     }
 
     /// Waits for something to be written until then. It is tried even where no time is left.

@@ -40,7 +40,7 @@ fn scene() -> Scene {
 impl Scene {
     fn try_record(&self, batch: &Batch) -> Result<Recorded, CallError> {
         let stopped_at = self.recorder.ports.clock.now() + SignedDuration::from_mins(5);
-        finish(self.recorder.record(batch, stopped_at)).expect("it ends")
+        finish(self.recorder.record(batch, stopped_at)).expect("it ends").map_err(|unrecorded| unrecorded.error)
     }
 
     fn record(&self, batch: &Batch) -> Recorded {
@@ -161,7 +161,7 @@ fn an_archive_that_never_answers_is_given_up_in_time_and_the_log_file_comes_agai
     let stopped_at = clock.now() + SignedDuration::from_mins(4);
     let ports = RecordingPorts { evidence: Silent, baseline, notices, clock, meter };
     let recorder = Recorder { ports, settings: RecordingSettings::default() };
-    let error = finish(recorder.record(&batch("file", vec![usual(0)]), stopped_at)).expect("it ends").unwrap_err();
+    let error = finish(recorder.record(&batch("file", vec![usual(0)]), stopped_at)).expect("it ends").unwrap_err().error;
     assert!(matches!(&error, CallError::Unavailable { .. }) && error.to_string().contains("the entries"), "{error}");
 }
 
@@ -188,6 +188,22 @@ fn a_finding_that_was_refused_is_told_all_the_same() {
     assert_eq!((recorded.findings.len(), recorded.told, scene.people.notices().len()), (1, 1, 1));
     assert_eq!(recorded.refused, ["the entries lie elsewhere", "the finding lies elsewhere"]);
     assert!(scene.record(&file).is_repetition, "nothing of it waits");
+}
+
+/// P110: the next delivery finds the finding there, and comes to neither again.
+#[test]
+fn what_was_refused_and_what_was_not_told_is_said_where_another_finding_fails_the_log_file() {
+    let scene = scene();
+    let file = batch("file", vec![strange(56, 0), entry(at(56, 3, 1)).by("billing").from(ELSEWHERE).on(KEY).0]);
+    scene.recorder.ports.evidence.fail_next("append_finding", unavailable());
+    scene.recorder.ports.evidence.refuse_next("append_finding", "the finding lies elsewhere");
+    scene.faults.fail_next("tell", 1, Effect::Before, denied());
+    let unrecorded = finish(scene.recorder.record(&file, at(56, 13, 0))).expect("it ends").unwrap_err();
+    assert_eq!((unrecorded.error, unrecorded.recorded.findings.len()), (unavailable(), 1));
+    assert_eq!(unrecorded.recorded.refused, ["the finding lies elsewhere"]);
+    assert!(unrecorded.recorded.complaints[0].contains("was not told"), "{:?}", unrecorded.recorded.complaints);
+    let again = scene.record(&file);
+    assert_eq!((again.findings.len(), again.told, again.refused.len(), again.complaints.len()), (1, 1, 0, 0));
 }
 
 /// P123

@@ -122,6 +122,36 @@ fn depth_and_number_are_bounded() {
     }
 }
 
+/// P95: however its message is written, and whatever else is nested.
+#[test]
+fn an_item_that_is_nested_too_deep_is_refused_alone() {
+    let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let good = r#"{"operationName":"Microsoft.KeyVault/vaults/delete","resourceId":"/subscriptions/x"}"#;
+    let deep = format!(r#"{{"operationName":"KeyDelete","properties":{nested}}}"#);
+    let message = format!(r#"{{"records":[{good},{deep},{good}]}}"#);
+    let text = |inner: &str| Value::from(inner).to_string();
+    let (plain, encoded) = (format!("[{message}]"), format!("[{}]", text(&message)));
+    for events in [text(&plain), text(&encoded), plain, encoded] {
+        let request = format!(r#"{{"Data":{{"events":{events}}},"Metadata":{{"sys":{{"RandGuid":"a1"}}}}}}"#);
+        let invocation = parse_invocation(request.as_bytes()).unwrap();
+        assert_eq!(invocation.invocation_id.as_deref(), Some("a1"));
+        let Kind::Events(found) = invocation.kind else { unreachable!() };
+        let told: Vec<_> = found.iter().map(|item| (item.at.as_str(), item.event.is_ok())).collect();
+        let expected = [("Data.events[0].records[0]", true), ("Data.events[0].records[1]", false), ("Data.events[0].records[2]", true)];
+        assert_eq!(told, expected);
+        assert_eq!(found[1].input, json!(deep), "as it came");
+    }
+}
+
+#[test]
+fn a_request_whose_metadata_is_nested_too_deep_brings_its_events() {
+    let nested = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    let event = r#"{"operationName":"Microsoft.KeyVault/vaults/delete","resourceId":"/subscriptions/x"}"#;
+    let request = format!(r#"{{"Data":{{"event":{event}}},"Metadata":{{"properties":{nested}}}}}"#);
+    let Kind::Events(found) = parse_invocation(request.as_bytes()).unwrap().kind else { unreachable!() };
+    assert!(found.len() == 1 && found[0].event.is_ok(), "{found:?}");
+}
+
 #[test]
 fn an_answer_is_always_an_object_of_three_parts() {
     assert_eq!(answer_json(Map::new(), &[], None), json!({"Outputs": {}, "Logs": [], "ReturnValue": null}));

@@ -5,10 +5,14 @@
 //! have other types, fails the invocation, so that it would be delivered again.
 //! Source: <https://learn.microsoft.com/azure/azure-functions/functions-custom-handlers>
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::unpack::{Unpacked, unpack};
+use super::unpack::{Unpacked, read_or_keep, unpack};
 use super::{Parsed, parse_item};
 use crate::SweepCall;
 use crate::cloudtrail::{derived_id, time};
@@ -52,17 +56,35 @@ pub struct TimerCall {
     pub last: Option<Timestamp>,
 }
 
+/// The host's request, whose parts are skipped over, however deep they are nested.
+#[derive(Deserialize)]
+struct Parts<'a> {
+    #[serde(borrow, rename = "Data")]
+    data: BTreeMap<String, &'a RawValue>,
+    #[serde(borrow, rename = "Metadata")]
+    metadata: Option<&'a RawValue>,
+}
+
 /// Parses the body of the host's request.
 ///
 /// # Errors
-/// When it is too large, not JSON, or has no `Data`. Errors inside are each event's own.
+/// When it is too large, not JSON, or has no `Data`. Errors inside are each event's own, also where something is nested too deep.
 pub fn parse_invocation(body: &[u8]) -> Result<Invocation, WireError> {
     if body.len() > LARGEST_REQUEST_BYTES {
         let input = format!("{} bytes", body.len());
         return Err(WireError::Container { expected: "a request of at most 100 MiB", input });
     }
-    let value = serde_json::from_slice::<Value>(body).map_err(|source| WireError::not_json(&beginning(body), &source))?;
+    let value = serde_json::from_slice::<Value>(body)
+        .or_else(|source| read_parts(body).ok_or_else(|| WireError::not_json(&beginning(body), &source)))?;
     parse_value(&value)
+}
+
+/// Reads each part of a request by itself. Metadata that cannot be read is left out: what the request brings counts without it.
+fn read_parts(body: &[u8]) -> Option<Value> {
+    let Parts { data, metadata } = serde_json::from_slice(body).ok()?;
+    let data: Map<String, Value> = data.into_iter().map(|(name, part)| (name, read_or_keep(part))).collect();
+    let metadata = metadata.and_then(|part| serde_json::from_str(part.get()).ok()).unwrap_or(Value::Null);
+    Some(Value::Object([("Data".to_owned(), Value::Object(data)), ("Metadata".to_owned(), metadata)].into_iter().collect()))
 }
 
 /// Enough of the body to show.

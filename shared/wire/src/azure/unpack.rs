@@ -1,7 +1,14 @@
 //! Takes an input apart into items: lists within lists, `{"records":[...]}`, the pages of a listing, and any of them written as a
 //! JSON text, once or twice over. What it must not do: judge an item, or let one that is broken lose the others.
+//!
+//! What serde does not read as a whole, such as a list with something in it that is nested too deep, is read part by part. A part that
+//! cannot be read stands in the place of its value as its own text, which comes to the same fault, alone. Parts are told apart by
+//! [`RawValue`], which skips over them without a recursion: the stack does not grow with what somebody nests.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::{WireError, shorten};
 
@@ -68,7 +75,7 @@ impl Items {
         if text.len() > LONGEST_TEXT_BYTES {
             return self.refuse(value, at, "a JSON text of at most 20 MiB");
         }
-        match serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')) {
+        match read(text.trim_start_matches('\u{feff}')) {
             Ok(inner) => self.add(&inner, at, depth + 1),
             Err(source) => {
                 let item = Err(WireError::not_json(text, &source));
@@ -81,6 +88,26 @@ impl Items {
         let item = Err(WireError::Container { expected, input: shorten(at) });
         self.0.push(Unpacked { at: at.to_owned(), item, input: value.clone() });
     }
+}
+
+/// Reads a JSON text, where it must be part by part.
+fn read(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(text).or_else(|error| read_parts(text).ok_or(error))
+}
+
+/// Reads each part of a list or a container by itself. `None` for anything else: a part of an item stands for nothing.
+fn read_parts(text: &str) -> Option<Value> {
+    if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text) {
+        return Some(Value::Array(items.into_iter().map(read_or_keep).collect()));
+    }
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    let object = Value::Object(fields.into_iter().map(|(name, part)| (name, read_or_keep(part))).collect());
+    contents(&object).is_some().then_some(object)
+}
+
+/// Reads a part, or keeps it as the text that it came as.
+pub(super) fn read_or_keep(part: &RawValue) -> Value {
+    serde_json::from_str(part.get()).unwrap_or_else(|_| Value::from(part.get()))
 }
 
 /// Returns what a container holds: the records of a log, the page of a listing.
