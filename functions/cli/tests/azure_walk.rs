@@ -159,6 +159,7 @@ async fn two_people_approve_a_production_key_and_one_of_them_revokes_it() {
         first["remains"][0]["command"].as_str().unwrap().contains("--approval-key https://OTHER-VAULT.vault.azure.net/keys/"),
         "{first}"
     );
+    as_an_object_id_he_counts_for_nobody_else(&walk, &dave, &approve(SECURITY));
     let second = walk.text(&dave, &approve(SECURITY));
     for line in [
         "APPROVED  CHG-7: delete invoices",
@@ -184,6 +185,21 @@ async fn two_people_approve_a_production_key_and_one_of_them_revokes_it() {
     assert_eq!(walk.approvals(&dave, key), []);
     let again = walk.refusal(&carol, &approve(RISK));
     assert!(again.contains("change `CHG-7` was revoked by dave@contoso.example"), "{again}");
+}
+
+/// Beside a principal name, an object id may be the same person's.
+fn as_an_object_id_he_counts_for_nobody_else(walk: &Walk, dave: &Principal, approve: &[&str]) {
+    const HINT: &str = "so approve with the same kind of name (--approver): two principal names, or `object:ID` twice";
+    let object = format!("object:{}", dave.object_id());
+    let approve = [approve, &["--approver", &object]].concat();
+    let refused = walk.refusal(dave, &approve);
+    let stands =
+        "approved by carol@contoso.example, which still holds, and this approval would take its place; nothing in how they are named";
+    assert!(refused.contains(stands) && refused.contains(HINT), "{refused}");
+    let late = walk.text(dave, &[approve.as_slice(), &["--late", "--dry-run", "--json"]].concat());
+    let warned = "`carol@contoso.example` approved it too, and the two count as one: nothing in how they are named";
+    assert!(late.contains(warned) && late.contains(HINT), "{late}");
+    assert!(late.contains(" --approver object:OTHER-ID "), "whoever approves beside him does it by id too: {late}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

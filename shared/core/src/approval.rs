@@ -4,6 +4,7 @@
 //! approvers can make ([`seal`]); a *plain* one is believed only where the provider's own log says who wrote it ([`plain`]); all
 //! that was found is weighed together ([`weigh()`]). An approval that cannot be read counts as none.
 
+pub mod people;
 pub mod plain;
 pub mod seal;
 pub mod slot;
@@ -15,6 +16,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use self::people::People;
 pub use self::seal::{ApprovalKeys, SealError, Sealable, SealedApproval};
 pub use self::weigh::{Claim, Evidence, SealedEvidence, Standing, Weighed, weigh, weigh_established, weigh_sealed};
 use self::window::Window;
@@ -135,6 +137,12 @@ impl Approval {
     #[must_use]
     pub fn is_by(&self, identities: &BTreeSet<String>) -> bool {
         !self.approver_identities.is_disjoint(identities)
+    }
+
+    /// Says whether its approver and that of another approval of the same resource are two people.
+    #[must_use]
+    pub fn people(&self, other: &Self) -> People {
+        People::of(&self.approver_identities, &other.approver_identities, &self.resource)
     }
 }
 

@@ -103,10 +103,10 @@ pub fn sealed_for(resource: &impl Sealable, terms: &Terms) -> SealedApproval {
     sealed_with(KEY_ID, SECRET, resource, terms)
 }
 
-/// Seals an approval for this key, with the approval key of the second group of approvers.
+/// Seals an approval for this resource, with the approval key of the second group of approvers.
 #[must_use]
-pub fn sealed_by_security(key: &KeyArn, terms: &Terms) -> SealedApproval {
-    sealed_with(SECURITY_KEY_ID, SECURITY_SECRET, key, terms)
+pub fn sealed_by_security(resource: &impl Sealable, terms: &Terms) -> SealedApproval {
+    sealed_with(SECURITY_KEY_ID, SECURITY_SECRET, resource, terms)
 }
 
 /// Seals an approval with a key of the attacker's own, under the id of an approval key.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use reprieve_core::approval::slot::{TagPlan, TagSlot, seal_key_of};
-use reprieve_core::approval::{Approval, ApprovalSource, Sealable as _, SealedApproval, Written};
+use reprieve_core::approval::{Approval, ApprovalSource, People, Sealable as _, SealedApproval, Written};
 use reprieve_core::facts::Tags;
 use reprieve_core::policy::{Question, Verdict};
 use reprieve_core::{ApprovalKeys, ApprovalRules, Policy};
@@ -22,6 +22,17 @@ pub(super) enum Foresight {
     Passes,
     /// It will do once others approve as well; why, in the policies' words.
     NeedsOthers(String),
+}
+
+/// Whether others approved the act already, under other approval keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Others {
+    /// Nobody did.
+    Nobody,
+    /// Only one did of whom it cannot be told whether it is somebody else; by this name.
+    Untold(String),
+    /// Somebody else did.
+    Approved,
 }
 
 /// Asks the policies.
@@ -85,8 +96,8 @@ pub(super) fn left_on_resource(tags: &Tags, plan: Option<&TagPlan>) -> Vec<Seale
     [first, second].into_iter().flatten().flatten().collect()
 }
 
-/// Says whether somebody else approved the act already, under another approval key: on the resource, by what is left there, or in the
-/// ledger. An approval whose public key is not at hand counts here: the guard judges it in the end.
+/// Says whether others approved the act already, under another approval key: on the resource, by what is left there, or in the ledger. An
+/// approval whose public key is not at hand counts here: the guard judges it in the end.
 pub(super) fn others_approved(
     resource: Approvable<'_>,
     on_resource: Vec<SealedApproval>,
@@ -95,17 +106,25 @@ pub(super) fn others_approved(
     own: &Approval,
     keys: &ApprovalKeys,
     at: Timestamp,
-) -> bool {
+) -> Others {
     let in_ledger = written.into_iter().flat_map(|known| known.approvals.iter().cloned());
     let revoked: BTreeSet<&str> =
         written.into_iter().flat_map(|known| &known.revocations).map(|revocation| revocation.change.as_str()).collect();
-    on_resource.into_iter().chain(in_ledger).any(|other| {
-        let is_others =
-            !own.is_by(&reprieve_core::actor::identities_of_name(&other.approver)) && seal_key_of(&other) != own.seal_key.as_deref();
-        let holds = super::may_hold(&other, resource, keys);
+    let counts = |other: &SealedApproval| {
+        let under_another_key = seal_key_of(other) != own.seal_key.as_deref();
+        let holds = super::may_hold(other, resource, keys);
         let covers = other.check_values().is_ok_and(|window| window.start <= at && at < window.end);
-        other.action == action && is_others && holds && covers && !revoked.contains(other.change.as_str())
-    })
+        other.action == action && under_another_key && holds && covers && !revoked.contains(other.change.as_str())
+    };
+    let mut others = Others::Nobody;
+    for other in on_resource.into_iter().chain(in_ledger).filter(counts) {
+        match People::named(&own.approver, &other.approver, resource.sealed_name()) {
+            People::Two => return Others::Approved,
+            People::Untold => others = Others::Untold(other.approver),
+            People::One => {}
+        }
+    }
+    others
 }
 
 /// Returns the approval as it will be once it is sealed.

@@ -75,16 +75,35 @@ fn others_count_where_they_differ_in_person_and_approval_key() {
     let other = |approver: &str, seal: &str| SealedApproval { approver: approver.to_owned(), seal: seal.to_owned(), ..approval(TWO_HOURS) };
     let same_key = SEAL.replace("v1.risk", "v1.security");
     let keys = ApprovalKeys::default();
-    for (what, other, counts) in [
-        ("somebody else, another key", other("dave", SEAL), true),
-        ("the same person", other("CAROL@example.com", SEAL), false),
-        ("the same key", other("dave", &same_key), false),
-        ("no seal", other("dave", ""), false),
-        ("another action", SealedApproval { action: "disable".to_owned(), ..other("dave", SEAL) }, false),
-        ("another day", SealedApproval { window: TWO_HOURS.replace("-01T", "-02T"), ..other("dave", SEAL) }, false),
+    for (what, other, expected) in [
+        ("somebody else, another key", other("dave", SEAL), Others::Approved),
+        ("the same person", other("CAROL@example.com", SEAL), Others::Nobody),
+        ("the same key", other("dave", &same_key), Others::Nobody),
+        ("no seal", other("dave", ""), Others::Nobody),
+        ("another action", SealedApproval { action: "disable".to_owned(), ..other("dave", SEAL) }, Others::Nobody),
+        ("another day", SealedApproval { window: TWO_HOURS.replace("-01T", "-02T"), ..other("dave", SEAL) }, Others::Nobody),
     ] {
         let known = Written { approvals: vec![other], revocations: Vec::new() };
-        assert_eq!(others_approved(Approvable::Key(&bare), Vec::new(), Some(&known), "delete", &own, &keys, at), counts, "{what}");
+        assert_eq!(others_approved(Approvable::Key(&bare), Vec::new(), Some(&known), "delete", &own, &keys, at), expected, "{what}");
+    }
+}
+
+#[test]
+fn who_may_be_the_approver_under_a_name_of_another_kind_does_not_count() {
+    const ROLE: &str = "arn:aws:iam::111122223333:role/Risk";
+    let bare = key(&[]);
+    let own = to_be(&approval(TWO_HOURS), Approvable::Key(&bare), "security", ApprovalSource::SealedTags).unwrap();
+    let by = |approver: &str| SealedApproval { approver: approver.to_owned(), seal: SEAL.to_owned(), ..approval(TWO_HOURS) };
+    for (approvers, expected) in [
+        (vec![ROLE], Others::Untold(ROLE.to_owned())),
+        (vec![ROLE, "carol@example.com"], Others::Untold(ROLE.to_owned())),
+        (vec![ROLE, "dave@example.com"], Others::Approved),
+        (vec!["dave@example.com", ROLE], Others::Approved),
+    ] {
+        let known = Written { approvals: approvers.iter().map(|approver| by(approver)).collect(), revocations: Vec::new() };
+        let keys = ApprovalKeys::default();
+        let others = others_approved(Approvable::Key(&bare), Vec::new(), Some(&known), "delete", &own, &keys, own.window_start);
+        assert_eq!(others, expected, "{approvers:?}");
     }
 }
 
@@ -114,7 +133,7 @@ fn an_approval_that_the_new_one_replaces_does_not_count() {
         let left = left_on_resource(resource.tags(), Some(&planned(&key, &erins, "security")));
         let own = to_be(&erins, resource, "security", ApprovalSource::SealedTags).unwrap();
         let others = others_approved(resource, left, None, "delete", &own, &ApprovalKeys::default(), own.window_start);
-        foresee(&Policy::shipped(), resource, "delete", &own, 1 + u32::from(others), own.window_start).unwrap()
+        foresee(&Policy::shipped(), resource, "delete", &own, 1 + u32::from(others == Others::Approved), own.window_start).unwrap()
     };
     assert_eq!(foreseen(TWO_HOURS), Foresight::Passes, "beside Carol's");
     let Foresight::NeedsOthers(why) = foreseen(FIRST_HOUR) else { panic!("Carol's approval is gone then") };

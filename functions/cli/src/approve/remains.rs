@@ -39,7 +39,7 @@ pub(super) fn after(
     remains
 }
 
-/// The very command for the second approver; only the approval key is theirs to fill in.
+/// The very command for the second approver; only the approval key is theirs to fill in, and their id where the first gave one.
 fn second_approval(resource: Approvable<'_>, approval: &SealedApproval, arguments: &ApproveArguments) -> String {
     let (other_key, ledger) = match resource {
         Approvable::Key(_) => ("alias/OTHER-APPROVERS", arguments.ledger.ledger_table.as_ref().map(|table| ("--ledger-table", table))),
@@ -55,6 +55,10 @@ fn second_approval(resource: Approvable<'_>, approval: &SealedApproval, argument
         quoted(&approval.change),
         approval.window
     );
+    if let Some(name) = same_kind_of_name(&approval.approver) {
+        command.push_str(" --approver ");
+        command.push_str(name);
+    }
     if let Some(policies) = &arguments.policies {
         command.push_str(" --policies ");
         command.push_str(&quoted(&policies.display().to_string()));
@@ -68,6 +72,15 @@ fn second_approval(resource: Approvable<'_>, approval: &SealedApproval, argument
         command.push_str(" --late");
     }
     command
+}
+
+/// Returns what stands for the second approver's name where the first has no principal name: a name of another kind would not count.
+fn same_kind_of_name(approver: &str) -> Option<&'static str> {
+    let usual = approver.to_ascii_lowercase();
+    if usual.starts_with("object:") {
+        return Some("object:OTHER-ID");
+    }
+    usual.starts_with("application:").then_some("application:OTHER-ID")
 }
 
 fn the_act(resource: Approvable<'_>, approval: &SealedApproval) -> Remaining {

@@ -5,11 +5,12 @@
 
 use jiff::Timestamp;
 use reprieve_core::ApprovalKeys;
-use reprieve_core::actor::identities_of_name;
 use reprieve_core::approval::plain::is_plain;
 use reprieve_core::approval::slot::{TagPlan, seal_key_of};
 use reprieve_core::approval::window::Window;
-use reprieve_core::approval::{ACTION_TAG, ApprovalSource, CHANGE_TAG, SealError, SealedApproval, WINDOW_TAG, Written};
+use reprieve_core::approval::{
+    ACTION_TAG, ApprovalSource, CHANGE_TAG, People, SealError, Sealable as _, SealedApproval, WINDOW_TAG, Written,
+};
 
 use crate::desk::approvable::Approvable;
 use crate::desk::{short_approver, shown_window};
@@ -103,11 +104,11 @@ impl Replacing<'_> {
 
     /// Says whether it is the same approver's of the same change, in another window or for another action.
     fn is_own(&self, other: &SealedApproval) -> bool {
-        other.change == self.approval.change && !self.is_by_another(other)
+        other.change == self.approval.change && self.people(other) == People::One
     }
 
-    fn is_by_another(&self, other: &SealedApproval) -> bool {
-        identities_of_name(&other.approver).is_disjoint(&identities_of_name(&self.approval.approver))
+    fn people(&self, other: &SealedApproval) -> People {
+        People::named(&other.approver, &self.approval.approver, self.resource.sealed_name())
     }
 
     /// Says whether an approval covers something that is still to come.
@@ -127,16 +128,33 @@ impl Replacing<'_> {
         if seal_key_of(other) == Some(self.seal_key) {
             return Some("; under one approval key two people count as one, so use another to approve beside each other".to_owned());
         }
-        let window = self.window_to_share(other).filter(|_| super::may_hold(other, self.resource, self.keys))?;
-        Some(format!("; to approve beside it, give its window, {}", window.to_text()))
+        if other.action != self.approval.action || !super::may_hold(other, self.resource, self.keys) {
+            return None;
+        }
+        match self.people(other) {
+            People::One => None,
+            People::Untold => Some(format!("; {}", same_kind_of_name(self.resource))),
+            People::Two => {
+                let window = self.window_to_share(other)?;
+                Some(format!("; to approve beside it, give its window, {}", window.to_text()))
+            }
+        }
     }
 
-    /// Returns the window of somebody else's approval of the same action, where only that keeps the two from standing beside each other.
+    /// Returns the window of another approval, where it is another one.
     fn window_to_share(&self, other: &SealedApproval) -> Option<Window> {
-        let is_shared = self.is_by_another(other) && other.action == self.approval.action;
-        let window = Window::parse(&other.window).ok().filter(|_| is_shared)?;
+        let window = Window::parse(&other.window).ok()?;
         (Window::parse(&self.approval.window) != Ok(window)).then_some(window)
     }
+}
+
+/// Says how two approvers of whom it cannot be told whether they are two people approve as two.
+pub(super) fn same_kind_of_name(resource: Approvable<'_>) -> String {
+    let kinds = match resource {
+        Approvable::Key(_) => "the ARNs of two users, or of sessions of two roles",
+        Approvable::Azure(_) => "two principal names, or `object:ID` twice",
+    };
+    format!("nothing in how they are named tells whether they are two people, so approve with the same kind of name (--approver): {kinds}")
 }
 
 /// Says whether the ledger is known to hold a revocation of this change.

@@ -100,6 +100,12 @@ fn another_approval_that_still_holds_is_not_replaced_and_named() {
         ("another change of one's own", sealed("CHG-2", OPEN, CAROL, "risk"), &both, "its place; to replace it"),
         ("another window", sealed("CHG-1", LONGER, ERIN, "security"), &both, "give its window, 2026-12-01T21:00:00Z/"),
         ("the same approval key", sealed("CHG-1", OPEN, ERIN, "risk"), &both, "two people count as one"),
+        (
+            "a name of another kind",
+            sealed("CHG-1", OPEN, "arn:aws:iam::111122223333:role/Security", "security"),
+            &both,
+            "so approve with the same kind of name (--approver): the ARNs of two users",
+        ),
         ("a public key that is not at hand", sealed("CHG-2", OPEN, ERIN, "security"), &keys(&["security"]), "its place; to replace it"),
     ] {
         let said = refusal(&carols, &approval, None, keys).unwrap_or_else(|| panic!("{what} replaces it"));

@@ -5,10 +5,9 @@
 
 use super::window::Window;
 use super::{
-    ACTION_TAG, APPROVER_TAG, ApprovalKeys, ApprovalSource, CHANGE_TAG, CO_APPROVER_TAG, CO_SEAL_TAG, SEAL_TAG, SealError, Sealable,
-    SealedApproval, WINDOW_TAG,
+    ACTION_TAG, APPROVER_TAG, ApprovalKeys, ApprovalSource, CHANGE_TAG, CO_APPROVER_TAG, CO_SEAL_TAG, People, SEAL_TAG, SealError,
+    Sealable, SealedApproval, WINDOW_TAG,
 };
-use crate::actor::identities_of_name;
 use crate::facts::Tags;
 
 /// Where on a resource an approval stands.
@@ -37,7 +36,8 @@ pub struct TagPlan {
 
 impl TagPlan {
     /// Works out where an approval goes, given the tags that are there. It goes beside another one where that is of the same change,
-    /// action and window, by somebody else under another approval key, and not known to be broken; else it takes the first place.
+    /// action and window, by somebody who is known to be somebody else, under another approval key, and not known to be broken; else it
+    /// takes the first place.
     #[must_use]
     pub fn of(tags: &Tags, approval: &SealedApproval, seal_key: &str, resource: &impl Sealable, keys: &ApprovalKeys) -> Self {
         let first = SealedApproval::from_tags(tags).and_then(Result::ok);
@@ -46,8 +46,8 @@ impl TagPlan {
             other.change == approval.change && other.action == approval.action && same_window
         };
         let is_others = |other: &SealedApproval| {
-            let same_person = !identities_of_name(&other.approver).is_disjoint(&identities_of_name(&approval.approver));
-            !same_person && seal_key_of(other) != Some(seal_key)
+            let people = People::named(&other.approver, &approval.approver, resource.sealed_name());
+            people == People::Two && seal_key_of(other) != Some(seal_key)
         };
         let may_hold = |other: &SealedApproval| {
             let verified = other.verify(resource, None, keys, ApprovalSource::SealedTags);

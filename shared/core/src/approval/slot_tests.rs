@@ -1,6 +1,7 @@
 //! Where an approval goes on a key, given the tags that are there.
 
 use super::*;
+use crate::azure::ResourceId;
 use crate::id::KeyArn;
 
 /// A signature of the right form; what it signs is another matter.
@@ -51,6 +52,22 @@ fn the_second_approver_of_a_change_stands_beside_the_first() {
         ),
     ] {
         assert_eq!(plan(&tags(&carol, None), &second).slot, slot, "{what}");
+    }
+}
+
+#[test]
+fn who_may_be_the_first_approver_under_a_name_of_another_kind_is_no_second_one() {
+    let vault = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-prod";
+    let vault = ResourceId::parse(vault).unwrap();
+    for (first, second, slot) in [
+        ("carol@example.com", "dave@example.com", TagSlot::CoApprover),
+        ("object:c1", "object:d1", TagSlot::CoApprover),
+        ("carol@example.com", "object:d1", TagSlot::Approver),
+        ("object:c1", "dave@example.com", TagSlot::Approver),
+    ] {
+        let tags = tags(&approval("CHG-1", first, "risk"), None);
+        let plan = TagPlan::of(&tags, &approval("CHG-1", second, "security"), "security", &vault, &ApprovalKeys::default());
+        assert_eq!(plan.slot, slot, "{first}, {second}");
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::plain::{self, PlainError};
 use super::window::Window;
-use super::{Approval, ApprovalFinding, ApprovalRules, ApprovalSource, Revocation, SealError, Sealable, SealedApproval, Written};
+use super::{Approval, ApprovalFinding, ApprovalRules, ApprovalSource, People, Revocation, SealError, Sealable, SealedApproval, Written};
 use crate::actor::Actor;
 use crate::event::Event;
 use crate::facts::{KeyFacts, Known, Tags};
@@ -237,8 +237,8 @@ pub fn weigh_established<'a>(approvals: &[&'a Approval], event_time: Option<Time
     Standing { best, independent_approvers: independent(&covering) }
 }
 
-/// Returns the size of the largest group of sealed approvals of which no two share a person or an approval key. Whoever may sign with
-/// a key can sign in any name, so one key never speaks for two.
+/// Returns the size of the largest group of sealed approvals of which any two are known to be of two people, and none share an approval
+/// key. Whoever may sign with a key can sign in any name, so one key never speaks for two.
 fn independent(approvals: &[&Approval]) -> u32 {
     let sealed: Vec<&Approval> = approvals.iter().copied().filter(|approval| approval.seal_key.is_some()).take(INDEPENDENT_LIMIT).collect();
     largest(&sealed, &mut Vec::new())
@@ -249,7 +249,7 @@ fn largest<'a>(rest: &[&'a Approval], chosen: &mut Vec<&'a Approval>) -> u32 {
         return u32::try_from(chosen.len()).unwrap_or(u32::MAX);
     };
     let without = largest(rest, chosen);
-    let clashes = |other: &&Approval| other.is_by(&first.approver_identities) || other.seal_key == first.seal_key;
+    let clashes = |other: &&Approval| other.people(first) != People::Two || other.seal_key == first.seal_key;
     if chosen.iter().any(clashes) {
         return without;
     }

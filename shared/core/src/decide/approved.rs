@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Situation;
-use crate::approval::{Approval, ApprovalFinding, ApprovalRules, ApprovalSource, Claim, Evidence, Weighed, weigh};
+use crate::approval::{Approval, ApprovalFinding, ApprovalRules, ApprovalSource, Claim, Evidence, People, Weighed, weigh};
 use crate::decision::{Severity, Why};
 use crate::event::Event;
 use crate::facts::{KeyFacts, Known, Tags};
@@ -229,13 +229,14 @@ fn count_once(covering: &[&Approval]) -> Vec<String> {
     let sealed: Vec<&&Approval> = covering.iter().filter(|approval| approval.seal_key.is_some()).collect();
     let pairs = sealed.iter().enumerate().flat_map(|(index, one)| sealed.iter().skip(index + 1).map(move |other| (one, other)));
     let said = pairs.filter_map(|(one, other)| {
-        let why = if one.is_by(&other.approver_identities) {
-            "both may be the same person".to_owned()
-        } else if one.seal_key == other.seal_key {
-            let key = one.seal_key.as_deref().unwrap_or_default();
-            format!("both were sealed with key {key}, and whoever may use a key can sign in any name")
-        } else {
-            return None;
+        let why = match one.people(other) {
+            People::One => "both may be the same person".to_owned(),
+            People::Untold => "nothing in how they are named tells whether they are two people".to_owned(),
+            People::Two if one.seal_key == other.seal_key => {
+                let key = one.seal_key.as_deref().unwrap_or_default();
+                format!("both were sealed with key {key}, and whoever may use a key can sign in any name")
+            }
+            People::Two => return None,
         };
         Some(format!("the approvals by {} and {} count once: {why}", one.approver, other.approver))
     });

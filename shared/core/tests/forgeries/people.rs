@@ -143,6 +143,16 @@ fn approvers_too_few() -> Vec<Forgery> {
             scene.co_approve(&sealed_by_security(&the_key(), &other_name));
         })
         .reasoned("count once: both may be the same person"),
+        forgery("a role that the first approver may have assumed", TOO_FEW, Scene::two_approvers(), |scene| {
+            let role = Terms::of_approver("arn:aws:iam::111122223333:role/Security");
+            scene.co_approve(&sealed_by_security(&the_key(), &role));
+        })
+        .reasoned("role/Security count once: nothing in how they are named tells whether they are two people"),
+        forgery("a federated session that the first approver may have made", TOO_FEW, Scene::two_approvers(), |scene| {
+            let federated = Terms::of_approver("arn:aws:sts::111122223333:federated-user/dave");
+            scene.co_approve(&sealed_by_security(&the_key(), &federated));
+        })
+        .reasoned("federated-user/dave count once: nothing in how they are named tells whether they are two people"),
         forgery("two people under one approval key", TOO_FEW, Scene::two_approvers(), |scene| {
             scene.co_approve(&sealed_approval(&the_key(), &dave()));
         })

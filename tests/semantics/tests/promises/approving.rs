@@ -173,7 +173,7 @@ fn prod_key() -> (World, KeyArn) {
     (world, key)
 }
 
-/// P46: a prod key with one approval, with two of one person, or with two under one approval key is not deleted.
+/// P46: a prod key with one approval, with two of one person or of who may be one, or with two under one approval key is not deleted.
 #[test]
 fn two_approvals_that_are_not_independent_do_not_suffice_for_prod() {
     let dora = Terms::of_approver("dora@example.com");
@@ -182,6 +182,7 @@ fn two_approvals_that_are_not_independent_do_not_suffice_for_prod() {
     for (name, second) in [
         ("one approval", None),
         ("one person, two keys", Some(sealed_by_security(&the_key, &carol_again))),
+        ("a role that may be hers", Some(sealed_by_security(&the_key, &Terms::of_approver("arn:aws:iam::111122223333:role/Security")))),
         ("two people, one key", Some(sealed_approval(&the_key, &dora))),
         ("the actor herself", Some(sealed_by_security(&the_key, &Terms::of_approver("mallory@example.com")))),
         ("the second for another action", Some(sealed_by_security(&the_key, &Terms { action: "disable".to_owned(), ..dora.clone() }))),

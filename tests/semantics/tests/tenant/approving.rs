@@ -4,7 +4,7 @@ use reprieve_core::azure::{Function, ResourceId};
 use reprieve_core::{Actor, Decision, Mode, Record, Status};
 use reprieve_test_support::approval::{approval_tags, sealed_for};
 use reprieve_test_support::tenant::{TenantWorld, application, key_deleted, key_updated, person, vault_deleted, vault_of};
-use reprieve_test_support::{Effect, Terms};
+use reprieve_test_support::{Effect, Terms, sealed_by_security};
 
 use super::{existence, key, no_answer, vault, world};
 
@@ -152,6 +152,29 @@ fn an_approval_by_another_person_through_the_same_portal_counts() {
     tagged(&world, &vault(), &vault(), &terms);
     world.tenant.delete_vault(&vault());
     assert!(stands(&world.settle(Function::RecoverVault, &vault_deleted(&vault()).by(through).build())));
+}
+
+/// P46: a principal name and an object id may be one person's, and so may a name to show and any other.
+#[test]
+fn two_approvers_whose_names_do_not_compare_are_one() {
+    for (first, second, suffice) in [
+        ("carol@example.com", "dave@example.com", true),
+        ("object:cccccccc-cccc-4ccc-8ccc-cccccccccccc", "object:dddddddd-dddd-4ddd-8ddd-dddddddddddd", true),
+        ("carol@example.com", "object:dddddddd-dddd-4ddd-8ddd-dddddddddddd", false),
+        ("object:cccccccc-cccc-4ccc-8ccc-cccccccccccc", "dave@example.com", false),
+        ("object:cccccccc-cccc-4ccc-8ccc-cccccccccccc", "application:dddddddd-dddd-4ddd-8ddd-dddddddddddd", false),
+        ("carol@example.com", "Dave Example", false),
+    ] {
+        let world = world();
+        world.tenant.tag(&vault(), [("env".to_owned(), "prod".to_owned())].into());
+        tagged(&world, &vault(), &vault(), &Terms::of_approver(first));
+        world.approve(&vault(), &sealed_by_security(&vault(), &Terms::of_approver(second)));
+        let record = delete(&world);
+        assert_eq!((stands(&record), world.tenant.is_whole_vault(&vault())), (suffice, !suffice), "{first}, {second}: {record:?}");
+        let reasoning = &record.decision.as_ref().unwrap().why().reasoning;
+        let is_told = reasoning.iter().any(|line| line.contains("count once: nothing in how they are named tells whether"));
+        assert_eq!(is_told, !suffice, "{first}, {second}: {reasoning:?}");
+    }
 }
 
 /// P84
