@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, join, stream};
 use jiff::Timestamp;
-use reprieve_core::azure::decide::{Situation, decide, triage};
+use reprieve_core::azure::decide::{Blame, Situation, decide, triage};
 use reprieve_core::azure::event::{Reach, reach};
 use reprieve_core::azure::memory::Case;
 use reprieve_core::azure::{AzurePlan, Change, Desired, Discovery, Function, Memory, Subject, World, plan};
@@ -107,6 +107,8 @@ struct Work<'a> {
     is_sweep: bool,
     /// What was found is the doing of the open case's event, which is judged in place of this one.
     is_of_case: bool,
+    /// Whose doing it is, as the open case tells. `None` where there is none, or nothing was found.
+    blamed: Option<Blame>,
     delivery: Delivery,
     /// What there is to keep, as far as it is known.
     known: &'a Discovery,
@@ -158,8 +160,8 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     pub(crate) async fn answer(&self, subject: &Subject, event: &Event, delivery: Delivery, known: &Discovery) -> Handled {
         let event_of_subject = Event { id: id_for(event, subject), ..event.clone() };
         let is_sweep = event.form == EventForm::Sweep;
-        let (is_of_case, attempt, claimed) = (false, delivery.count, false);
-        let mut work = Work { subject, event: event_of_subject, is_sweep, is_of_case, delivery, known, attempt, claimed };
+        let (is_of_case, blamed, attempt, claimed) = (false, None, delivery.count, false);
+        let mut work = Work { subject, event: event_of_subject, is_sweep, is_of_case, blamed, delivery, known, attempt, claimed };
         if let Some(decision) = triage(event, subject, &self.settings.desired) {
             return self.conclude(&work, &Memory::empty(), None, decision, Vec::new(), Plan::default()).await;
         }
@@ -173,7 +175,7 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         if let Some(decision) = self.own_answer(&work, &look) {
             return self.conclude(&work, &Memory::empty(), None, decision, Vec::new(), Plan::default()).await;
         }
-        let decision = self.decide(&work, &look).await;
+        let decision = self.judge(&mut work, &look).await;
         if let (Some(case), Decision::Remedy { .. } | Decision::Escalate { .. }) = (work.case(&look.memory), &decision) {
             // Whoever came by has not done it.
             work.event = sweep::found_out(&work.event.id, case.event.clone());
@@ -252,6 +254,13 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     fn is_own(&self, event: &Event) -> bool {
         let caller = event.actor.object_id.as_deref().zip(self.settings.own_principal.as_deref());
         caller.is_some_and(|(caller, own)| caller.eq_ignore_ascii_case(own))
+    }
+
+    /// Decides; again where the event is covered, and cannot have done all that is found: nothing of the rest is covered with it.
+    async fn judge(&self, work: &mut Work<'_>, look: &Look) -> Decision {
+        let decision = self.decide(work, look).await;
+        let is_covered = matches!(&decision, Decision::Stand { why } if why.permitted);
+        if is_covered && self.attribute_rest(work, look).await { self.decide(work, look).await } else { decision }
     }
 
     async fn decide(&self, work: &Work<'_>, look: &Look) -> Decision {

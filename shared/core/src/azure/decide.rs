@@ -41,6 +41,9 @@ pub struct Situation<'a> {
     pub now: Timestamp,
 }
 
+/// The word that an approval uses for a purge before its time. Policies are asked about it as about a deletion.
+const PURGE: &str = "purge";
+
 /// Whose doing is what is found now, as an open case tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
@@ -65,7 +68,7 @@ pub fn blame(
 ) -> Blame {
     let Some(found) = case.found.as_deref() else { return Blame::Unsaid };
     let then = super::plan::plan(subject, &by_now(found, world, now), memory, desired);
-    let is_of_case = |finding: &Finding| finding.remedy == Remedy::Unreadable || then.findings.contains(finding);
+    let is_of_case = |finding: &Finding| finding.remedy == Remedy::Unreadable || finding.is_among(&then.findings);
     if plan.findings.iter().all(is_of_case) { Blame::OfCase } else { Blame::Beyond }
 }
 
@@ -167,10 +170,13 @@ pub fn decide(event: &Event, subject: &Subject, plan: &AzurePlan, situation: &Si
 fn ask(event: &Event, subject: &Subject, situation: &Situation<'_>, why: &mut Why) -> Option<String> {
     let resource = subject.approval_resource();
     let action = subject.action(!is_there(situation.world));
-    let told = last_seen(situation);
+    let ended = ended(situation);
+    let told = ended.unwrap_or(situation.world);
     let tags = told.tags();
-    let evidence =
-        SealedEvidence { event, resource: &resource, action, tags: &tags, written: &situation.memory.written, rules: situation.rules };
+    // Whoever approved a deletion left time to take it back; a purge ends that.
+    let approved = if is_purged(situation.world) && ended.is_none() { PURGE } else { action };
+    let written = &situation.memory.written;
+    let evidence = SealedEvidence { event, resource: &resource, action: approved, tags: &tags, written, rules: situation.rules };
     let act = Act {
         event,
         resource: Asked::Azure(&resource),
@@ -184,12 +190,11 @@ fn ask(event: &Event, subject: &Subject, situation: &Situation<'_>, why: &mut Wh
     covered_act(act, Court { policy: situation.policy, rules: situation.rules, now: situation.now }, why)
 }
 
-/// Returns what tells of the subject's tags: what is purged shows none, and its approval held for what was found before. What is purged
-/// before its time was not approved with its deletion.
-fn last_seen<'a>(situation: &Situation<'a>) -> &'a World {
+/// Returns what was found before of what is purged, where its time had come: it still tells of the tags, of which nothing is left, and
+/// to approve the deletion was to approve this.
+fn ended<'a>(situation: &Situation<'a>) -> Option<&'a World> {
     let found = situation.memory.case.as_ref().filter(|_| is_purged(situation.world)).and_then(|case| case.found.as_deref());
-    let at_its_time = found.filter(|found| deadline(found).is_some_and(|purge_at| purge_at <= situation.now));
-    at_its_time.unwrap_or(situation.world)
+    found.filter(|found| deadline(found).is_some_and(|purge_at| purge_at <= situation.now))
 }
 
 /// Says whether a vault, key, secret or certificate is neither there nor kept as deleted.

@@ -36,10 +36,11 @@ pub struct Case {
 }
 
 impl Case {
-    /// Returns until when calls were seen before what is found beyond this case: a known event answers for all until its case was opened.
+    /// Returns until when calls were seen before what is found now, and explain nothing of it. A known event answers for all until its
+    /// case was opened; and `is_beyond`, more than was found then, was done later.
     #[must_use]
-    pub fn calls_seen_until(&self) -> Option<Timestamp> {
-        if self.event.actor.is_known() { Some(self.opened_at) } else { self.explained_until }
+    pub fn calls_seen_until(&self, is_beyond: bool) -> Option<Timestamp> {
+        if is_beyond || self.event.actor.is_known() { Some(self.opened_at) } else { self.explained_until }
     }
 }
 

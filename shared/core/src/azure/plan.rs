@@ -46,6 +46,18 @@ pub struct Finding {
     pub severity: Severity,
     /// What becomes of it.
     pub remedy: Remedy,
+    /// All that it tells of, one by one, each in words that are the same whatever else is found.
+    #[serde(default)]
+    pub known_by: Vec<String>,
+}
+
+impl Finding {
+    /// Says whether all that it tells of was found then, in whatever words it was said.
+    #[must_use]
+    pub fn is_among(&self, found: &[Self]) -> bool {
+        let was_found = |fact: &String| found.iter().any(|other| other.known_by.contains(fact));
+        !self.known_by.is_empty() && self.known_by.iter().all(was_found)
+    }
 }
 
 /// What is wrong with a subject, and what is to be changed.
@@ -82,7 +94,13 @@ impl AzurePlan {
     }
 
     fn find(&mut self, remedy: Remedy, severity: Severity, sentence: impl Into<String>) {
-        self.findings.push(Finding { sentence: sentence.into(), severity, remedy });
+        let sentence = sentence.into();
+        self.find_known_by(vec![sentence.clone()], remedy, severity, sentence);
+    }
+
+    /// Finds what is said in other words where more is found with it.
+    fn find_known_by(&mut self, known_by: Vec<String>, remedy: Remedy, severity: Severity, sentence: impl Into<String>) {
+        self.findings.push(Finding { sentence: sentence.into(), severity, remedy, known_by });
     }
 
     fn mend(&mut self, severity: Severity, sentence: impl Into<String>, change: Change) {

@@ -4,10 +4,14 @@ use reprieve_core::Known;
 use reprieve_core::azure::decide::{Blame, blame};
 use reprieve_core::azure::id::KeyReference;
 use reprieve_core::azure::memory::Case as OpenCase;
-use reprieve_core::azure::world::{LogUse, World};
+use reprieve_core::azure::world::{BlobService, LogUse, World};
+use serde_json::json;
 
 use super::cases;
-use super::scene::{Scene, deleted_object, log_encryption, read, recovering, storage_protection, time, unreadable, vault_object};
+use super::scene::{
+    Scene, alerts, deleted_object, log_encryption, read, recovering, setting, sql_auditing, storage_protection, time, unreadable,
+    vault_logging, vault_object,
+};
 use crate::facts;
 
 /// Returns whose doing is what a scene shows, where the case was kept over this world.
@@ -45,6 +49,53 @@ fn more_than_was_found_is_beyond_the_case_and_less_is_not() {
     read(service).versioning = false;
     assert_eq!(blamed(&scene, &less.world, NEXT_DAY), Blame::Beyond);
     assert_eq!(blamed(&less, &scene.world, NEXT_DAY), Blame::OfCase);
+}
+
+/// Several weakenings of one scene, and what is left of them where some were made good.
+fn weakened_and_in_part_restored() -> Vec<(&'static str, Scene, Scene)> {
+    let mut storage = storage_protection();
+    facts!(storage, StorageProtection: service);
+    *read(service) = BlobService::default();
+    let mut versions_off = storage_protection();
+    facts!(versions_off, StorageProtection: service);
+    read(service).versioning = false;
+
+    let mut server = sql_auditing();
+    facts!(server, DatabaseAuditing: sql, identity_may_write);
+    (read(sql).by_identity, read(sql).retention_days, *identity_may_write) = (false, 1, Known::Is(false));
+    let kept_too_short = server.clone();
+    facts!(server, DatabaseAuditing: sql);
+    read(sql).properties["auditActionsAndGroups"] = json!([]);
+
+    let exporting = |categories: &[&str]| {
+        let mut scene = alerts();
+        facts!(scene, Alerts: settings);
+        *settings = Known::Is(vec![setting("activity", categories)]);
+        scene
+    };
+
+    let mut silent = vault_logging();
+    facts!(silent, VaultLogging: settings);
+    *settings = Known::Is(Vec::new());
+    let mut heard = vault_logging();
+    facts!(heard, VaultLogging: settings);
+    read(settings)[0].storage = None;
+    vec![
+        ("protection of storage", storage, versions_off),
+        ("auditing by an access key", server, kept_too_short),
+        ("exported categories", exporting(&["Administrative"]), exporting(&["Administrative", "Alert"])),
+        ("audit events of a vault", silent, heard),
+    ]
+}
+
+#[test]
+fn what_is_left_is_known_again_in_whatever_words_it_is_told() {
+    for (what, all, left) in weakened_and_in_part_restored() {
+        assert!(!left.plan().is_whole(), "{what}");
+        assert_ne!(left.plan().findings, all.plan().findings, "{what}");
+        assert_eq!(blamed(&left, &all.world, NEXT_DAY), Blame::OfCase, "{what}: {:#?}", left.plan());
+        assert_eq!(blamed(&all, &left.world, NEXT_DAY), Blame::Beyond, "{what}: {:#?}", all.plan());
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is remembered of a subject between events: its open case, what to give back, what people were told.
 
 use reprieve_core::azure::Memory;
-use reprieve_core::azure::decide::{is_purged, recovers_a_vault};
+use reprieve_core::azure::decide::{Blame, is_purged, recovers_a_vault};
 use reprieve_core::azure::lesson::lesson;
 use reprieve_core::azure::memory::Case;
 use reprieve_core::azure::plan::Remedy;
@@ -26,7 +26,8 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         let open = work.case(memory);
         let (event, opened_at) =
             open.map_or_else(|| (work.event.clone(), self.ports.clock.now()), |case| (case.event.clone(), case.opened_at));
-        let explained_until = memory.case.as_ref().filter(|_| !event.actor.is_known()).and_then(Case::calls_seen_until);
+        let earlier = memory.case.as_ref().filter(|_| !event.actor.is_known());
+        let explained_until = earlier.and_then(|case| case.calls_seen_until(work.blamed == Some(Blame::Beyond)));
         // What could not be read may hide more than was found, and what was purged shows nothing of what it was.
         let kept = open.and_then(|case| case.found.clone());
         let is_read = look.plan.found(Remedy::Unreadable).next().is_none();

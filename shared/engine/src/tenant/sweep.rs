@@ -16,6 +16,9 @@ use super::{Look, TenantGuard, Work, removes};
 use crate::guard::{Delivery, Handled};
 use crate::port::{AuditSink, Clock, NoticeSink, PolicySource};
 
+/// For so long after a call a look can miss it: Azure is eventually consistent, and a case is opened a moment after its look.
+const MISSED_FOR: SignedDuration = SignedDuration::from_secs(30);
+
 /// What a sweep found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TenantSweep {
@@ -117,7 +120,8 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
 
     /// Finds out by whose event what was found is judged. What the open case's event did is judged by that one, whatever came later;
     /// what no event announced, by the call that the Activity Log knows, else by nobody's. An event from before the case was opened is
-    /// judged by itself: what it did may have been seen with what the case's event did.
+    /// judged by itself: what it did may have been seen with what the case's event did. Where it is covered, see
+    /// [`Self::attribute_rest`].
     pub(super) async fn attribute(&self, work: &mut Work<'_>, look: &Look) {
         // Asking takes a second, and most subjects are as they must be.
         if look.plan.is_whole() {
@@ -125,19 +129,44 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         }
         let (now, desired) = (self.ports.clock.now(), &self.settings.desired);
         let case = look.memory.case.as_ref();
-        let blamed = case.map(|case| blame(case, work.subject, &look.plan, (&look.world, &look.memory), desired, now));
-        // Whom a case does not name is looked for again.
-        let named = blamed.filter(|_| case.is_some_and(|case| case.event.actor.is_known()));
+        work.blamed = case.map(|case| blame(case, work.subject, &look.plan, (&look.world, &look.memory), desired, now));
+        let named = named(work.blamed, case);
         // A repeated delivery of what was let stand tells no more than a sweep does.
         let is_repeated = named.is_some() && case.is_some_and(|case| case.stands && case.event.id == work.event.id);
         if !work.is_sweep && !is_repeated {
-            work.is_of_case = blamed == Some(Blame::OfCase) && case.is_some_and(|case| self.came_by(&work.event, case));
+            work.is_of_case = work.blamed == Some(Blame::OfCase) && case.is_some_and(|case| self.came_by(&work.event, case));
             return;
         }
         work.is_of_case = named == Some(Blame::OfCase);
         if work.is_sweep || !work.is_of_case {
-            self.find_out(work, look, named).await;
+            self.find_out(work, look).await;
         }
+    }
+
+    /// Finds out by whose event the rest is judged, where an event is covered that cannot have done all that is found: what was found
+    /// when the case was kept, by the case's event; what is beyond it, as a sweep does. Says whether there is such a rest.
+    pub(super) async fn attribute_rest(&self, work: &mut Work<'_>, look: &Look) -> bool {
+        let Some((case, blamed)) = look.memory.case.as_ref().zip(work.blamed) else { return false };
+        let is_attributed = work.is_of_case || work.event.form == EventForm::Sweep;
+        if is_attributed || self.explains(&work.event, case, blamed) {
+            return false;
+        }
+        match blamed {
+            Blame::OfCase => work.is_of_case = true,
+            Blame::Beyond | Blame::Unsaid => self.find_out(work, look).await,
+        }
+        true
+    }
+
+    /// Says whether an event can have done what is found, for all that an open case tells: it was not seen before, nor only gives back.
+    fn explains(&self, event: &Event, case: &Case, blamed: Blame) -> bool {
+        if self.is_own(event) && !removes(event) {
+            return false;
+        }
+        let is_beyond = blamed == Blame::Beyond;
+        let margin = if is_beyond { MISSED_FOR } else { SignedDuration::ZERO };
+        let seen_until = case.calls_seen_until(is_beyond).map(|until| until.checked_sub(margin).unwrap_or(Timestamp::MIN));
+        is_later(event, seen_until)
     }
 
     /// Says whether an event that finds what a case's event did has done nothing of it: it happened after the case was opened, or is a
@@ -151,9 +180,10 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     }
 
     /// Names whoever did what no event announced: the case's event, a call that the Activity Log knows, else nobody.
-    async fn find_out(&self, work: &mut Work<'_>, look: &Look, named: Option<Blame>) {
-        let called = if work.is_of_case { None } else { self.called_since(work.subject, look.memory.case.as_ref()).await };
-        work.is_of_case |= called.is_none() && named == Some(Blame::Unsaid);
+    async fn find_out(&self, work: &mut Work<'_>, look: &Look) {
+        let case = look.memory.case.as_ref();
+        let called = if work.is_of_case { None } else { self.called_since(work, case).await };
+        work.is_of_case |= called.is_none() && named(work.blamed, case) == Some(Blame::Unsaid);
         let did = work.case(&look.memory).map(|case| case.event.clone()).or(called);
         let nobodys = || unannounced(work.event.id.clone(), work.subject, work.delivery.received_at);
         work.event = found_out(&work.event.id, did.unwrap_or_else(nobodys));
@@ -161,11 +191,21 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
 
     /// Returns the latest call on a subject that the Activity Log knows. What was called before a case was opened was seen by then, and
     /// does not explain what is found beyond it.
-    async fn called_since(&self, subject: &Subject, case: Option<&Case>) -> Option<Event> {
-        let called = self.ports.control.last_call(subject, self.ports.clock.now()).await.ok().flatten();
-        let seen_until = case.and_then(Case::calls_seen_until);
-        called.filter(|call| seen_until.is_none_or(|seen_until| call.time.is_some_and(|time| time > seen_until)))
+    async fn called_since(&self, work: &Work<'_>, case: Option<&Case>) -> Option<Event> {
+        let called = self.ports.control.last_call(work.subject, self.ports.clock.now()).await.ok().flatten();
+        let seen_until = case.and_then(|case| case.calls_seen_until(work.blamed == Some(Blame::Beyond)));
+        called.filter(|call| is_later(call, seen_until))
     }
+}
+
+/// Returns what an open case tells whose event names somebody. Whom a case does not name is looked for again.
+fn named(blamed: Option<Blame>, case: Option<&Case>) -> Option<Blame> {
+    blamed.filter(|_| case.is_some_and(|case| case.event.actor.is_known()))
+}
+
+/// Says whether a call is later than those that were seen.
+fn is_later(call: &Event, seen_until: Option<Timestamp>) -> bool {
+    seen_until.is_none_or(|seen_until| call.time.is_some_and(|time| time > seen_until))
 }
 
 /// Returns an event as one that did not lead here, but was found out: it stands under the id of what did.

@@ -5,6 +5,7 @@ mod acting;
 mod approving;
 mod failing;
 mod orders;
+mod purging;
 mod standing;
 mod sweeping;
 

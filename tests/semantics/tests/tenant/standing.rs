@@ -5,7 +5,7 @@ use reprieve_core::azure::memory::Case;
 use reprieve_core::azure::{Function, KeyReference, ResourceId, Subject};
 use reprieve_core::{Actor, Decision, Event, EventForm, Mode, Record, Status};
 use reprieve_engine::TenantLedger as _;
-use reprieve_test_support::approval::{approval_tags, sealed_for};
+use reprieve_test_support::approval::sealed_for;
 use reprieve_test_support::event::event;
 use reprieve_test_support::tenant::{
     SUBSCRIPTION, TenantWorld, log_key, log_storage, ourselves, person, role_removed, storage_written, tenant, vault_deleted,
@@ -20,7 +20,7 @@ const LATER: &str = "2026-11-20T18:00:00Z";
 /// Before the window of the approvals.
 const EARLIER: &str = "2026-11-20T08:00:00Z";
 
-fn bob() -> Actor {
+pub(super) fn bob() -> Actor {
     person("bob@example.com", "bbbbbbbb-0000-4000-8000-bbbbbbbbbbbb")
 }
 
@@ -45,11 +45,11 @@ fn written_later(id: &str) -> Event {
     storage_written(&log_storage()).id(id).by(bob()).at(LATER).build()
 }
 
-fn stands(record: &Record) -> bool {
+pub(super) fn stands(record: &Record) -> bool {
     matches!(&record.decision, Some(Decision::Stand { why }) if why.permitted)
 }
 
-fn approve(world: &TenantWorld, resource: &ResourceId, action: &str) {
+pub(super) fn approve(world: &TenantWorld, resource: &ResourceId, action: &str) {
     world.approve(resource, &sealed_for(resource, &Terms::of_action(action)));
 }
 
@@ -83,8 +83,21 @@ fn with_partners_key(world: TenantWorld) -> TenantWorld {
     world
 }
 
+/// A world in which log storage is under a partner's key, as was approved. A sweep found the call in the Activity Log; its event is
+/// still to come.
+fn under_partners_key_by_the_log() -> TenantWorld {
+    let world = world();
+    approve(&world, &log_storage(), "change-log-key");
+    world.tenant.swap_key(&log_storage(), partner());
+    world.tenant.logged(storage_written(&log_storage()).build());
+    world.sweep("sweep-0");
+    assert!(world.ledger.case(&encryption()).unwrap().stands);
+    wait(&world);
+    world
+}
+
 /// A world in which the vault is deleted, as was approved.
-fn without_vault() -> TenantWorld {
+pub(super) fn without_vault() -> TenantWorld {
     let world = world();
     approve(&world, &vault(), "delete");
     world.tenant.delete_vault(&vault());
@@ -188,6 +201,94 @@ fn a_repeated_delivery_lets_no_further_swap_stand() {
     assert_eq!(key_of(&world), log_key());
 }
 
+/// P90: what covers an event covers nothing that was done after it was seen.
+#[test]
+fn an_approved_event_that_comes_late_covers_no_further_swap() {
+    let approved = || storage_written(&log_storage());
+    for (what, late) in [("the logged call", approved()), ("another call", approved().id("another").at("2026-11-20T10:30:00Z"))] {
+        for is_logged in [false, true] {
+            let world = under_partners_key_by_the_log();
+            world.tenant.swap_key(&log_storage(), evil());
+            if is_logged {
+                world.tenant.logged(written_later("further"));
+            }
+            let record = world.settle(Function::EncryptActivityLogs, &late.clone().build());
+            assert_eq!((record.status, key_of(&world)), (Status::Success, log_key()), "{what}: {record:?}");
+            assert_eq!(record.event.actor, if is_logged { bob() } else { Actor::unknown() }, "{what}");
+        }
+    }
+}
+
+/// P87 and P90
+#[test]
+fn a_write_of_our_own_covers_no_further_swap() {
+    let world = under_partners_key_by_the_log();
+    world.tenant.swap_key(&log_storage(), evil());
+    let own = storage_written(&log_storage()).id("our-own").by(ourselves()).at("2026-11-20T16:00:00Z").build();
+    world.settle(Function::EncryptActivityLogs, &own);
+    assert_eq!(key_of(&world), log_key());
+}
+
+/// P90: the case stays as old as it is, so that who came by after it was opened still only came by.
+#[test]
+fn an_approved_event_that_comes_late_changes_nothing_of_what_stands() {
+    let world = under_partners_key_by_the_log();
+    for event in [storage_written(&log_storage()).build(), written_later("harmless")] {
+        let record = world.settle(Function::EncryptActivityLogs, &event);
+        assert!(stands(&record), "{record:?}");
+        assert_eq!(record.event.actor, event.actor, "the record tells of the event that came");
+    }
+    assert_eq!((key_of(&world), world.changes_tried().len()), (partner(), 0));
+}
+
+/// P90: what was found and not approved stays so, whether somebody or nobody is known to have done it.
+#[test]
+fn an_approved_event_that_comes_late_covers_nothing_that_was_found_and_not_approved() {
+    for is_announced in [true, false] {
+        let world = under_partners_key_by_the_log();
+        world.tenant.swap_key(&log_storage(), evil());
+        world.faults.fail_next("SetKeySource", 1, Effect::Before, denied());
+        if is_announced {
+            world.settle(Function::EncryptActivityLogs, &written_later("further"));
+        } else {
+            world.sweep("sweep-1");
+        }
+        assert_eq!(key_of(&world), evil());
+        let record = world.settle(Function::EncryptActivityLogs, &storage_written(&log_storage()).build());
+        assert_eq!((record.status, key_of(&world)), (Status::Success, log_key()), "{record:?}");
+        assert_eq!(record.event.actor, if is_announced { bob() } else { Actor::unknown() });
+    }
+}
+
+/// P90: a look can miss what was done a moment before it, and nobody else need have done it.
+#[test]
+fn an_approved_call_that_a_look_just_missed_stands() {
+    let world = world();
+    approve(&world, &log_storage(), "weaken-storage");
+    world.tenant.switch_versions_off(&log_storage());
+    assert!(stands(&world.settle(Function::ProtectStorage, &storage_written(&log_storage()).build())));
+    world.tenant.weaken_storage(&log_storage());
+    assert!(stands(&world.settle(Function::ProtectStorage, &storage_written(&log_storage()).id("second").build())));
+    assert!(world.changes_tried().is_empty());
+}
+
+/// P90: what is left of an approved change stands, in whatever words it is told.
+#[test]
+fn what_a_human_restores_of_an_approved_change_takes_nothing_else_back() {
+    let world = world();
+    approve(&world, &log_storage(), "weaken-storage");
+    world.tenant.weaken_storage(&log_storage());
+    assert!(stands(&world.settle(Function::ProtectStorage, &storage_written(&log_storage()).build())));
+    wait(&world);
+    // Soft delete is on again, and versions are not.
+    world.tenant.create_log_storage(&log_storage());
+    world.tenant.switch_versions_off(&log_storage());
+    let record = world.settle(Function::ProtectStorage, &written_later("restored"));
+    assert!(stands(&record), "{record:?}");
+    assert_eq!(world.sweep("sweep-1").mended, 0);
+    assert!(world.changes_tried().is_empty());
+}
+
 /// P84 and P90: who only came by is not named as having done it.
 #[test]
 fn a_revoked_change_is_taken_back_by_whatever_comes_next() {
@@ -272,36 +373,6 @@ fn an_approved_deletion_covers_no_second_one() {
     world.tenant.delete_vault(&vault());
     world.sweep("sweep-1");
     assert!(world.tenant.is_whole_vault(&vault()));
-}
-
-/// P90 and P99: what was deleted with approval is purged at its time, and no earlier.
-#[test]
-fn only_a_purge_before_its_time_needs_a_human() {
-    for (days, escalated) in [(91, 0), (1, 1)] {
-        let world = without_vault();
-        world.clock.advance(SignedDuration::from_hours(24 * days));
-        world.tenant.purge_vault(&vault());
-        assert_eq!(world.sweep("sweep-1").escalated, escalated, "after {days} days");
-        assert_eq!(world.notices.notices().iter().filter(|notice| notice.text().contains("gone for good")).count(), escalated);
-    }
-}
-
-/// P90: the tags are purged with the vault.
-#[test]
-fn what_tags_approved_stands_once_it_is_purged_at_its_time_and_no_earlier() {
-    for (hours, escalated) in [(24 * 91, 0), (1, 1)] {
-        let world = world();
-        world.tenant.tag(&vault(), approval_tags(&sealed_for(&vault(), &Terms::default())));
-        world.tenant.delete_vault(&vault());
-        assert!(stands(&world.settle(Function::RecoverVault, &vault_deleted(&vault()).build())));
-        world.clock.advance(SignedDuration::from_hours(hours));
-        world.tenant.purge_vault(&vault());
-        // Whoever purged it too early did so within the window.
-        world.tenant.logged(vault_deleted(&vault()).id("purged").at("2026-11-20T11:00:00Z").build());
-        for sweep in ["sweep-1", "sweep-2"] {
-            assert_eq!(world.sweep(sweep).escalated, escalated, "{sweep}, after {hours} hours");
-        }
-    }
 }
 
 /// P90: what an earlier version let stand does not say what was found.

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::setting::{self, Wanted};
+use super::setting::{self, Unwritten, Wanted};
 use super::{AzurePlan, Remedy, named};
 use crate::azure::change::Change;
 use crate::azure::desired::{AuditRoute, Desired};
@@ -91,8 +91,11 @@ pub(super) fn vault(
         (None, Some(_)) => (Severity::Medium, "storage".to_owned()),
         (Some(route), Some(_)) => (Severity::High, format!("event hub `{}` and storage", route.event_hub_name)),
     };
+    let hub = route.map(|route| format!("event hub `{}`", route.event_hub_name));
+    let known_by = hub.into_iter().chain(storage.map(|_| "storage".to_owned())).map(|to| format!("no audit events to {to}")).collect();
+    let unwritten = Unwritten { severity, sentence: format!("{name} does not log its audit events to {whither}"), known_by };
     let wanted = Wanted { categories: &["AuditEvent"], group: Some("audit"), storage, route };
-    setting::mend(plan, id, settings, (severity, format!("{name} does not log its audit events to {whither}")), &wanted);
+    setting::mend(plan, id, settings, unwritten, &wanted);
 }
 
 fn settings_of<'a>(plan: &mut AzurePlan, name: &str, settings: &'a Known<Vec<DiagnosticSetting>>) -> Option<&'a [DiagnosticSetting]> {
@@ -142,12 +145,13 @@ fn exported(plan: &mut AzurePlan, subscription: &SubscriptionId, settings: &Know
         return;
     }
     let sentence = format!("{name} does not export {} of its Activity Log to storage", missing.join(", "));
+    let known_by = missing.iter().map(|category| format!("{category} is not exported")).collect();
     let Some(storage) = &desired.log_storage else {
         let sentence = format!("{sentence}, and no storage account is configured for that");
-        return plan.find(Remedy::NeedsHuman, Severity::Medium, sentence);
+        return plan.find_known_by(known_by, Remedy::NeedsHuman, Severity::Medium, sentence);
     };
     let wanted = Wanted { categories: &missing, group: None, storage: Some(storage), route: None };
-    setting::mend(plan, &id, settings, (Severity::High, sentence), &wanted);
+    setting::mend(plan, &id, settings, Unwritten { severity: Severity::High, sentence, known_by }, &wanted);
 }
 
 /// Plans for the action group. Says whether there is one that alerts can call.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::setting::{self, Wanted};
+use super::setting::{self, Unwritten, Wanted};
 use super::{AzurePlan, Remedy, named};
 use crate::azure::change::Change;
 use crate::azure::desired::Desired;
@@ -84,48 +84,55 @@ fn sql_server(plan: &mut AzurePlan, id: &ResourceId, (sql, may_write): (&Known<S
         }
     };
     let wrong = wrong_auditing(&name, auditing, desired);
-    let Some(severity) = wrong.iter().map(|(severity, _)| *severity).max() else {
+    if wrong.is_empty() {
+        // Nothing was changed, so that roles that cannot be read are no news.
         if auditing.storage_endpoint.is_some() && auditing.by_identity && *may_write == Known::Is(false) {
-            writes_without_role(plan, &name, may_write);
+            lacks_role(plan, &name);
         }
         return;
-    };
+    }
     let Some(properties) = sql_properties(auditing, desired) else {
-        let sentence = format!("{}; no storage account is configured to write to", joined(&wrong));
-        return plan.find(Remedy::NeedsHuman, severity, sentence);
+        return needs_human(plan, wrong, "; no storage account is configured to write to");
     };
     if auditing.works_by_key() && *may_write != Known::Is(true) {
-        return keeps_its_key(plan, &name, (severity, joined(&wrong)), may_write);
+        return keeps_its_key(plan, &name, wrong, may_write);
     }
     for (severity, sentence) in wrong {
         plan.find(Remedy::Mended, severity, sentence);
     }
     plan.changes.push(Change::PutSqlAuditing { server: id.clone(), properties });
-    writes_without_role(plan, &name, may_write);
+    if plan.read(&whether_it_may_write(&name), may_write) == Some(&false) {
+        lacks_role(plan, &name);
+    }
 }
 
-fn joined(wrong: &[(Severity, String)]) -> String {
-    wrong.iter().map(|(_, sentence)| sentence.as_str()).collect::<Vec<&str>>().join(", and ")
+/// Says all that is wrong in one sentence, and why a human must mend it. It is known by each.
+fn needs_human(plan: &mut AzurePlan, wrong: Vec<(Severity, String)>, why: &str) {
+    let severity = wrong.iter().map(|(severity, _)| *severity).max().unwrap_or(Severity::Medium);
+    let known_by: Vec<String> = wrong.into_iter().map(|(_, sentence)| sentence).collect();
+    let sentence = format!("{}{why}", known_by.join(", and "));
+    plan.find_known_by(known_by, Remedy::NeedsHuman, severity, sentence);
 }
 
 /// Leaves auditing by an access key as it is: a change takes the key away, and without the role the identity writes nothing in its place.
-fn keeps_its_key(plan: &mut AzurePlan, name: &str, (severity, wrong): (Severity, String), may_write: &Known<bool>) {
-    plan.read(&format!("whether the identity of {name} may write its audit"), may_write);
-    let sentence = format!(
-        "{wrong}; it writes by an access key, which any change of ours would take away: give the identity of {name} the role \
-         `{WRITER}` on that storage, or mend it by hand"
+fn keeps_its_key(plan: &mut AzurePlan, name: &str, wrong: Vec<(Severity, String)>, may_write: &Known<bool>) {
+    plan.read(&whether_it_may_write(name), may_write);
+    let why = format!(
+        "; it writes by an access key, which any change of ours would take away: give the identity of {name} the role `{WRITER}` on that \
+         storage, or mend it by hand"
     );
-    plan.find(Remedy::NeedsHuman, severity, sentence);
+    needs_human(plan, wrong, &why);
+}
+
+fn whether_it_may_write(name: &str) -> String {
+    format!("whether the identity of {name} may write its audit")
 }
 
 /// Says that auditing by the server's identity may write nothing, although it is on.
-fn writes_without_role(plan: &mut AzurePlan, name: &str, may_write: &Known<bool>) {
-    plan.read(&format!("whether the identity of {name} may write its audit"), may_write);
-    if *may_write == Known::Is(false) {
-        let sentence =
-            format!("the identity of {name} is not seen to hold the role `{WRITER}` on the storage of its audit, which may not be written");
-        plan.find(Remedy::NeedsHuman, Severity::Medium, sentence);
-    }
+fn lacks_role(plan: &mut AzurePlan, name: &str) {
+    let sentence =
+        format!("the identity of {name} is not seen to hold the role `{WRITER}` on the storage of its audit, which may not be written");
+    plan.find(Remedy::NeedsHuman, Severity::Medium, sentence);
 }
 
 fn wrong_auditing(name: &str, auditing: &SqlAuditing, desired: &Desired) -> Vec<(Severity, String)> {
@@ -293,10 +300,11 @@ fn written_to_storage(plan: &mut AzurePlan, id: &ResourceId, settings: &Known<Ve
         return;
     }
     let sentence = format!("no diagnostic setting of {server} writes `{category}` to storage");
+    let known_by = vec![sentence.clone()];
     let Some(storage) = &desired.log_storage else {
         let sentence = format!("{sentence}, and no storage account is configured for that");
         return plan.find(Remedy::NeedsHuman, Severity::Medium, sentence);
     };
     let wanted = Wanted { categories: &[category], group: None, storage: Some(storage), route: None };
-    setting::mend(plan, id, settings, (Severity::High, sentence), &wanted);
+    setting::mend(plan, id, settings, Unwritten { severity: Severity::High, sentence, known_by }, &wanted);
 }

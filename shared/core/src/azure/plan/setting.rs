@@ -63,21 +63,27 @@ pub(super) fn keeps_in_storage(setting: &DiagnosticSetting, configured: Option<&
     setting.storage.as_ref().is_some_and(|storage| !is_ours || configured.is_none_or(|configured| configured == storage))
 }
 
+/// What is not written that must be.
+pub(super) struct Unwritten {
+    /// How urgent it is.
+    pub severity: Severity,
+    /// What, as a sentence.
+    pub sentence: String,
+    /// What, one by one.
+    pub known_by: Vec<String>,
+}
+
 /// Mends a finding with our setting; where there is no room for it, a human must.
-pub(super) fn mend(
-    plan: &mut AzurePlan,
-    about: &ResourceId,
-    settings: &[DiagnosticSetting],
-    (severity, sentence): (Severity, String),
-    wanted: &Wanted<'_>,
-) {
+pub(super) fn mend(plan: &mut AzurePlan, about: &ResourceId, settings: &[DiagnosticSetting], unwritten: Unwritten, wanted: &Wanted<'_>) {
+    let Unwritten { severity, sentence, known_by } = unwritten;
     let ours = settings.iter().find(|setting| setting.name.eq_ignore_ascii_case(NAME));
     if ours.is_none() && settings.len() >= MOST_SETTINGS {
         let sentence = format!("{sentence}; {} has {MOST_SETTINGS} diagnostic settings, and Azure allows no more", named(about));
-        return plan.find(Remedy::NeedsHuman, severity, sentence);
+        return plan.find_known_by(known_by, Remedy::NeedsHuman, severity, sentence);
     }
     let setting = about.extension("Microsoft.Insights", "diagnosticSettings", NAME);
-    plan.mend(severity, sentence, Change::PutDiagnosticSetting { setting, properties: properties(ours, wanted) });
+    plan.find_known_by(known_by, Remedy::Mended, severity, sentence);
+    plan.changes.push(Change::PutDiagnosticSetting { setting, properties: properties(ours, wanted) });
 }
 
 fn properties(ours: Option<&DiagnosticSetting>, wanted: &Wanted<'_>) -> Value {

@@ -73,36 +73,43 @@ fn kept(uses: &BTreeSet<LogUse>) -> String {
 fn protect(plan: &mut AzurePlan, id: &ResourceId, service: &BlobService, uses: &BTreeSet<LogUse>, desired: &Desired) {
     let mut properties = service.properties.as_object().cloned().unwrap_or_default();
     let days = wanted_days(&properties, desired);
-    // What it keeps is said once.
-    let intro = |plan: &AzurePlan| {
-        if plan.findings.is_empty() { format!("{}, which keeps {},", named(id), kept(uses)) } else { "it".to_owned() }
-    };
     let mut what = Vec::new();
     if service.delete_retention_days.is_none_or(|present| present < days) {
         what.push("soft delete of blobs".to_owned());
         keep_for(&mut properties, "deleteRetentionPolicy", days);
-        let sentence = format!("{} {}", intro(plan), too_short("blobs", service.delete_retention_days, days));
-        plan.find(Remedy::Mended, Severity::High, sentence);
+        let wrong = too_short("blobs", service.delete_retention_days, days);
+        find_of_service(plan, (id, uses), (Remedy::Mended, Severity::High), wrong);
     }
     if service.container_delete_retention_days.is_none_or(|present| present < days) {
         what.push("soft delete of containers".to_owned());
         keep_for(&mut properties, "containerDeleteRetentionPolicy", days);
-        let sentence = format!("{} {}", intro(plan), too_short("containers", service.container_delete_retention_days, days));
-        plan.find(Remedy::Mended, Severity::High, sentence);
+        let wrong = too_short("containers", service.container_delete_retention_days, days);
+        find_of_service(plan, (id, uses), (Remedy::Mended, Severity::High), wrong);
     }
     if !service.versioning {
         what.push("versions of blobs".to_owned());
         properties.insert("isVersioningEnabled".to_owned(), Value::Bool(true));
-        let sentence = format!("{} keeps no versions of blobs", intro(plan));
-        plan.find(Remedy::Mended, Severity::High, sentence);
+        find_of_service(plan, (id, uses), (Remedy::Mended, Severity::High), "keeps no versions of blobs".to_owned());
     }
     if allows_permanent_delete(&service.properties) {
-        let sentence = format!("{} lets soft-deleted versions be deleted for good (`allowPermanentDelete`)", intro(plan));
-        plan.find(Remedy::NeedsHuman, Severity::Medium, sentence);
+        let wrong = "lets soft-deleted versions be deleted for good (`allowPermanentDelete`)".to_owned();
+        find_of_service(plan, (id, uses), (Remedy::NeedsHuman, Severity::Medium), wrong);
     }
     if !what.is_empty() {
         plan.changes.push(Change::PutBlobService { account: id.clone(), properties: Value::Object(properties), what });
     }
+}
+
+/// Finds what is wrong with the blob service of an account. What it keeps is said once, so each is known by what is wrong alone.
+fn find_of_service(
+    plan: &mut AzurePlan,
+    (id, uses): (&ResourceId, &BTreeSet<LogUse>),
+    (remedy, severity): (Remedy, Severity),
+    wrong: String,
+) {
+    let which = if plan.findings.is_empty() { format!("{}, which keeps {},", named(id), kept(uses)) } else { "it".to_owned() };
+    let sentence = format!("{which} {wrong}");
+    plan.find_known_by(vec![wrong], remedy, severity, sentence);
 }
 
 /// Returns for how many days deleted blobs must be kept: longer than those over which the account can be restored to a point in time,
