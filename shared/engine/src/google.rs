@@ -11,21 +11,30 @@ mod sweep;
 use std::time::Duration;
 
 use futures_util::join;
+use jiff::Timestamp;
+use reprieve_core::audit::Operation;
 use reprieve_core::facts::Known;
 use reprieve_core::google::decide::{decide, triage};
 use reprieve_core::google::{GoogleDomain, GoogleName, GoogleSituation, GoogleTriage, Loss, VersionFacts, VersionState};
 use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
-use reprieve_core::{ApprovalRules, AuditEvent, Decision, Event, EventForm, KeyNames, Mode, Phase, Plan, Record, Status, StepOutcome};
+use reprieve_core::{
+    ApprovalRules, AuditEvent, CallOutcome, Decision, Event, EventForm, KeyNames, Mode, Phase, Plan, Record, Status, StepOutcome,
+};
 
-pub use self::port::{KeyVersionControl, LostVersions, VersionClaims, VersionMeter};
+pub use self::port::{KeyVersionControl, LatestCalls, LostVersions, VersionClaims, VersionMeter};
 pub use self::sweep::VersionSweep;
 use crate::act::not_carried_out;
 use crate::guard::{ATTEMPT_WORTH_TELLING, Delivery, Handled};
+use crate::observe::{NOT_ENOUGH_TIME, in_time};
 use crate::port::{AuditSink, CallError, Claim, Clock, Disposition, NoticeSink, PolicySource};
 
 /// The pauses before a look that contradicts a fresh event is repeated.
 const LOOK_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
+
+const READ_VERSION: &str = "cloudkms:GetCryptoKeyVersion";
+const READ_KEY: &str = "cloudkms:GetCryptoKey";
+const READ_LOG: &str = "logging:ListLogEntries";
 
 /// The capabilities that the loop works with.
 #[derive(Debug, Clone)]
@@ -131,7 +140,8 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
     }
 
     async fn answer(&self, work: &Work<'_>, version: &GoogleName, loss: Loss) -> Handled {
-        let facts = match self.look(work, version, loss).await {
+        let until = work.delivery.look_until(self.ports.clock.now());
+        let facts = match self.look(work, version, loss, until).await {
             Ok(facts) => facts,
             Err(error) => {
                 return Handled::Retry { reason: format!("`{version}` could not be looked at: {error}"), record: None, told: false };
@@ -154,33 +164,44 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
         self.conclude(work, decision, steps).await
     }
 
-    /// Looks at the version, its key's labels and its past; again where the look contradicts a fresh event.
-    async fn look(&self, work: &Work<'_>, name: &GoogleName, loss: Loss) -> Result<VersionFacts, CallError> {
-        let mut facts = self.look_once(name).await?;
+    /// Looks at the version, its key's labels and its past; again where the look contradicts a fresh event. What is not answered until
+    /// then is asked for again by the next delivery; so is what there is no time to look at again.
+    async fn look(&self, work: &Work<'_>, name: &GoogleName, loss: Loss, until: Timestamp) -> Result<VersionFacts, CallError> {
+        let clock = &self.ports.clock;
+        let mut facts = self.look_once(work.event, name, until).await?;
         for pause in LOOK_AGAIN_AFTER {
             let contradicts = matches!(&facts.version, Known::Is(version) if Loss::of_state(&version.state).is_none());
             let is_gone = matches!(&facts.version, Known::Is(version) if version.state == VersionState::Destroyed);
-            if !contradicts || is_gone || work.event.form == EventForm::Sweep || self.ports.clock.now() >= work.delivery.act_until() {
+            if !contradicts || is_gone || work.event.form == EventForm::Sweep {
                 break;
             }
+            if clock.now().checked_add(pause).unwrap_or(Timestamp::MAX) >= until {
+                let message = format!("it is not as the event says, and {NOT_ENOUGH_TIME} to look again");
+                return Err(CallError::Unavailable { call: READ_VERSION, message });
+            }
             tracing::debug!(?loss, "the version is not as the event says; looking again");
-            self.ports.clock.sleep(pause).await;
-            facts = self.look_once(name).await?;
+            clock.sleep(pause).await;
+            facts = self.look_once(work.event, name, until).await?;
         }
         Ok(facts)
     }
 
-    async fn look_once(&self, name: &GoogleName) -> Result<VersionFacts, CallError> {
+    async fn look_once(&self, event: &Event, name: &GoogleName, until: Timestamp) -> Result<VersionFacts, CallError> {
         let key = name.key();
-        let control = &self.ports.control;
-        let (version, labels, past) = join!(control.version(name), control.labels(&key), control.past(name));
+        let VersionPorts { control, clock, .. } = &self.ports;
+        let (version, labels, past) = join!(
+            in_time(until, clock, READ_VERSION, control.version(name)),
+            in_time(until, clock, READ_KEY, control.labels(&key)),
+            in_time(until, clock, READ_LOG, control.past(name))
+        );
         Ok(VersionFacts {
             version: known(version)?,
             labels: known(labels)?,
             past: match known(past)? {
+                Known::Is(past) => reaching_back(past, event),
                 // There is always a log: where none is found, it was not read.
                 Known::Absent => Known::Unreadable("it was not found".to_owned()),
-                read @ (Known::Is(_) | Known::Unreadable(_)) => read,
+                Known::Unreadable(reason) => Known::Unreadable(reason),
             },
         })
     }
@@ -272,6 +293,18 @@ fn known<T>(answer: Result<T, CallError>) -> Result<Known<T>, CallError> {
         Err(error) if error.disposition() == Disposition::Retryable => Err(error),
         Err(error) => Ok(Known::Unreadable(error.to_string())),
     }
+}
+
+/// Returns the calls where they go back to one that says what the version was before the event, or to the first of all. Else that one lies
+/// behind them, where anybody who may destroy can put it, and what it says is not known.
+fn reaching_back(past: LatestCalls, event: &Event) -> Known<Vec<AuditEvent>> {
+    let is_before = |call: &AuditEvent| call.event.time.zip(event.time).is_some_and(|(time, at)| time < at);
+    let sets_state = |call: &AuditEvent| matches!(call.operation, Operation::Enable | Operation::Disable);
+    let says = |call: &AuditEvent| call.event.outcome == CallOutcome::Succeeded && sets_state(call) && is_before(call);
+    if past.has_older && !past.calls.iter().any(says) {
+        return Known::Unreadable(format!("the latest {} calls on it do not go back so far", past.calls.len()));
+    }
+    Known::Is(past.calls)
 }
 
 fn status_of(decision: &Decision, steps: &[StepOutcome], mode: Mode) -> Status {

@@ -2,6 +2,12 @@
 //!
 //! Promises kept here: nothing is done before its intent is durable in the ledger or in the audit store; what is done is always
 //! within the intent; the outcome says what was answered and nothing else; a repeated delivery does nothing.
+//!
+//! Here is the way of an event from the claim to the last step. What is remembered of it for the next look is in `memory`, what is
+//! written down and told in `record`.
+
+mod memory;
+mod record;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,18 +15,19 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, join, stream};
 use jiff::{SignedDuration, Timestamp};
-use reprieve_core::notice::Notice;
 use reprieve_core::policy::PolicyError;
 use reprieve_core::record::elapsed_ms;
 use reprieve_core::{
-    ApprovalRules, Case, Decision, Domain, Event, EventForm, KeyArn, KeyFacts, KeyNames, KeyState, Known, Mode, Phase, Plan, Policy,
-    Record, Situation, Status, Step, StepOutcome, StepResult, Threat, Triage, decide,
+    ApprovalRules, Case, Decision, Domain, Event, EventForm, KeyArn, KeyFacts, KeyNames, KeyState, Known, Mode, Plan, Policy, Record,
+    Situation, Status, Step, StepOutcome, StepResult, Threat, Triage, decide,
     lesson::{self, Lesson},
     triage,
 };
 
+use self::memory::complain;
+use self::record::mark_late_effects;
 use crate::observe::{NOT_ENOUGH_TIME, in_time};
-use crate::port::{AuditSink, CallError, Circumstances, Claim, Clock, Intent, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
+use crate::port::{AuditSink, Circumstances, Claim, Clock, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
 use crate::whose::Overtaken;
 use crate::{act, observe};
 
@@ -337,14 +344,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             }
             Decision::Stand { ref why } => {
                 let is_told = !why.escalations.is_empty();
-                if let Some((lesson, rotation)) = lesson::from_rotation_off(work.event, &decision, &facts, clock.now()) {
-                    complain(ledger.learn(key, lesson, Some(rotation)).await, "that the key is not meant to rotate could not be noted");
-                }
-                if !is_over && (why.permitted || facts.incident_hold().is_some()) {
-                    // The sweep decides again on what policy or an incident lets stand.
-                    let case = Case { stands: true, ..self.case(&work, threat, &decision) };
-                    complain(self.note_case(key, &facts, &case).await, "what was let stand could not be noted for the sweep");
-                }
+                self.note_standing(&work, key, threat, &facts, &decision, is_over).await;
                 let mut record = self.outcome(&work, decision, Vec::new(), Status::NothingToDo);
                 if is_told {
                     record.names = self.names(&work, key, &facts).await;
@@ -352,12 +352,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 self.conclude(&work, record, true).await
             }
             Decision::Escalate { .. } => {
-                let noted = if matches!(facts.description, Known::Absent) {
-                    ledger.close_case(key).await
-                } else {
-                    self.note_case(key, &facts, &self.case(&work, threat, &decision)).await
-                };
-                complain(noted, "the case could not be noted");
+                self.note_escalated(&work, key, threat, &facts, &decision).await;
                 // Whether a key rotated before is not guessed: the memory that would say so may answer the next time.
                 let is_unsure = threat == Threat::RotationDisabled && facts.recollection.unreadable_reason().is_some();
                 let mut record = self.outcome(&work, decision, Vec::new(), Status::Escalated);
@@ -394,7 +389,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
 
     /// Carries out a plan. The ledger is written beside the calls, never before a key is safe.
     async fn remedy(&self, work: &Work<'_>, key: &KeyArn, threat: Threat, facts: &KeyFacts, decision: Decision, plan: &Plan) -> Handled {
-        let Ports { keys, ledger, clock, .. } = &self.ports;
+        let Ports { keys, clock, .. } = &self.ports;
         let act_until = work.delivery.act_until();
         let mut case = self.case(work, threat, &decision);
         case.cancelled_at = facts.case().and_then(|case| case.cancelled_at);
@@ -418,20 +413,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             async {
                 if status == Status::Success { act::verify(key, plan, keys, clock, self.settings.patience, act_until).await } else { None }
             },
-            async {
-                match status {
-                    // Nobody delivers again what a sweep found: the sweep closes the case once people were told.
-                    Status::Success | Status::DoesNotExist if work.event.form == EventForm::Sweep => Ok(()),
-                    Status::Success | Status::DoesNotExist => ledger.close_case(key).await,
-                    Status::Pending
-                    | Status::NothingToDo
-                    | Status::Observed
-                    | Status::Failure
-                    | Status::Partial
-                    | Status::Unsupported
-                    | Status::Escalated => self.note_case(key, facts, &case).await,
-                }
-            },
+            self.note_ended(work, key, facts, &case, status),
             self.names(work, key, facts)
         );
         complain(noted, "the case could not be noted");
@@ -444,150 +426,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         record.names = names;
         self.conclude(work, record, settled).await
     }
-
-    /// Opens or renews the key's case, unless a graver one is open: what endangers the key itself is not forgotten over an alias.
-    async fn note_case(&self, key: &KeyArn, facts: &KeyFacts, case: &Case) -> Result<(), CallError> {
-        let ours = case.threat.gravity();
-        let is_graver = match facts.recollection.value() {
-            Some(known) => known.case.as_ref().is_some_and(|open| open.threat.gravity() > ours),
-            None => !case.threat.endangers_state(),
-        };
-        if is_graver { Ok(()) } else { self.ports.ledger.open_case(key, case).await }
-    }
-
-    /// Writes the outcome, tells people, remembers what was learned, ends the claim.
-    async fn conclude(&self, work: &Work<'_>, record: Record, settled: bool) -> Handled {
-        let Ports { ledger, audit, notices, clock, meter, .. } = &self.ports;
-        let owed = Notice::of(&record);
-        let notice = owed.as_ref().filter(|_| settled || work.attempt >= ATTEMPT_WORTH_TELLING);
-        let (now, remediator) = (clock.now(), self.settings.domain.remediator.as_ref());
-        let of_event = || record.decision.as_ref().and_then(|decision| lesson::from_event(work.event, decision, remediator, now));
-        let lesson = work.seen.or_else(of_event).or_else(|| lesson::from_rescue(&record, now));
-        let (kept, told, learned) = join!(
-            async {
-                audit.append(&record).await?;
-                // The outcome counts more: without it nobody knows what was done.
-                if let Some(intent) = &work.unkept_intent
-                    && let Err(error) = audit.append(intent).await
-                {
-                    tracing::warn!(%error, event_id = %work.event.id, "the intent stays in the ledger alone");
-                }
-                Ok(())
-            },
-            async {
-                match notice {
-                    Some(notice) => notices.tell(notice, &record).await,
-                    None => Ok(()),
-                }
-            },
-            async {
-                match (record.key(), lesson) {
-                    (Some(key), Some(lesson)) => ledger.learn(key, lesson, None).await,
-                    _ => Ok(()),
-                }
-            },
-        );
-        meter.outcome(&record);
-        // The next delivery, or the next sweep, finds what was done, and tells it.
-        let must_repeat = kept.is_err() || told.is_err() || learned.is_err();
-        let is_told = told.is_ok() && notice.is_some() == owed.is_some();
-        // Nobody delivers again what a sweep found; each further key of a key store would tell it again.
-        let is_over = settled && (!must_repeat || (is_told && work.event.form == EventForm::Sweep));
-        let settled = settled && !must_repeat;
-        let mut complaints: Vec<String> =
-            [kept, told, learned].into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
-        if work.holds_claim {
-            let ended = ledger.finish(&work.event.id, record.status, is_over, clock.now()).await;
-            complaints.extend(ended.err().map(|error| error.to_string()));
-        }
-        if settled {
-            Handled::Done { record: Box::new(record), complaints }
-        } else {
-            let reason = match record.steps.iter().find(|step| !step.result.is_success()) {
-                Some(step) if complaints.is_empty() => {
-                    format!("{} is still open: {:?}", step.step.name(), step.result)
-                }
-                _ => complaints.join("; "),
-            };
-            Handled::Retry { reason, record: Some(Box::new(record)), told: is_told }
-        }
-    }
-
-    fn intent(&self, work: &Work<'_>) -> Intent {
-        Intent {
-            event_id: work.event.id.clone(),
-            key: work.event.target.key().cloned(),
-            considering: work.considering.clone(),
-            at: self.ports.clock.now(),
-        }
-    }
-
-    fn case(&self, work: &Work<'_>, threat: Threat, decision: &Decision) -> Case {
-        Case {
-            event_id: work.event.id.clone(),
-            threat,
-            event_time: work.event.time,
-            actor: work.event.actor.clone(),
-            opened_at: self.ports.clock.now(),
-            deadline: decision.why().deadline,
-            cancelled_at: None,
-            stands: false,
-        }
-    }
-
-    fn intent_record(&self, work: &Work<'_>) -> Record {
-        self.record(work, Phase::Intent, None, Vec::new(), Status::Pending)
-    }
-
-    fn outcome(&self, work: &Work<'_>, decision: Decision, steps: Vec<StepOutcome>, status: Status) -> Record {
-        self.record(work, Phase::Outcome, Some(decision), steps, status)
-    }
-
-    fn record(&self, work: &Work<'_>, phase: Phase, decision: Option<Decision>, steps: Vec<StepOutcome>, status: Status) -> Record {
-        Record {
-            phase,
-            attempt: work.attempt,
-            claimed: work.claimed,
-            recorded_at: self.ports.clock.now(),
-            received_at: work.delivery.received_at,
-            mode: self.settings.mode,
-            event: work.event.clone(),
-            threat: work.threat,
-            subject: None,
-            considering: work.considering.clone(),
-            decision,
-            steps,
-            status,
-            state_after: None,
-            names: KeyNames::default(),
-            detect_ms: work.event.time.map(|time| elapsed_ms(time, work.delivery.received_at)),
-            remediate_ms: None,
-        }
-    }
-}
-
-/// A key in a store that is not connected accepts `EnableKey` and stays unavailable until the store is back.
-fn mark_late_effects(record: &mut Record, state_after: Option<&KeyState>) {
-    if state_after != Some(&KeyState::Unavailable) {
-        return;
-    }
-    for step in &mut record.steps {
-        if matches!(step.step, Step::EnableKey { .. }) && step.result == StepResult::Done {
-            step.result = StepResult::TakesEffectLater;
-        }
-    }
-    if let Some(Decision::Remedy { why, .. }) = &mut record.decision {
-        why.escalations.push("the key serves again only when its custom key store is connected (ConnectCustomKeyStore)".to_owned());
-    }
 }
 
 fn retry(reason: &str) -> Handled {
     Handled::Retry { reason: reason.to_owned(), record: None, told: false }
-}
-
-/// The ledger's notes beside an act are for the next look; losing one loses no key, so it is logged and not fatal.
-fn complain(noted: Result<(), CallError>, what: &'static str) {
-    if let Err(error) = noted {
-        tracing::warn!(%error, what, "the ledger could not be written");
-    }
 }

@@ -22,7 +22,9 @@ mod whose;
 
 pub use clock::SystemClock;
 pub use evidence::{Appended, BaselineStore, Batch, EvidenceSink, EvidenceStore, Filed, SealSigner, StoredObject, Versioned};
-pub use google::{KeyVersionControl, LostVersions, VersionClaims, VersionGuard, VersionMeter, VersionPorts, VersionSettings, VersionSweep};
+pub use google::{
+    KeyVersionControl, LatestCalls, LostVersions, VersionClaims, VersionGuard, VersionMeter, VersionPorts, VersionSettings, VersionSweep,
+};
 pub use guard::{Delivery, Guard, Handled, Ports, Settings};
 pub use policies::{KeptPolicies, PolicyStore};
 pub use port::{

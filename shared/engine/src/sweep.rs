@@ -70,7 +70,7 @@ enum Seen {
     Standing,
     /// Its case was recorded and told before, and the mode is `observe` or people alone can help.
     Told,
-    /// An earlier sweep gave it back, and could not end that: it could not tell people, for one.
+    /// An earlier sweep gave it back, and could not end that: it could not tell people, or could not write it down.
     Ended(Box<Handled>),
     Endangered {
         lost: bool,
@@ -216,9 +216,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         handled
     }
 
-    /// Nobody delivers again what a sweep found. The case of a key that is back stays open until people were told; for all else that could
-    /// not be told, the case is put back as it was, so that the next sweep finds what this one did. What was told and could not be written
-    /// down is not told again for that.
+    /// Nobody delivers again what a sweep found. The case of a key that is back stays open until people were told and it was written down;
+    /// for all else that could not be told, the case is put back as it was, so that the next sweep finds what this one did. What was told
+    /// and could not be written down is not told again for that: its claim is settled.
     async fn note_answer(
         &self,
         key: &KeyArn,
@@ -229,9 +229,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
     ) -> Result<(), CallError> {
         let ledger = &self.ports.ledger;
         match handled {
-            Handled::Done { record, .. } | Handled::Retry { record: Some(record), told: true, .. }
-                if matches!(record.status, Status::Success | Status::DoesNotExist) =>
-            {
+            Handled::Done { record, .. } if matches!(record.status, Status::Success | Status::DoesNotExist) => ledger.close_case(key).await,
+            // The next sweep does not see a key that is gone, and would tell its case again.
+            Handled::Retry { record: Some(record), told: true, .. } if record.status == Status::DoesNotExist => {
                 ledger.close_case(key).await
             }
             Handled::Retry { record: Some(record), told: false, .. }
@@ -254,7 +254,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
     }
 
     /// Looks after a key that is as it should be. What an earlier sweep gave back and could not end is ended first: the ledger knows
-    /// whether it was, and tells that it was begun before.
+    /// whether people were told, and tells that it was begun before.
     async fn see_well(
         &self,
         key: &KeyArn,
@@ -270,13 +270,16 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         };
         let found = found_event(key, rescue.threat, Some(description), recollection, Some(rescue), &rescue.event_id, now);
         let event = Event { id: rescue.event_id.clone(), ..found };
-        let handled = self.handle(&event, Delivery { received_at: rescue.opened_at, count: 1, stopped_at }).await;
+        let delivery = Delivery { received_at: rescue.opened_at, count: 1, stopped_at };
+        let handled = match self.handle(&event, delivery).await {
+            // People were told, so that its claim is settled; that its case is still open says that its outcome may be owed.
+            Handled::Duplicate => self.write_down_late(&event, delivery, rescue, &description.state).await,
+            handled @ (Handled::Done { .. } | Handled::Retry { .. }) => handled,
+        };
         log_answer(key, &handled);
         let is_ended = match &handled {
             // Without a claim it could not be known that it was begun before, so nobody was told.
-            Handled::Done { record, .. } | Handled::Retry { record: Some(record), told: true, .. } => {
-                record.claimed && record.status == Status::NothingToDo
-            }
+            Handled::Done { record, .. } => record.claimed && record.status == Status::NothingToDo,
             Handled::Duplicate => true,
             Handled::Retry { .. } => false,
         };

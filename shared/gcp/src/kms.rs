@@ -4,9 +4,8 @@
 
 use http::Method;
 use jiff::Timestamp;
-use reprieve_core::audit::AuditEvent;
 use reprieve_core::google::{GoogleName, KeyVersion, Labels, VersionState};
-use reprieve_engine::{CallError, KeyVersionControl, LostVersions};
+use reprieve_engine::{CallError, KeyVersionControl, LatestCalls, LostVersions};
 use serde_json::{Value, json};
 
 use crate::api::{Api, encoded};
@@ -104,7 +103,7 @@ impl KeyVersionControl for CloudKms {
         self.api.send_json(UPDATE, Method::PATCH, &format!("{}?updateMask=state", url(version)), &body).await.map(drop)
     }
 
-    async fn past(&self, version: &GoogleName) -> Result<Vec<AuditEvent>, CallError> {
+    async fn past(&self, version: &GoogleName) -> Result<LatestCalls, CallError> {
         logging::calls_on(&self.api, version).await
     }
 

@@ -1,7 +1,8 @@
 //! Google's own log: the latest calls that changed a version's state.
 //!
 //! Admin Activity logs are always written, and are kept for 400 days. Google may answer an empty page with a token, where it had no
-//! time to search further: what was not read to its end says nothing, so it is an error and never an empty list. Source:
+//! time to search further: what was not read to its end says nothing, so it is an error and never an empty list. Of a past that is longer
+//! than what is read, it is said that there is more. Source:
 //! <https://docs.cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list>
 
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use http::Method;
 use reprieve_core::audit::AuditEvent;
 use reprieve_core::google::GoogleName;
-use reprieve_engine::CallError;
+use reprieve_engine::{CallError, LatestCalls};
 use reprieve_wire::audit::Parsed;
 use reprieve_wire::google::parse_entry;
 use serde_json::{Value, json};
@@ -20,8 +21,11 @@ use crate::api::Api;
 const CALL: &str = "logging:ListLogEntries";
 const URL: &str = "https://logging.googleapis.com/v2/entries:list";
 
-/// So many calls say what a version was before, and by whom it was taken away.
-const PAGE_SIZE: usize = 50;
+/// How many calls are asked for at once. Google takes 1,000, which could be more bytes than an answer may have: callers write into entries.
+const PAGE_SIZE: usize = 100;
+
+/// How many calls are read. Whoever destroys a version that we restore each time can hide an older disabling behind any number.
+const CALLS_LIMIT: usize = 1_000;
 
 /// More pages than this are no answer for one version, but a search that does not end.
 const PAGES_LIMIT: usize = 20;
@@ -29,12 +33,12 @@ const PAGES_LIMIT: usize = 20;
 /// For the search with all its pages: what waits to be given back waits for it.
 const SEARCH_TAKES: Duration = Duration::from_secs(20);
 
-/// Returns the latest calls that changed the state of a version. Refused ones changed nothing, and anybody can make any number of them:
-/// they are not asked for, so that they hide none that took effect.
+/// Returns the latest calls that changed the state of a version, and says where there may be more. Refused ones changed nothing, and
+/// anybody can make any number of them: they are not asked for, so that they hide none that took effect.
 ///
 /// # Errors
-/// When the log could not be searched to its end, or holds what cannot be read.
-pub(crate) async fn calls_on(api: &Api, version: &GoogleName) -> Result<Vec<AuditEvent>, CallError> {
+/// When the log could not be searched so far, or holds what cannot be read.
+pub(crate) async fn calls_on(api: &Api, version: &GoogleName) -> Result<LatestCalls, CallError> {
     let project = version.project().unwrap_or_default();
     let mut body = json!({
         "resourceNames": [format!("projects/{project}")],
@@ -53,9 +57,10 @@ pub(crate) async fn calls_on(api: &Api, version: &GoogleName) -> Result<Vec<Audi
             Some(_) => return Err(unreadable("its `entries` are no list")),
         }
         let token = answer.get_mut("nextPageToken").map(Value::take).filter(|token| token.as_str().is_some_and(|token| !token.is_empty()));
-        let Some(token) = token.filter(|_| entries.len() < PAGE_SIZE) else {
-            entries.truncate(PAGE_SIZE);
-            return calls_in(&entries);
+        let has_older = entries.len() > CALLS_LIMIT || (entries.len() == CALLS_LIMIT && token.is_some());
+        let Some(token) = token.filter(|_| entries.len() < CALLS_LIMIT) else {
+            entries.truncate(CALLS_LIMIT);
+            return Ok(LatestCalls { calls: calls_in(&entries)?, has_older });
         };
         if Instant::now() >= end {
             break;

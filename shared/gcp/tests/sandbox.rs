@@ -115,8 +115,9 @@ async fn the_past_of_a_version_is_its_own_and_the_latest_first() {
         cloud.call_as(who, call, version);
     }
     let past = kms(&api).past(&name(&version)).await.unwrap();
-    let operations: Vec<&str> = past.iter().map(|entry| entry.operation.as_str()).collect();
+    let operations: Vec<&str> = past.calls.iter().map(|entry| entry.operation.as_str()).collect();
     assert_eq!(operations, ["destroy", "enable", "disable"]);
+    assert!(!past.has_older);
 }
 
 #[tokio::test]
@@ -136,18 +137,32 @@ async fn a_project_that_cannot_be_listed_is_named_and_the_next_one_is_listed() {
 }
 
 #[tokio::test]
-async fn of_a_long_past_the_latest_calls_are_read_though_the_first_page_is_empty() {
+async fn a_past_is_read_over_all_pages_though_the_first_is_empty() {
     let (cloud, api, _) = stage().await;
     let version = cloud.make_key(KEY);
-    for _ in 0..30 {
+    for _ in 0..60 {
         cloud.call_as("ops@example.com", "Disable", &version);
         cloud.call_as("ops@example.com", "Enable", &version);
     }
     cloud.slow_log_down();
     let past = kms(&api).past(&name(&version)).await.unwrap();
-    let latest = past.first().map(|entry| entry.operation.as_str());
-    assert_eq!((past.len(), latest), (50, Some("enable")));
-    assert_eq!(cloud.calls().iter().filter(|call| *call == "ListLogEntries").count(), 2);
+    let latest = past.calls.first().map(|entry| entry.operation.as_str());
+    assert_eq!((past.calls.len(), latest, past.has_older), (120, Some("enable"), false));
+    assert_eq!(cloud.calls().iter().filter(|call| *call == "ListLogEntries").count(), 3);
+}
+
+#[tokio::test]
+async fn of_a_past_without_end_the_latest_calls_are_read_and_that_there_are_more_is_said() {
+    let (cloud, api, _) = stage().await;
+    let version = cloud.make_key(KEY);
+    for (calls, has_older) in [(1000, false), (1, true)] {
+        for _ in 0..calls {
+            cloud.call_as("ops@example.com", "Enable", &version);
+        }
+        let past = kms(&api).past(&name(&version)).await.unwrap();
+        assert_eq!((past.calls.len(), past.has_older), (1000, has_older));
+    }
+    assert_eq!(cloud.calls().iter().filter(|call| *call == "ListLogEntries").count(), 20);
 }
 
 #[tokio::test]
@@ -161,7 +176,7 @@ async fn refused_calls_hide_none_that_took_effect() {
     }
     cloud.call_as("mallory@example.com", "DestroyCryptoKeyVersion", &version);
     let past = kms(&api).past(&name(&version)).await.unwrap();
-    let operations: Vec<&str> = past.iter().map(|entry| entry.operation.as_str()).collect();
+    let operations: Vec<&str> = past.calls.iter().map(|entry| entry.operation.as_str()).collect();
     assert_eq!(operations, ["destroy", "disable"]);
 }
 

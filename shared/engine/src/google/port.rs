@@ -21,9 +21,18 @@ pub trait KeyVersionControl: Sync {
     /// Makes a version usable. [`CallError::InvalidState`] where it waits for destruction, or is destroyed.
     fn enable(&self, version: &GoogleName) -> impl Future<Output = Result<(), CallError>> + Send;
     /// Returns the latest calls that changed the version's state, by Google's own log. Logs are late, so what is missing may have been.
-    fn past(&self, version: &GoogleName) -> impl Future<Output = Result<Vec<AuditEvent>, CallError>> + Send;
+    fn past(&self, version: &GoogleName) -> impl Future<Output = Result<LatestCalls, CallError>> + Send;
     /// Lists the versions, in all that is guarded, which wait to be destroyed or are disabled, and says what could not be searched.
     fn lost(&self) -> impl Future<Output = LostVersions> + Send;
+}
+
+/// The latest calls that changed a version's state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LatestCalls {
+    /// The calls, the latest first.
+    pub calls: Vec<AuditEvent>,
+    /// Whether the log may hold older ones, which were not read.
+    pub has_older: bool,
 }
 
 /// What a search for lost versions came to.

@@ -11,8 +11,9 @@ use reprieve_core::google::decide::KMS_SOURCE;
 use reprieve_core::google::{KeyVersion, Loss, VersionFacts};
 use reprieve_core::{Actor, AuditEvent, CallOutcome, Details, Event, EventForm, EventId, Target};
 
-use super::{KeyVersionControl, LostVersions, VersionClaims, VersionGuard, VersionMeter};
+use super::{KeyVersionControl, LostVersions, READ_LOG, VersionClaims, VersionGuard, VersionMeter, VersionPorts};
 use crate::guard::{Delivery, Handled};
+use crate::observe::in_time;
 use crate::port::{AuditSink, Clock, NoticeSink, PolicySource};
 
 /// What a sweep came to.
@@ -60,8 +61,11 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
 
     async fn answer_lost(&self, version: &KeyVersion, delivery: Delivery) -> Option<Handled> {
         let loss = Loss::of_state(&version.state)?;
-        let past = match self.ports.control.past(&version.name).await {
-            Ok(past) => past,
+        let VersionPorts { control, clock, .. } = &self.ports;
+        let until = delivery.look_until(clock.now());
+        let past = match in_time(until, clock, READ_LOG, control.past(&version.name)).await {
+            // Whose act it is the latest call tells, however many lie before it.
+            Ok(past) => past.calls,
             Err(error) => {
                 return Some(Handled::Retry {
                     reason: format!("the log could not be asked about `{}`: {error}", version.name),

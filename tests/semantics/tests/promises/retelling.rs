@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use reprieve_core::facts::Rotation;
 use reprieve_core::policy::SHIPPED_SCHEMA;
 use reprieve_core::{EventId, Inventory, KeyArn, KeyState, Mode, Policy, Serving, Status};
-use reprieve_engine::{Handled, SweepReport};
+use reprieve_engine::{CallError, Handled, SweepReport};
 use reprieve_test_support::event::{schedule, time};
 use reprieve_test_support::{Effect, World, finish, guard, key, world_with_key};
 
@@ -25,6 +25,11 @@ fn lost_key(answer: &str) -> (World, KeyArn) {
         _ => world.keys.change(&key, |key| key.rotation = Rotation { enabled: false, period_days: None }),
     }
     (world, key)
+}
+
+/// Returns the id of what a sweep found of the key.
+fn found_by(sweep: &str, key: &KeyArn) -> EventId {
+    EventId::parse(&format!("{sweep}.eu-central-1.{}", key.key_id())).unwrap()
 }
 
 /// Sweeps an hour later.
@@ -48,8 +53,7 @@ fn a_rescue_whose_notice_fails_is_told_by_the_next_sweep() {
         assert_eq!(world.ledger.case(&key), None, "{answer}");
         assert!(sweep_later(&world, "sweep-4").handled.is_empty(), "{answer}");
         assert_eq!((world.notices.notices().len(), world.journal.made(answer)), (1, 1), "{answer}");
-        let found = EventId::parse(&format!("sweep-2.eu-central-1.{}", key.key_id())).unwrap();
-        let statuses: Vec<Status> = world.audit.outcomes(&found).iter().map(|record| record.status).collect();
+        let statuses: Vec<Status> = world.audit.outcomes(&found_by("sweep-2", &key)).iter().map(|record| record.status).collect();
         assert_eq!(statuses, [Status::Success, Status::NothingToDo], "{answer}");
     }
 }
@@ -92,7 +96,7 @@ fn what_a_killed_sweep_could_not_tell_is_told() {
     }
 }
 
-/// P32, P23: a rescue that was told is not told again where only its case could not be closed.
+/// P32, P23: a rescue that was told is neither told nor written down again where only its case could not be closed.
 #[test]
 fn a_rescue_that_was_told_is_not_told_again() {
     let (world, key) = lost_key("enable");
@@ -101,6 +105,8 @@ fn a_rescue_that_was_told_is_not_told_again() {
     assert!(world.ledger.case(&key).is_some());
     assert!(matches!(sweep_later(&world, "sweep-3").handled.as_slice(), [Handled::Duplicate]));
     assert_eq!((world.notices.notices().len(), world.ledger.case(&key)), (1, None));
+    let statuses: Vec<Status> = world.audit.outcomes(&found_by("sweep-2", &key)).iter().map(|record| record.status).collect();
+    assert_eq!(statuses, [Status::Success]);
 }
 
 /// P32: a rescue that could not be told is told by the next sweep that can, also where a policy permits by then what was undone.
@@ -131,16 +137,41 @@ fn told_without_an_audit_store(world: &World) -> [usize; 3] {
     })
 }
 
-/// P32: a rescue that was told is not told again where its outcome could not be written down, also where it was told late.
+/// P31, P32: a rescue that was told is not told again where its outcome could not be written down, also where it was told late; the next
+/// sweep that can writes it down, once.
 #[test]
-fn a_rescue_that_could_not_be_written_down_is_told_once() {
+fn a_rescue_that_could_not_be_written_down_is_told_once_and_written_down_late() {
     for answer in ANSWERS {
         for (untold, expected) in [(0, [1, 1, 1]), (1, [0, 1, 1])] {
             let (world, key) = lost_key(answer);
             world.faults.fail_next("tell", untold, Effect::Before, no_answer());
             assert_eq!(told_without_an_audit_store(&world), expected, "{answer}");
-            assert_eq!((world.ledger.case(&key), world.journal.made(answer)), (None, 1), "{answer}");
+            assert!(world.audit.records().is_empty(), "{answer}");
+            world.faults.clear();
+            assert!(matches!(sweep_later(&world, "sweep-5").handled.as_slice(), [Handled::Duplicate]), "{answer}");
+            assert!(sweep_later(&world, "sweep-6").handled.is_empty(), "{answer}");
+            let [outcome] = world.audit.outcomes(&found_by("sweep-2", &key)).try_into().unwrap();
+            assert_eq!((outcome.status, outcome.attempt, outcome.steps.len()), (Status::NothingToDo, 1, 0), "{answer}");
+            let [said] = outcome.decision.unwrap().why().escalations.clone().try_into().unwrap();
+            assert!(said.contains("could not be written down when it was done"), "{answer}: {said}");
+            assert_eq!(said.contains("we cancelled its deletion at"), answer == "cancel_deletion", "{said}");
+            assert_eq!((world.notices.notices().len(), world.ledger.case(&key), world.journal.made(answer)), (1, None, 1), "{answer}");
         }
+    }
+}
+
+/// P39, P32: that a key is gone is told once, also where it could not be written down.
+#[test]
+fn a_key_that_is_gone_is_told_once_where_that_could_not_be_written_down() {
+    let (world, key) = lost_key("cancel_deletion");
+    let gone = CallError::NotFound { call: "kms:CancelKeyDeletion", message: "it does not exist".to_owned() };
+    world.faults.fail_next("cancel_deletion", 1, Effect::Before, gone);
+    world.faults.fail_next("append", 99, Effect::Before, no_answer());
+    sweep_later(&world, "sweep-2");
+    world.keys.lose(&key);
+    for sweep in ["sweep-3", "sweep-4"] {
+        sweep_later(&world, sweep);
+        assert_eq!((world.notices.notices().len(), world.ledger.case(&key)), (1, None), "{sweep}");
     }
 }
 
