@@ -44,6 +44,9 @@ FROM_GUARD = {
     "drill": {"AuditBucket": "AuditBucketName", "LedgerTable": "LedgerTableName"}
     | {name: name for name in ("AuditRetentionDays", "NoticeTopicArn", "MetricsNamespace")},
 }
+# What S3 says of an object that is not there, or that may not be read. Anything else, such as a timeout, says nothing of it.
+NOT_THERE = r"\((404|NoSuchKey|NoSuchBucket)\)|Not Found"
+NOT_TO_BE_READ = rf"{NOT_THERE}|\((403|AccessDenied)\)|Forbidden"
 # What follows from options and outputs, and is not to be set by hand.
 DERIVED = {"CodeBucket", "CodeKey", "Architecture"}
 # What ends with each stack, and what it costs to keep what stays. List prices of us-east-1; `reprieve cost` has them with sources.
@@ -134,11 +137,17 @@ def values_by_stage(options, stages):
     return values
 
 
+def check_zips(options):
+    """Refuses zips that are not there, and policies beside a zip that is there already."""
+    if options.policies and options.zips.get("guard"):
+        raise Wrong("`--policies` and `--zip` exclude each other: policies go into a zip while it is built")
+    if missing := [file for file in options.zips.values() if file and not pathlib.Path(file).is_file()]:
+        raise Wrong(f"`{missing[0]}` is not a file")
+
+
 def build(options, account, stages):
     """Returns the zip of each stage: those given, the others built now."""
     zips = {stage: pathlib.Path(path) for stage, path in options.zips.items() if path and stage in stages}
-    if missing := [path for path in zips.values() if not path.is_file()]:
-        raise Wrong(f"`{missing[0]}` is not a file")
     to_build = [stage for stage in stages if stage not in zips]
     if not to_build:
         return zips
@@ -154,17 +163,19 @@ def build(options, account, stages):
 
 
 def packaged_at(place):
-    """Returns the policies in a zip that was deployed, or None, and why they cannot be read."""
+    """Returns the policies in a zip that was deployed, or None where it is gone, or may not be read, and why nobody knows them."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "guard.zip")
         code, _, said = calls.run(["aws", "s3", "cp", "--only-show-errors", place, str(file)], fails=False)
+        if code != 0 and not re.search(NOT_TO_BE_READ, said):
+            raise Failed(f"`{place}` cannot be read: {said.strip()}; nothing was deployed")
         if code != 0:
-            what = f"its zip `{place}` cannot be read ({said.strip() or 'nothing says why'})"
-            return None, f"{what}. Where the right to is missing (s3:GetObject), get it, and all is seen"
+            what = f"its zip `{place}` cannot be read ({said.strip()})"
+            return None, f"{what}. If you may not read it (s3:GetObject), get that right, and run this again"
         try:
             return release.policies_in(file), None
         except release.Refused:
-            return None, f"its zip `{place}` is none that can be read"
+            return None, f"its zip `{place}` is no zip that can be read"
 
 
 def check_policies(options, standing):
@@ -247,8 +258,7 @@ def deploy(options, account, stages, standing, only_show, now):
     """Plans each stage, shows it, asks, and carries it out. `standing` is what stands, and then what stands afterwards."""
     if not options.code_bucket:
         raise Wrong("--code-bucket is missing: a bucket in this Region for the zips")
-    if options.policies and options.zips.get("guard"):
-        raise Wrong("`--policies` and `--zip` exclude each other: policies go into a zip while it is built")
+    check_zips(options)
     values = values_by_stage(options, stages)
     options.arch = options.arch or architecture(standing)
     changed = check_policies(options, standing) if "guard" in stages else None

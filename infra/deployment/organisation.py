@@ -6,6 +6,7 @@ The guard stands in each Region, monitoring and drill in each account's home Reg
 import hashlib
 import json
 import pathlib
+import re
 import tempfile
 import time
 
@@ -104,7 +105,7 @@ class Administrator:
             code, _, said = calls.run(["aws", "s3", "cp", "--only-show-errors", self.memory(), str(file)], fails=False)
             if code == 0:
                 return json.loads(file.read_text(encoding="utf-8"))
-            if "404" in said or "NoSuchKey" in said or "Not Found" in said:
+            if re.search(single.NOT_THERE, said):
                 return {}
             raise Failed(f"`{self.memory()}` cannot be read: {said.strip()}")
 
@@ -266,8 +267,6 @@ def digest(template):
 def zips(options, root, configuration):
     """Returns the zip of each stage, and the names that they have in the buckets of the code."""
     files = {stage: options.zips.get(stage) for stage in configuration.stages}
-    if missing := [file for file in files.values() if file and not pathlib.Path(file).is_file()]:
-        raise Wrong(f"`{missing[0]}` is not a file")
     to_build = [stage for stage, file in files.items() if not file]
     if to_build:
         command = [str(root / "scripts" / "package"), "--arch", options.arch, "--no-sbom"]
@@ -284,10 +283,6 @@ def zips(options, root, configuration):
 
 def check_policies(options, configuration, stands):
     """Refuses to lose policies, as in one account: `stands` is the StackSet of the guard. Returns a line of what changes, or None."""
-    if options.policies and options.zips.get("guard"):
-        raise Wrong("`--policies` and `--zip` exclude each other: policies go into a zip while it is built")
-    if "guard" not in configuration.stages:
-        return None
     given = stands["parameters"] if stands else None
     return single.check_policies_at(options, f"s3://{given['CodeBucketPrefix']}-{configuration.home}/{given['CodeKey']}" if given else None)
 
@@ -305,6 +300,7 @@ def show(steps, rest):
 def apply(options, root, only_show):
     """Shows the steps, asks, and makes them."""
     configuration = Configuration(options.config)
+    single.check_zips(options)
     administrator = Administrator(options, root, configuration)
     administrator.headline(
         f"{'plan' if only_show else 'deployment'} for {', '.join(configuration.units)} "

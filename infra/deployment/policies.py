@@ -82,8 +82,8 @@ def check(options, before, now, how):
     if were is None:
         raise Wrong(
             f"the guard that stands was packaged with policies, and not all of their names are known: what is written down of them "
-            f"({before}) ends with no digest, so it was cut or changed by hand. Put it right, or let all go with --no-policies. "
-            "Nothing was deployed"
+            f"({before}) ends with no digest, so it was cut or changed by hand. Remove the tag `reprieve-packaged-policies` and give "
+            "all policies, or let all go with --no-policies. Nothing was deployed"
         )
     stay = {*(names(after) or []), *map(plain, options.drop_policy)}
     if missing := [name for name in were if name not in stay]:

@@ -54,8 +54,8 @@ def copy(state, source, target):
         data = pathlib.Path(source).read_bytes()
         objects[target] = data.decode() if data[:1] == b"{" else base64.b64encode(data).decode()
         return 0
-    if source in state.of("forbidden", []):
-        return refuse("fatal error: An error occurred (403) when calling the HeadObject operation: Forbidden")
+    if said := state.of("failing_copies", {}).get(source):
+        return refuse(said)
     if source not in objects:
         return refuse("fatal error: An error occurred (404) when calling the HeadObject operation: Key does not exist")
     kept = objects[source]

@@ -241,7 +241,14 @@ class Azure(ScriptCase):
         code, _, errors = self.deploy("upgrade", "--yes")
         self.assertEqual(code, 2)
         self.assertIn("not all of their names are known", errors)
+        self.assertIn(f"Remove the tag `{POLICIES_TAG}` and give all policies", errors)
         self.assertEqual(self.tag(), "one.cedar,")
+        groups = self.seen()["groups"]
+        del groups[f"{HOME}/reprieve"]["tags"][POLICIES_TAG]
+        self.change(groups=groups)
+        self.zip = self.packed("all.zip", one="", two="")
+        self.assertEqual(self.deploy("upgrade", "--yes")[0], 0)
+        self.assertIn("one.cedar, two.cedar; sha256 ", self.tag())
 
     def test_a_guard_that_the_history_forgot_is_found_by_its_function_app(self):
         self.zip = self.packed("with.zip", one="")

@@ -1,5 +1,6 @@
 """StackSets for an organisation: the whole script against a fake `aws` that keeps state."""
 
+import argparse
 import json
 import os
 import pathlib
@@ -10,6 +11,9 @@ import unittest
 import zipfile
 
 from fakes import ROOT, ScriptCase
+
+sys.path.insert(0, str(ROOT / "infra"))
+from deployment import calls, organisation  # noqa: E402 - found by the line above
 
 CONFIG = {
     "units": ["ou-abcd-11111111"],
@@ -272,7 +276,9 @@ class Organisation(ScriptCase):
 
     def test_where_the_zip_that_stands_cannot_be_read_nobody_knows_and_it_has_to_be_said(self):
         self.deploy("apply", "--yes")
-        self.change(forbidden=[f"s3://code-eu-central-1/{self.seen()['sets']['reprieve-guard']['given']['CodeKey']}"])
+        zip_file = f"s3://code-eu-central-1/{self.seen()['sets']['reprieve-guard']['given']['CodeKey']}"
+        forbidden = "fatal error: An error occurred (403) when calling the HeadObject operation: Forbidden"
+        self.change(failing_copies={zip_file: forbidden})
         code, _, errors = self.deploy("plan")
         self.assertEqual(code, 2)
         self.assertIn("whether policies were packaged with the guard that stands is not known", errors)
@@ -280,6 +286,44 @@ class Organisation(ScriptCase):
         code, said, errors = self.deploy("plan", "--no-policies")
         self.assertEqual((code, errors), (0, ""))
         self.assertIn("not known -> none", said)
+
+    def test_modes_that_could_not_be_fetched_are_not_taken_for_none(self):
+        self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
+        timeout = "fatal error: Read timeout on endpoint URL: https://code-404033334444.s3.amazonaws.com/reprieve/organisation.json"
+        self.change(failing_copies={"s3://code-eu-central-1/reprieve/organisation.json": timeout})
+        code, _, errors = self.deploy("apply", "--yes")
+        self.assertEqual(code, 1)
+        self.assertIn("organisation.json` cannot be read: fatal error: Read timeout", errors)
+        self.assertEqual(self.modes("guard")["111122223333 us-east-1"], "enforce")
+
+    def test_zips_are_looked_for_before_aws_is_asked(self):
+        folder = self.folder / "policies"
+        folder.mkdir()
+        (folder / "one.cedar").touch()
+        for words, refusal in (
+            (["--policies", str(folder)], "`--policies` and `--zip` exclude each other"),
+            (["--zip", str(self.folder / "gone.zip")], "gone.zip` is not a file"),
+            (["--drill-zip", str(self.folder / "gone.zip")], "gone.zip` is not a file"),
+        ):
+            config = self.write("organisation.json", CONFIG)
+            code, _, errors = self.run_deploy("organisation", "plan", "--config", config, *self.zips, *words)
+            self.assertEqual(code, 2, errors)
+            self.assertIn(refusal, errors)
+            self.assertFalse(self.state.exists())
+
+    def test_policies_are_packaged_into_the_zips_that_are_built(self):
+        commands = []
+        self.addCleanup(setattr, calls, "run_openly", calls.run_openly)
+        calls.run_openly = lambda command: commands.append(command) or 1
+        configuration = argparse.Namespace(stages=["guard"])
+        for folder in ("some/policies", None):
+            options = argparse.Namespace(zips={"guard": None}, policies=folder, arch="arm64")
+            with self.assertRaisesRegex(calls.Failed, "the zips could not be built"):
+                organisation.zips(options, ROOT, configuration)
+        given, none = commands
+        self.assertEqual(given[0], str(ROOT / "scripts" / "package"))
+        self.assertEqual(given[-2:], ["--policies", "some/policies"])
+        self.assertNotIn("--policies", none)
 
     def test_saying_no_changes_nothing(self):
         code, _, errors = self.deploy("apply", typed="n\n")
