@@ -3,13 +3,16 @@
 
 use reprieve_core::event::CallOutcome;
 use reprieve_core::monitoring::event::{SOURCE, bearing};
-use reprieve_core::monitoring::{Change, Finding, MonitoringPlan, Subject, decide};
+use reprieve_core::monitoring::world::Trail;
+use reprieve_core::monitoring::{Change, Finding, MonitoringPlan, Subject, decide, plan};
 use reprieve_core::notice::{Notice, SUBJECT_LIMIT};
 use reprieve_core::{
-    Actor, Decision, Event, EventForm, KeyNames, Mode, Phase, Plan, Record, Severity, Status, StepOutcome, StepResult, Target,
+    Actor, Decision, Event, EventForm, KeyNames, Known, Mode, Phase, Plan, Record, Severity, Status, StepOutcome, StepResult, Target,
 };
 use reprieve_test_support::event::{event, mallory, time};
-use reprieve_test_support::monitoring::{LOG_GROUP, TOPIC, healthy_alarm, healthy_filter, monitoring_desired};
+use reprieve_test_support::monitoring::{
+    LOG_GROUP, TOPIC, TRAIL, healthy_alarm, healthy_filter, healthy_trail, monitoring_desired, monitoring_world,
+};
 
 const FILTER: &str = "Reprieve-CIS-7-KmsKeyDisabledOrDeletionScheduled";
 
@@ -25,6 +28,27 @@ fn changes() -> Vec<Change> {
 fn filter_deleted() -> Event {
     let caller = Actor { source_address: Some("203.0.113.7".to_owned()), ..mallory() };
     event("DeleteMetricFilter").source("logs.amazonaws.com").target(Target::Named(FILTER.to_owned())).by(caller).build()
+}
+
+fn filter_put() -> Event {
+    event("PutMetricFilter").source("logs.amazonaws.com").target(Target::Named(FILTER.to_owned())).build()
+}
+
+fn trail_updated(named: &str) -> Event {
+    event("UpdateTrail").source("cloudtrail.amazonaws.com").target(Target::Named(named.to_owned())).build()
+}
+
+fn alarm_of_others_deleted() -> Event {
+    event("DeleteAlarms").source("monitoring.amazonaws.com").target(Target::Named("billing".to_owned())).build()
+}
+
+/// Calls on a log group and a topic that are named as the trail is.
+fn calls_on_namesakes_of_the_trail() -> [Event; 2] {
+    let topic = "arn:aws:sns:eu-west-1:111122223333:reprieve";
+    [
+        event("PutRetentionPolicy").source("logs.amazonaws.com").target(Target::Named("/org/reprieve".to_owned())).build(),
+        event("SetTopicAttributes").source("sns.amazonaws.com").target(Target::Named(topic.to_owned())).build(),
+    ]
 }
 
 fn occasion(name: &str) -> Event {
@@ -76,6 +100,17 @@ fn nobody_hears() -> Finding {
         sentence: format!("No human hears of an alarm at `{TOPIC}`: nobody is subscribed to the topic."),
         fix: "Let somebody on call subscribe and confirm.".to_owned(),
     }
+}
+
+/// What is planned where all is well but that somebody gave the trail a key of another account, and nobody hears.
+fn planned_with_a_foreign_key() -> MonitoringPlan {
+    let desired = monitoring_desired();
+    let mut world = monitoring_world(&desired);
+    let key_arn = Some("arn:aws:kms:eu-central-1:999988887777:key/theirs".to_owned());
+    world.trails = Known::Is(vec![Trail { key_arn, ..healthy_trail(&desired) }]);
+    let mut plan = plan(&desired, &world);
+    plan.findings.push(nobody_hears());
+    plan
 }
 
 fn headline(record: &Record) -> String {
@@ -163,6 +198,49 @@ fn what_does_not_exist_is_no_key() {
     let record = record(filter_deleted(), changes(), Vec::new(), &[StepResult::DoesNotExist]);
     let lines = Notice::of(&record).unwrap().sections.remove(0).lines;
     assert_eq!(lines.first().unwrap(), &format!("create the metric filter `{FILTER}`: what it changes does not exist"));
+}
+
+#[test]
+fn what_a_human_must_look_at_is_told_with_whoever_called_something_on_it_and_nothing_else_is() {
+    let MonitoringPlan { changes, findings, .. } = planned_with_a_foreign_key();
+    assert_eq!(changes, Vec::new());
+    for named in ["reprieve", TRAIL] {
+        let notice = Notice::of(&record(trail_updated(named), Vec::new(), findings.clone(), &[])).unwrap();
+        assert_eq!(notice.headline, "monitoring needs a human in account 111122223333, eu-central-1 (UpdateTrail)");
+        let [culprit, finding] = notice.warnings.try_into().unwrap();
+        assert_eq!(culprit, format!("mallory@example.com as Admin called `UpdateTrail` on `{named}`"));
+        assert!(finding.contains("with the key `arn:aws:kms:eu-central-1:999988887777:key/theirs` of another account"), "{finding}");
+    }
+    let [group, topic] = calls_on_namesakes_of_the_trail();
+    for event in [filter_put(), trail_updated("billing"), group, topic] {
+        assert_eq!(Notice::of(&record(event, Vec::new(), findings.clone(), &[])), None);
+    }
+}
+
+#[test]
+fn of_calls_that_came_together_only_the_one_on_what_a_human_must_look_at_is_named_and_leads() {
+    let (plan, put, updated) = (planned_with_a_foreign_key(), filter_put(), trail_updated("reprieve"));
+    for (event, other) in [(&put, &updated), (&updated, &put)] {
+        let decision = decide::decide(event, &[other], bearing(event), &plan);
+        let told = &decision.why().escalations;
+        assert_eq!(told.iter().filter(|line| line.contains(" called ")).count(), 1, "{told:?}");
+        assert!(told.first().unwrap().contains("called `UpdateTrail` on `reprieve`"), "{told:?}");
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert_eq!(decision.why().severity, Severity::Medium, "the finding that is told, not the grave one that is not");
+    }
+    assert_eq!(decide::lead([(0, &put), (1, &updated)].into_iter(), &plan), Some(1));
+    assert_eq!(decide::lead([(0, &put), (1, &updated)].into_iter(), &MonitoringPlan::default()), Some(0));
+}
+
+#[test]
+fn a_call_that_blinded_leads_only_where_the_monitoring_relies_on_what_it_took_or_lacks_something() {
+    let (plan, updated) = (planned_with_a_foreign_key(), trail_updated("reprieve"));
+    let (of_others, ours) = (alarm_of_others_deleted(), filter_deleted());
+    assert_eq!(decide::lead([(0, &of_others), (1, &updated)].into_iter(), &plan), Some(1));
+    assert_eq!(decide::lead([(0, &of_others), (1, &ours)].into_iter(), &plan), Some(1));
+    assert_eq!(decide::lead([(0, &updated), (1, &ours)].into_iter(), &plan), Some(1));
+    let lacking = MonitoringPlan { changes: changes(), ..plan };
+    assert_eq!(decide::lead([(0, &updated), (1, &of_others)].into_iter(), &lacking), Some(1), "it may have been adopted");
 }
 
 #[test]

@@ -70,7 +70,7 @@ pub(crate) struct WishArguments {
     #[arg(long, value_name = "BUCKET", env = "REPRIEVE_TRAIL_BUCKET", hide_env_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) trail_bucket: Option<String>,
 
-    /// The KMS key that encrypts its files; without one, the trail keeps the key that it has
+    /// The KMS key that encrypts its files; without one, the trail keeps the key that it has, and one of another account is told of
     #[arg(long, value_name = "ARN", env = "REPRIEVE_TRAIL_KEY_ARN", hide_env_values = true, value_parser = KeyArn::parse)]
     pub(crate) trail_key: Option<KeyArn>,
 

@@ -10,13 +10,16 @@ use crate::event::{Event, EventForm, Target};
 pub const STILL_TO_DO: &str = "every call succeeded, and a second look still finds this to do";
 
 /// Picks, out of a batch of events that may have changed the monitoring, the one that the plan answers: one that names what the plan
-/// changes, else the first that blinded, else the first.
+/// changes, else the first that blinded, else one that names what a human must look at, else the first. Where nothing is to be changed,
+/// a call that blinded what the monitoring does not rely on is no more than any other.
 pub fn lead<'a>(drifts: impl Iterator<Item = (usize, &'a Event)>, plan: &MonitoringPlan) -> Option<usize> {
     let drifts: Vec<(usize, &Event)> = drifts.collect();
     let names_it = |(_, event): &&(usize, &Event)| plan.changes_what(event.target.display_name());
-    let blinds = |(_, event): &&(usize, &Event)| bearing(event) == Bearing::Blinded;
-    let lead = drifts.iter().find(names_it).or_else(|| drifts.iter().find(blinds)).or_else(|| drifts.first());
-    lead.map(|(index, _)| *index)
+    let is_felt = |event: &Event| !plan.changes.is_empty() || touches_ours(event, plan);
+    let blinds = |(_, event): &&(usize, &Event)| bearing(event) == Bearing::Blinded && is_felt(event);
+    let is_found = |(_, event): &&(usize, &Event)| plan.findings.iter().any(|finding| is_told_of(finding, event));
+    let lead = drifts.iter().find(names_it).or_else(|| drifts.iter().find(blinds)).or_else(|| drifts.iter().find(is_found));
+    lead.or_else(|| drifts.first()).map(|(index, _)| *index)
 }
 
 /// Decides on an event that needs no plan of its own: `lead` answers it too, or it changed nothing.
@@ -41,12 +44,9 @@ pub fn beside(event: &Event, lead: Option<&Event>, is_own: bool) -> Decision {
 /// Decides: what the plan changes is remedied; what blinded our monitoring wakes a human, even where nothing is left to mend.
 pub fn decide(event: &Event, others: &[&Event], bearing: Bearing, plan: &MonitoringPlan) -> Decision {
     let is_event = event.form != EventForm::Sweep;
-    let culprits: Vec<String> = std::iter::once(event)
-        .chain(others.iter().copied())
-        .filter(|_| is_event)
-        .map(|event| format!("{} called `{}` on `{}`", event.actor.display_name(), event.name, event.target.display_name()))
-        .collect();
-    let grave = plan.findings.iter().filter(|finding| finding.severity >= Severity::Medium);
+    let events: Vec<&Event> = std::iter::once(event).chain(others.iter().copied()).filter(|_| is_event).collect();
+    let culprits: Vec<String> = events.iter().copied().map(called).collect();
+    let grave = plan.findings.iter().filter(|finding| finding.is_grave());
     let warnings: Vec<String> = grave.clone().map(Finding::to_string).collect();
     let worst = grave.map(|finding| finding.severity).max().unwrap_or(Severity::Informational);
     if !plan.changes.is_empty() {
@@ -61,8 +61,7 @@ pub fn decide(event: &Event, others: &[&Event], bearing: Bearing, plan: &Monitor
         why.escalations = culprits.into_iter().chain(warnings).collect();
         return Decision::Remedy { plan: remedy, why };
     }
-    let touches_ours = is_event && (matches!(event.target, Target::Unnamed) || plan.relies_on(event.target.display_name()));
-    if bearing == Bearing::Blinded && touches_ours {
+    if bearing == Bearing::Blinded && is_event && touches_ours(event, plan) {
         let sentence = format!(
             "{}: the monitoring is whole now, but for a time it may have seen nothing. Look at what happened then.",
             culprits.join(", ")
@@ -71,9 +70,32 @@ pub fn decide(event: &Event, others: &[&Event], bearing: Bearing, plan: &Monitor
         why.escalations = warnings;
         return Decision::Escalate { why };
     }
-    let mut why = Why::new(worst, plan.summary());
     if !is_event {
+        let mut why = Why::new(worst, plan.summary());
         why.escalations = warnings;
+        return Decision::Stand { why };
     }
+    let told = told_of(&events, plan);
+    let mut why = Why::new(told.iter().map(|finding| finding.severity).max().unwrap_or(worst), plan.summary());
+    let callers = events.into_iter().filter(|event| told.iter().any(|finding| is_told_of(finding, event)));
+    why.escalations = callers.map(called).chain(told.iter().copied().map(Finding::to_string)).collect();
     Decision::Stand { why }
+}
+
+fn touches_ours(event: &Event, plan: &MonitoringPlan) -> bool {
+    matches!(event.target, Target::Unnamed) || plan.relies_on(event.target.display_name())
+}
+
+fn called(event: &Event) -> String {
+    format!("{} called `{}` on `{}`", event.actor.display_name(), event.name, event.target.display_name())
+}
+
+fn is_told_of(finding: &Finding, event: &Event) -> bool {
+    finding.is_grave() && finding.is_about(&event.source, event.target.display_name())
+}
+
+/// Returns what a human must look at on which something was called. Of anything else the daily check tells, so that nobody is told of it
+/// again at every call.
+fn told_of<'p>(events: &[&Event], plan: &'p MonitoringPlan) -> Vec<&'p Finding> {
+    plan.findings.iter().filter(|finding| events.iter().any(|event| is_told_of(finding, event))).collect()
 }

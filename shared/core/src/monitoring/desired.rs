@@ -38,7 +38,7 @@ pub struct TrailWish {
     pub bucket: Option<String>,
     /// The prefix of its files in that bucket, where there is to be one.
     pub prefix: Option<String>,
-    /// The KMS key that encrypts its files, by ARN. Without one, what stands is kept, and one of an unknown account is told.
+    /// The KMS key that encrypts its files, by ARN. Without one, what stands is kept, and one of another account is told.
     pub key_arn: Option<String>,
     /// The role by which it feeds the log group. Without one, none can be fed.
     pub log_role_arn: Option<String>,

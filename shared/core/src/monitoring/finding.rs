@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::is_named;
 use crate::decision::Severity;
 
 /// What a finding is about.
@@ -24,6 +25,34 @@ pub enum Subject {
     Subscription(String),
     /// An event rule.
     Rule(String),
+}
+
+impl Subject {
+    /// Returns its name, ARN or endpoint.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Trail(name)
+            | Self::LogGroup(name)
+            | Self::MetricFilter(name)
+            | Self::Alarm(name)
+            | Self::Topic(name)
+            | Self::Subscription(name)
+            | Self::Rule(name) => name,
+        }
+    }
+
+    /// Returns the source of the events that tell of calls on it.
+    #[must_use]
+    pub const fn event_source(&self) -> &'static str {
+        match self {
+            Self::Trail(_) => "cloudtrail.amazonaws.com",
+            Self::LogGroup(_) | Self::MetricFilter(_) => "logs.amazonaws.com",
+            Self::Alarm(_) => "monitoring.amazonaws.com",
+            Self::Topic(_) | Self::Subscription(_) => "sns.amazonaws.com",
+            Self::Rule(_) => "events.amazonaws.com",
+        }
+    }
 }
 
 impl fmt::Display for Subject {
@@ -51,6 +80,21 @@ pub struct Finding {
     pub sentence: String,
     /// What to do, in one sentence.
     pub fix: String,
+}
+
+impl Finding {
+    /// Says whether it is grave enough to be told, and not only recorded.
+    #[must_use]
+    pub fn is_grave(&self) -> bool {
+        self.severity >= Severity::Medium
+    }
+
+    /// Says whether it is about what a call to a service names: a name, an ARN, or several separated by `, `. Things of other services
+    /// may bear the same name.
+    #[must_use]
+    pub fn is_about(&self, event_source: &str, named: &str) -> bool {
+        self.subject.event_source() == event_source && is_named(self.subject.name(), named)
+    }
 }
 
 impl fmt::Display for Finding {

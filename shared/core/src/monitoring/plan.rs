@@ -69,7 +69,7 @@ impl MonitoringPlan {
 }
 
 /// Compares a part's name or ARN with what an event names; either may be the ARN of the other.
-fn is_named(part: &str, named: &str) -> bool {
+pub(super) fn is_named(part: &str, named: &str) -> bool {
     let ends = |long: &str, short: &str| {
         long.strip_suffix(":*").unwrap_or(long).strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with([':', '/']))
     };

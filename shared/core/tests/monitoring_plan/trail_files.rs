@@ -2,16 +2,17 @@
 
 use reprieve_core::Known;
 use reprieve_core::monitoring::plan;
-use reprieve_core::monitoring::world::Trail;
+use reprieve_core::monitoring::world::{Topic, Trail};
 
 use super::apply::apply_unless;
 use super::say::say;
-use super::stage::{Stage, healthy};
+use super::stage::{Stage, healthy, open_policy, our_topic};
 use super::{Case, steps};
 
 const BUCKET: &str = "corp-trail-archive";
 const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/trail";
 const OTHER_KEY: &str = "arn:aws:kms:eu-central-1:999988887777:key/somebody-elses";
+const OTHER_TOPIC: &str = "arn:aws:sns:eu-central-1:999988887777:reprieve";
 
 /// Says whether CloudTrail refuses an update that leaves a trail so.
 type Refuses = fn(&Trail) -> bool;
@@ -180,12 +181,14 @@ fn keys() -> Vec<Case> {
                 stage.trail().key_arn = Some(OTHER_KEY.to_owned());
             },
             &["StartLogging reprieve"],
-            &[("trail `reprieve`", "of another account, and no key is configured")],
+            &[("trail `reprieve`", "of another account, and no key was asked for")],
         ),
         Case::of(
-            "the trail encrypts with a key of another account that the configuration names",
+            "the trail encrypts with a key of another account, and the configuration names that account",
             |stage| {
-                stage.desired.trail.log_role_arn = Some("arn:aws:iam::999988887777:role/trail-log".to_owned());
+                OTHER_TOPIC.clone_into(&mut stage.desired.topic.arn);
+                let topic = Topic { arn: OTHER_TOPIC.to_owned(), policy: open_policy(OTHER_TOPIC), ..our_topic() };
+                stage.world.topics.insert(OTHER_TOPIC.to_owned(), Known::Is(topic));
                 stage.trail().key_arn = Some(OTHER_KEY.to_owned());
             },
             &[],

@@ -61,7 +61,7 @@ pub const TRAIL_KEY_ARN: Variable = Variable {
     name: "REPRIEVE_TRAIL_KEY_ARN",
     default: Some(""),
     accepts: "the ARN of a KMS key",
-    meaning: "The KMS key that encrypts the trail's files. Without one, the trail keeps the key that it has.",
+    meaning: "The KMS key that encrypts the trail's files. Without one, the trail keeps the key that it has, and people are told of one of another account.",
     read_by: MONITORING,
 };
 

@@ -243,25 +243,24 @@ fn tell_of_foreign_keys(trails: &[Trail], draft: &mut Draft<'_>) {
             continue;
         };
         let sentence = format!(
-            "The trail `{}` encrypts its files with the key `{key}` of another account, and no key is configured, so that it is kept.",
+            "The trail `{}` encrypts its files with the key `{key}` of another account, and no key was asked for, so that it is kept.",
             trail.name
         );
-        let fix = "Name the key that it must have in the configuration (TrailKeyArn): this one where it is meant, else yours.";
+        let fix = "Name the key that it must have (TrailKeyArn, or --trail-key of `reprieve monitoring plan`): this one where it is \
+                   meant, else yours.";
         draft.find(Subject::Trail(trail.name.clone()), Severity::Medium, sentence, fix);
     }
 }
 
-/// Returns the key of a trail that bears our tag or is named, where no key is asked for and this one is of an account that the
-/// configuration does not name. Whose a bucket is, its name does not tell.
+/// Returns the key of a trail that bears our tag or is named, where no key is asked for and this one is of neither this account nor the
+/// one that holds the notice topic. Whose a bucket is, its name does not tell.
 fn foreign_key<'t>(trail: &'t Trail, draft: &Draft<'_>) -> Option<&'t str> {
-    let wish = &draft.desired.trail;
     let key = trail.key_arn.as_deref()?;
-    if wish.key_arn.is_some() || !matches!(care(trail, draft), Some(Care::Configured)) {
+    if draft.desired.trail.key_arn.is_some() || !matches!(care(trail, draft), Some(Care::Configured)) {
         return None;
     }
     let owner = arn_part(key, 4)?;
-    let mut named = [Some(draft.desired.topic.arn.as_str()), wish.log_role_arn.as_deref()].into_iter().flatten();
-    let is_known = owner == draft.place().account.as_str() || named.any(|arn| arn_part(arn, 4) == Some(owner));
+    let is_known = owner == draft.place().account.as_str() || arn_part(&draft.desired.topic.arn, 4) == Some(owner);
     (!is_known).then_some(key)
 }
 
