@@ -390,6 +390,19 @@ async fn an_invocation_nested_deeper_than_is_read_is_named_and_passed_by() {
     assert_eq!(stage.call(Method::POST, "/RecordKeyEvents", "{}").await.status, StatusCode::INTERNAL_SERVER_ERROR);
 }
 
+/// P95: what the host wraps may be no text, and then what it writes is no JSON.
+#[tokio::test]
+async fn an_invocation_that_is_no_json_is_named_and_passed_by() {
+    let stage = stage();
+    let body = b"{\"Data\":{\"events\":[\"\xff\"]},\"Metadata\":{}}".as_slice();
+    let rows = [("/RecordKeyEvents", StatusCode::OK), ("/RecordActivityLog", StatusCode::INTERNAL_SERVER_ERROR)];
+    for (path, status) in rows {
+        let answered = stage.call(Method::POST, path, body).await;
+        assert_eq!(answered.status, status, "{path}: {}", answered.logs());
+        assert!(answered.logs().contains("is not recorded: all of the invocation: "), "{path}: {}", answered.logs());
+    }
+}
+
 /// P95: an outage is waited for, whoever brings the entries.
 #[tokio::test]
 async fn entries_wait_for_the_archive() {

@@ -180,6 +180,22 @@ fn a_table_that_the_archive_refuses_is_said_and_the_next_one_is_written() {
     }
 }
 
+/// P109: of tables alone, too, what a log file has grown by is written, and nothing twice.
+#[test]
+fn a_table_of_a_file_that_grew_has_what_is_new_beside_it() {
+    let (logs, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let hour = out.path().join("audit/tables/events/year=2026/month=11/day=20/hour=09/account=111122223333/region=eu-central-1");
+    let grown = [decryption(0), decryption(1)];
+    for (count, is_new, tables) in [(1, true, 1), (1, false, 1), (2, true, 2), (2, false, 2)] {
+        fs::write(logs.path().join("trail.json"), json!({ "Records": grown.get(..count) }).to_string()).unwrap();
+        let output = record(&[path(logs.path()), "--to", path(out.path()), "--format", "parquet", "--json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let tally = json_of(&output.stdout);
+        assert_eq!(tally["bytes_written"].as_u64().map(|bytes| bytes > 0), Some(is_new), "{tally}");
+        assert_eq!(fs::read_dir(&hour).unwrap().count(), tables, "{tally}");
+    }
+}
+
 /// A use of a key, as CloudTrail logs it.
 fn decryption(number: usize) -> Value {
     let key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";

@@ -11,13 +11,13 @@ use crate::lines;
 use crate::table::table;
 
 /// The content type of gz JSON lines.
-pub const JSON_LINES: &str = "application/x-ndjson+gzip";
+const JSON_LINES: &str = "application/x-ndjson+gzip";
 /// The content type of Parquet.
-pub const PARQUET: &str = "application/vnd.apache.parquet";
+const PARQUET: &str = "application/vnd.apache.parquet";
 
 /// Says why entries cannot be written. The same entries fail again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EncodeError {
+pub(crate) enum EncodeError {
     /// The table cannot be made.
     #[error("the entries of `{name}` cannot be made a Parquet table: {why}")]
     Table {
@@ -38,15 +38,13 @@ pub enum EncodeError {
 
 /// An object to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded {
+pub(crate) struct Encoded {
     /// Its name in the archive.
-    pub name: String,
+    pub(crate) name: String,
     /// Its content type.
-    pub content_type: &'static str,
+    pub(crate) content_type: &'static str,
     /// What it holds.
-    pub bytes: Vec<u8>,
-    /// How many entries that is.
-    pub entries: usize,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Entries that lie in one object.
@@ -71,31 +69,16 @@ impl Group<'_> {
 
 pub(crate) fn encode_lines(name: String, entries: &[&AuditEvent]) -> Result<Encoded, EncodeError> {
     match lines::write(entries.iter().copied()) {
-        Ok(bytes) => Ok(Encoded { name, content_type: JSON_LINES, bytes, entries: entries.len() }),
+        Ok(bytes) => Ok(Encoded { name, content_type: JSON_LINES, bytes }),
         Err(error) => Err(EncodeError::Lines { name, why: error.to_string() }),
     }
 }
 
 pub(crate) fn encode_table(name: String, entries: &[&AuditEvent]) -> Result<Encoded, EncodeError> {
     match table(entries) {
-        Ok(bytes) => Ok(Encoded { name, content_type: PARQUET, bytes, entries: entries.len() }),
+        Ok(bytes) => Ok(Encoded { name, content_type: PARQUET, bytes }),
         Err(why) => Err(EncodeError::Table { name, why }),
     }
-}
-
-/// Encodes the entries of a log file: for each hour, account and Region the JSON lines, and then the table.
-///
-/// An entry that is there twice, by its log and id, is written once: the first. One without a time lies in the hour of the first entry of
-/// the file that has one; where none has, in the first hour of 1970, which says so.
-///
-/// # Errors
-/// When the entries cannot be written in one of the forms.
-pub fn encode(batch: &Batch) -> Result<Vec<Encoded>, EncodeError> {
-    let mut objects = Vec::new();
-    for group in groups(batch) {
-        objects.extend(group.encode(&batch.log_file)?);
-    }
-    Ok(objects)
 }
 
 /// Returns the entries without those that were there before, by log and id; the first one stays.
@@ -111,6 +94,9 @@ pub(crate) fn identity(event: &AuditEvent) -> (&'static str, &str) {
 }
 
 /// Groups entries by the object in which they lie, in the order of the objects' names.
+///
+/// An entry that is there twice, by its log and id, is written once: the first. One without a time lies in the hour of the first entry of
+/// the file that has one; where none has, in the first hour of 1970, which says so.
 pub(crate) fn groups(batch: &Batch) -> Vec<Group<'_>> {
     let fallback = batch.events.iter().find_map(|event| event.event.time).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut groups: BTreeMap<String, Group<'_>> = BTreeMap::new();

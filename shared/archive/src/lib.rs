@@ -13,7 +13,7 @@ mod portions;
 mod sink;
 mod table;
 
-pub use encode::{EncodeError, Encoded, JSON_LINES, PARQUET, distinct, encode};
+pub use encode::distinct;
 pub use folder::FolderStore;
 pub use lines::read_lines;
 pub use log_file::log_file_name;

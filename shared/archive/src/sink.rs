@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::encode::{EncodeError, Encoded, Group, encode_lines, encode_table, groups, identity};
 use crate::lines::read_lines;
 use crate::log_file::short_digest;
+use crate::table::{RowKey, key_of, read_keys};
 
 const APPEND: &str = "archive:Append";
 /// The account and Region under which entries and findings lie that were refused under their own.
@@ -25,6 +26,8 @@ const ENTRIES_ELSEWHERE: usize = 100;
 const JSON: &str = "application/json";
 /// How the name of an object with JSON lines ends.
 const LINES_ENDING: &str = ".json.gz";
+/// How the name of a table ends.
+const TABLE_ENDING: &str = ".parquet";
 
 /// In which forms entries are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +50,8 @@ impl<S: EvidenceStore> ArchiveSink<S> {
         Self { store }
     }
 
-    /// Writes the entries of a log file as tables alone; what is there already stays.
+    /// Writes the entries of a log file as tables alone; what is there already stays. What the table of a log file lacks that has grown
+    /// since is written beside it.
     ///
     /// # Errors
     /// When a table could not be written. What was refused for what is in it, and is kept elsewhere, is no error:
@@ -76,11 +80,33 @@ impl<S: EvidenceStore> ArchiveSink<S> {
     async fn append_in(&self, forms: Forms, log_file: &str, group: &Group<'_>) -> Result<u64, CallError> {
         match forms {
             Forms::Both => self.append_group(log_file, group).await,
-            Forms::TableAlone => {
-                let table = encode_table(group.name(log_file, true), &group.entries).map_err(|error| of_encoding(&error))?;
-                self.put_counted(&table).await
-            }
+            Forms::TableAlone => self.append_table(log_file, group).await,
         }
+    }
+
+    /// Writes the table of one hour of one place. The tables that are there say themselves what they hold: there may be no JSON lines
+    /// beside them, and another release may have written them in other bytes.
+    async fn append_table(&self, log_file: &str, group: &Group<'_>) -> Result<u64, CallError> {
+        let table = table_of(log_file, group)?;
+        if self.put(&table).await? {
+            return Ok(table.bytes.len() as u64);
+        }
+        let there = self.store.read(&table.name).await?.unwrap_or_default();
+        if there == table.bytes {
+            return Ok(0);
+        }
+        let mut known: HashSet<RowKey> = read_table_there(&table.name, there)?.into_iter().collect();
+        let stem = table.name.strip_suffix(TABLE_ENDING).unwrap_or(&table.name);
+        for object in self.store.list(&format!("{stem}.more-")).await? {
+            let bytes = self.store.read(&object.name).await?.unwrap_or_default();
+            known.extend(read_table_there(&object.name, bytes)?);
+        }
+        let entries: Vec<&AuditEvent> = group.entries.iter().copied().filter(|entry| !known.contains(&key_of(entry))).collect();
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        let (log_file, rest) = rest_of(log_file, group, entries);
+        self.put_table(&log_file, &rest).await
     }
 
     /// Writes one hour of one place. The JSON lines are written first: they alone say what is there.
@@ -110,7 +136,7 @@ impl<S: EvidenceStore> ArchiveSink<S> {
             let more = read_there(&object.name, &bytes)?;
             // Its table, too, may not have been written.
             let table_name = object.name.replacen(layout::Shelf::Events.prefix(), layout::Shelf::EventTable.prefix(), 1);
-            let table_name = format!("{}.parquet", table_name.strip_suffix(LINES_ENDING).unwrap_or(&table_name));
+            let table_name = format!("{}{TABLE_ENDING}", table_name.strip_suffix(LINES_ENDING).unwrap_or(&table_name));
             let entries: Vec<&AuditEvent> = more.iter().collect();
             written += self.put_counted(&encode_table(table_name, &entries).map_err(|error| of_encoding(&error))?).await?;
             known.extend(more);
@@ -120,8 +146,7 @@ impl<S: EvidenceStore> ArchiveSink<S> {
         if entries.is_empty() {
             return Ok(written);
         }
-        let log_file = format!("{log_file}.more-{}", digest_of(&entries));
-        let rest = Group { at: group.at, account: group.account.clone(), region: group.region.clone(), entries };
+        let (log_file, rest) = rest_of(log_file, group, entries);
         for object in rest.encode(&log_file).map_err(|error| of_encoding(&error))? {
             written += self.put_counted(&object).await?;
         }
@@ -166,7 +191,12 @@ impl<S: EvidenceStore> ArchiveSink<S> {
         let mut written = 0;
         for entries in group.entries.chunks(ENTRIES_ELSEWHERE) {
             let part = Group { at: group.at, account: ELSEWHERE.to_owned(), region: ELSEWHERE.to_owned(), entries: entries.to_vec() };
-            let appended = self.append_in(forms, &digest_of(entries), &part).await;
+            let log_file = digest_of(entries);
+            let appended = match forms {
+                Forms::Both => self.append_group(&log_file, &part).await,
+                // These very entries give it its name: what is there has them.
+                Forms::TableAlone => self.put_table(&log_file, &part).await,
+            };
             written += appended.map_err(|error| nowhere("entries are taken neither in their own place", refusal, error))?;
         }
         Ok(written)
@@ -178,6 +208,10 @@ impl<S: EvidenceStore> ArchiveSink<S> {
 
     async fn put_counted(&self, object: &Encoded) -> Result<u64, CallError> {
         Ok(if self.put(object).await? { object.bytes.len() as u64 } else { 0 })
+    }
+
+    async fn put_table(&self, log_file: &str, group: &Group<'_>) -> Result<u64, CallError> {
+        self.put_counted(&table_of(log_file, group)?).await
     }
 
     async fn put_json(&self, name: &str, value: &Value) -> Result<bool, CallError> {
@@ -205,8 +239,22 @@ impl<S: EvidenceStore + Send> EvidenceSink for ArchiveSink<S> {
 }
 
 fn read_there(name: &str, bytes: &[u8]) -> Result<Vec<AuditEvent>, CallError> {
-    let unreadable = |why| format!("`{name}` is in the archive and cannot be read, so nothing is added to it: {why}");
-    read_lines(bytes).map_err(|why| CallError::Rejected { call: APPEND, message: unreadable(why) })
+    read_lines(bytes).map_err(|why| unreadable(name, &why))
+}
+
+fn read_table_there(name: &str, bytes: Vec<u8>) -> Result<Vec<RowKey>, CallError> {
+    read_keys(bytes).map_err(|why| unreadable(name, &why))
+}
+
+fn unreadable(name: &str, why: &str) -> CallError {
+    let message = format!("`{name}` is in the archive and cannot be read, so nothing is added to it: {why}");
+    CallError::Rejected { call: APPEND, message }
+}
+
+/// Returns a group of those entries that the archive lacks, and the log file under which they lie beside the first.
+fn rest_of<'a>(log_file: &str, group: &Group<'_>, entries: Vec<&'a AuditEvent>) -> (String, Group<'a>) {
+    let log_file = format!("{log_file}.more-{}", digest_of(&entries));
+    (log_file, Group { at: group.at, account: group.account.clone(), region: group.region.clone(), entries })
 }
 
 /// Returns a short text that names these entries and no others.
@@ -223,6 +271,10 @@ fn nowhere(what: &str, refusal: &CallError, error: CallError) -> CallError {
     } else {
         error
     }
+}
+
+fn table_of(log_file: &str, group: &Group<'_>) -> Result<Encoded, CallError> {
+    encode_table(group.name(log_file, true), &group.entries).map_err(|error| of_encoding(&error))
 }
 
 fn of_encoding(error: &EncodeError) -> CallError {

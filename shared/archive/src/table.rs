@@ -1,16 +1,70 @@
-//! Entries as a Parquet table: one row each, the columns of [`reprieve_wire::row::COLUMNS`], one row group, Snappy.
+//! Entries as a Parquet table: one row each, the columns of [`reprieve_wire::row::COLUMNS`], one row group, Snappy; and which entries a
+//! table has.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
+use parquet::column::reader::ColumnReader;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader as _, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 use reprieve_core::AuditEvent;
 use reprieve_wire::row::{AuditRow, COLUMNS, Cell, Column, ColumnKind};
+
+/// The most rows of a table that are read: far more than any has that is written.
+const MOST_ROWS: usize = 1 << 20;
+
+/// What makes a row the same as another: its log and its id, as its columns have them.
+pub(crate) type RowKey = (String, String);
+
+/// Returns what [`read_keys`] reads of an entry's row.
+pub(crate) fn key_of(entry: &AuditEvent) -> RowKey {
+    let row = AuditRow::of(entry);
+    (row.log_name, row.event_id)
+}
+
+/// Reads which entries a table has, whatever its other columns are.
+///
+/// # Errors
+/// When it is no table, or lacks these columns, or is larger than any that is written.
+pub(crate) fn read_keys(table: Vec<u8>) -> Result<Vec<RowKey>, String> {
+    read(table).map_err(|error| error.to_string())
+}
+
+fn read(table: Vec<u8>) -> Result<Vec<RowKey>, ParquetError> {
+    let reader = SerializedFileReader::new(Bytes::from(table))?;
+    let mut keys = Vec::new();
+    for index in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(index)?;
+        keys.extend(read_texts(&*group, "log_name")?.into_iter().zip(read_texts(&*group, "event_id")?));
+        if keys.len() > MOST_ROWS {
+            return Err(ParquetError::General(format!("it has more than {MOST_ROWS} rows")));
+        }
+    }
+    Ok(keys)
+}
+
+/// Reads one column of texts that every row has.
+fn read_texts(group: &dyn RowGroupReader, name: &str) -> Result<Vec<String>, ParquetError> {
+    let Some(index) = group.metadata().columns().iter().position(|column| column.column_descr().name() == name) else {
+        return Err(ParquetError::General(format!("it has no column `{name}`")));
+    };
+    let ColumnReader::ByteArrayColumnReader(mut reader) = group.get_column_reader(index)? else {
+        return Err(ParquetError::General(format!("its column `{name}` has no texts")));
+    };
+    let mut texts = Vec::new();
+    let (rows, ..) = reader.read_records(MOST_ROWS, None, None, &mut texts)?;
+    let told = group.metadata().num_rows();
+    if i64::try_from(rows) != Ok(told) {
+        return Err(ParquetError::General(format!("its column `{name}` has {rows} of {told} rows")));
+    }
+    texts.iter().map(|text| text.as_utf8().map(ToOwned::to_owned)).collect()
+}
 
 /// Writes entries as a table. The same entries give the same bytes.
 ///

@@ -1,21 +1,27 @@
 //! What an archive holds after it was written to: once, after a crash, again, and by another's hand.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot be set up must stop")]
 
+mod folder;
+mod refused;
+
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
-use reprieve_archive::{ArchiveSink, FolderStore, Form, JSON_LINES, PARQUET, Portions, distinct, encode, read_lines};
+use reprieve_archive::{ArchiveSink, FolderStore, Form, Portions, distinct, read_lines, table};
 use reprieve_core::{AuditEvent, Finding, Posture, Severity};
 use reprieve_engine::CallError;
-use reprieve_engine::evidence::{Batch, EvidenceSink as _, EvidenceStore, Filed, StoredObject};
+use reprieve_engine::evidence::{Appended, Batch, EvidenceSink as _, EvidenceStore, Filed, StoredObject};
 use reprieve_wire::audit::{self, Parsed};
 use reprieve_wire::ocsf::{self, Read};
 use reprieve_wire::row::COLUMNS;
 use serde_json::{Value, json};
 
+const JSON_LINES: &str = "application/x-ndjson+gzip";
+const PARQUET: &str = "application/vnd.apache.parquet";
 const FILE: &str = "111122223333_CloudTrail_eu-central-1_20261120T0900Z_AbCdEfGhIjKlMnOp.json.gz";
 
 /// An entry of KMS; without a time where `time` is empty.
@@ -76,6 +82,40 @@ impl EvidenceStore for Failing {
     async fn list(&self, prefix: &str) -> Result<Vec<StoredObject>, CallError> {
         self.inner.list(prefix).await
     }
+}
+
+/// What a store is handed: a name, a content type, and bytes.
+type Handed = (String, String, Vec<u8>);
+
+/// A store that has nothing, and keeps what it is handed, in that order.
+#[derive(Clone, Default)]
+struct Empty(Arc<Mutex<Vec<Handed>>>);
+
+impl EvidenceStore for Empty {
+    async fn put_once(&self, name: &str, content_type: &str, bytes: &[u8]) -> Result<bool, CallError> {
+        self.0.lock().unwrap().push((name.to_owned(), content_type.to_owned(), bytes.to_vec()));
+        Ok(true)
+    }
+
+    async fn read(&self, _: &str) -> Result<Option<Vec<u8>>, CallError> {
+        Ok(None)
+    }
+
+    async fn list(&self, _: &str) -> Result<Vec<StoredObject>, CallError> {
+        Ok(Vec::new())
+    }
+}
+
+/// The objects that the entries of a log file come to, in the order in which they are written.
+async fn written_of(batch: &Batch) -> Vec<Handed> {
+    let store = Empty::default();
+    ArchiveSink::new(store.clone()).append_events(batch).await.unwrap();
+    store.0.lock().unwrap().clone()
+}
+
+/// How many entries an object holds.
+fn count_in((_, content_type, bytes): &Handed) -> usize {
+    if content_type == PARQUET { rows(bytes).len() } else { read_lines(bytes).unwrap().len() }
 }
 
 async fn objects(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -141,27 +181,27 @@ fn cell(field: &parquet::record::Field) -> Value {
     }
 }
 
-#[test]
-fn entries_lie_in_the_hour_and_place_in_which_they_happened() {
+#[tokio::test]
+async fn entries_lie_in_the_hour_and_place_in_which_they_happened() {
     let mut batch = two_hours();
     batch.events.push(entry("d", "2026-11-20T09:30:00Z", "us-east-1"));
-    let objects = encode(&batch).unwrap();
-    let told: Vec<_> = objects.iter().map(|object| (object.name.clone(), object.content_type, object.entries)).collect();
+    let objects = written_of(&batch).await;
+    let told: Vec<_> = objects.iter().map(|object| (object.0.clone(), object.1.as_str(), count_in(object))).collect();
     let expected = [(9, "eu-central-1", 2), (9, "us-east-1", 1), (10, "eu-central-1", 1)].into_iter().flat_map(|(hour, region, count)| {
         let (lines, table) = (name(hour, region, ".json.gz", "events"), name(hour, region, ".parquet", "tables/events"));
         [(lines, JSON_LINES, count), (table, PARQUET, count)]
     });
     assert_eq!(told, expected.collect::<Vec<_>>());
-    assert_eq!(encode(&batch).unwrap(), objects, "byte by byte the same, each time");
+    assert_eq!(written_of(&batch).await, objects, "byte by byte the same, each time");
 }
 
-#[test]
-fn both_forms_hold_the_same_entries_without_loss() {
+#[tokio::test]
+async fn both_forms_hold_the_same_entries_without_loss() {
     let batch = two_hours();
-    let objects = encode(&batch).unwrap();
-    let entries = read_lines(&objects[0].bytes).unwrap();
+    let objects = written_of(&batch).await;
+    let entries = read_lines(&objects[0].2).unwrap();
     assert_eq!(entries, [batch.events[1].clone(), batch.events[2].clone()], "in the order of the log file");
-    let rows = rows(&objects[1].bytes);
+    let rows = rows(&objects[1].2);
     for (row, entry) in rows.iter().zip(&entries) {
         assert_eq!(row["event_id"], json!(entry.event.id.as_str()));
         assert_eq!(row["event_time_ms"], json!(entry.event.time.unwrap().as_millisecond()));
@@ -171,23 +211,23 @@ fn both_forms_hold_the_same_entries_without_loss() {
     assert_eq!(rows.len(), 2);
 }
 
-#[test]
-fn an_entry_that_is_there_twice_is_written_once() {
+#[tokio::test]
+async fn an_entry_that_is_there_twice_is_written_once() {
     let mut twice = two_hours();
     let mut changed = twice.events[0].clone();
     changed.event.name = "EnableKey".to_owned();
     twice.events.push(changed);
     assert_eq!(distinct(&twice.events).len(), 3);
-    assert_eq!(encode(&twice).unwrap(), encode(&two_hours()).unwrap(), "the first stays");
+    assert_eq!(written_of(&twice).await, written_of(&two_hours()).await, "the first stays");
 }
 
-#[test]
-fn an_entry_without_a_time_lies_with_the_first_that_has_one() {
+#[tokio::test]
+async fn an_entry_without_a_time_lies_with_the_first_that_has_one() {
     let timeless = entry("x", "", "eu-central-1");
-    let objects = encode(&batch(vec![timeless.clone(), entry("a", "2026-11-20T09:59:59Z", "eu-central-1")])).unwrap();
-    assert_eq!((objects.len(), &objects[0].name, objects[0].entries), (2, &name(9, "eu-central-1", ".json.gz", "events"), 2));
-    let alone = encode(&batch(vec![timeless])).unwrap();
-    assert!(alone[0].name.starts_with("audit/events/year=1970/month=01/day=01/hour=00/"), "{}", alone[0].name);
+    let objects = written_of(&batch(vec![timeless.clone(), entry("a", "2026-11-20T09:59:59Z", "eu-central-1")])).await;
+    assert_eq!((objects.len(), &objects[0].0, count_in(&objects[0])), (2, &name(9, "eu-central-1", ".json.gz", "events"), 2));
+    let alone = written_of(&batch(vec![timeless])).await;
+    assert!(alone[0].0.starts_with("audit/events/year=1970/month=01/day=01/hour=00/"), "{}", alone[0].0);
 }
 
 /// P109
@@ -229,6 +269,51 @@ async fn a_log_file_that_grew_adds_what_is_new_and_nothing_twice() {
     assert_eq!(ids_of_tables(folder.path()).await, ["a", "b", "c"]);
 }
 
+/// P109: tables alone, too.
+#[tokio::test]
+async fn tables_alone_of_a_log_file_that_grew_add_what_is_new_and_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = ArchiveSink::new(FolderStore::create(folder.path()).unwrap());
+    let mut log = batch(Vec::new());
+    for (count, id) in ["a", "b", "c"].into_iter().enumerate() {
+        log.events.push(entry(id, "2026-11-20T09:10:00Z", "eu-central-1"));
+        for is_new in [true, false] {
+            let appended = sink.append_tables(&log).await.unwrap();
+            assert_eq!((appended.bytes > 0, appended.refused), (is_new, Vec::new()), "{id}");
+            assert_eq!(objects(folder.path()).await.len(), count + 1, "{id}");
+        }
+    }
+    log.events.remove(1);
+    assert_eq!(sink.append_tables(&log).await.unwrap(), Appended::default(), "an older copy of the file adds nothing");
+    assert_eq!(ids_of_tables(folder.path()).await, ["a", "b", "c"]);
+}
+
+/// P109
+#[tokio::test]
+async fn tables_alone_add_nothing_where_both_forms_of_a_grown_log_file_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = ArchiveSink::new(FolderStore::create(folder.path()).unwrap());
+    let mut log = batch(vec![entry("a", "2026-11-20T09:10:00Z", "eu-central-1")]);
+    sink.append_events(&log).await.unwrap();
+    log.events.push(entry("b", "2026-11-20T09:20:00Z", "eu-central-1"));
+    sink.append_events(&log).await.unwrap();
+    let before = objects(folder.path()).await;
+    assert_eq!(sink.append_tables(&log).await.unwrap(), Appended::default());
+    assert_eq!(objects(folder.path()).await, before);
+}
+
+/// P109: another release may order or pack its tables otherwise.
+#[tokio::test]
+async fn a_table_with_the_same_entries_in_other_bytes_lacks_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FolderStore::create(folder.path()).unwrap();
+    let (first, second) = (entry("a", "2026-11-20T09:10:00Z", "eu-central-1"), entry("b", "2026-11-20T09:20:00Z", "eu-central-1"));
+    let other = table(&[&second, &first]).unwrap();
+    assert!(store.put_once(&name(9, "eu-central-1", ".parquet", "tables/events"), PARQUET, &other).await.unwrap());
+    let appended = ArchiveSink::new(store).append_tables(&batch(vec![first, second])).await.unwrap();
+    assert_eq!((appended, objects(folder.path()).await.len()), (Appended::default(), 1));
+}
+
 #[tokio::test]
 async fn a_crash_while_a_grown_file_is_written_is_made_good() {
     let (first, grown) = (entry("a", "2026-11-20T09:10:00Z", "eu-central-1"), entry("b", "2026-11-20T09:20:00Z", "eu-central-1"));
@@ -260,117 +345,10 @@ async fn nothing_is_added_to_what_cannot_be_read() {
     assert_eq!(fs::read(folder.path().join(&name)).unwrap(), b"something else");
 }
 
-/// A store that rejects objects whose names hold one of these texts.
-struct Rejecting {
-    inner: FolderStore,
-    texts: &'static [&'static str],
-}
-
-impl EvidenceStore for Rejecting {
-    async fn put_once(&self, name: &str, content_type: &str, bytes: &[u8]) -> Result<bool, CallError> {
-        if self.texts.iter().any(|text| name.contains(text)) {
-            return Err(CallError::Rejected { call: "test:Put", message: "never".to_owned() });
-        }
-        self.inner.put_once(name, content_type, bytes).await
-    }
-
-    async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, CallError> {
-        self.inner.read(name).await
-    }
-
-    async fn list(&self, prefix: &str) -> Result<Vec<StoredObject>, CallError> {
-        self.inner.list(prefix).await
-    }
-}
-
-/// P110
-#[tokio::test]
-async fn what_is_refused_in_its_place_is_kept_in_another_and_stops_nothing_else() {
-    let rows: [(&'static [&'static str], &str); 2] = [
-        (&["hour=09/account=111122223333"], "`account=refused`"),
-        (&["tables/events/year=2026/month=11/day=20/hour=09/account=111122223333"], "are in their place"),
-    ];
-    for (texts, place) in rows {
-        let folder = tempfile::tempdir().unwrap();
-        let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts });
-        for _ in 0..2 {
-            let refused = sink.append_events(&two_hours()).await.unwrap().refused;
-            assert!(refused.len() == 1 && refused[0].contains("never") && refused[0].contains(place), "{texts:?}: {refused:?}");
-            assert_eq!(ids(folder.path()).await, ["a", "b", "c"], "{texts:?}: each once, however often it comes");
-        }
-    }
-}
-
-/// P110: where tables alone are written, too.
-#[tokio::test]
-async fn a_table_that_is_refused_in_its_place_is_kept_in_another_and_stops_no_other() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["hour=09/account=111122223333"] };
-    let sink = ArchiveSink::new(store);
-    for is_new in [true, false] {
-        let appended = sink.append_tables(&two_hours()).await.unwrap();
-        assert!(appended.refused.len() == 1 && appended.refused[0].contains("`account=refused`"), "{appended:?}");
-        assert_eq!((appended.bytes > 0, ids_of_tables(folder.path()).await), (is_new, vec!["a".into(), "b".into(), "c".into()]));
-    }
-    assert!(ids(folder.path()).await.is_empty(), "tables alone");
-}
-
-/// Each refusal is said, and not the first alone.
-#[tokio::test]
-async fn of_several_objects_that_are_refused_each_is_said() {
-    let folder = tempfile::tempdir().unwrap();
-    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["account=111122223333"] });
-    let appended = sink.append_events(&two_hours()).await.unwrap();
-    assert_eq!((appended.refused.len(), appended.bytes > 0), (2, true), "{appended:?}");
-    assert_eq!(ids(folder.path()).await, ["a", "b", "c"]);
-}
-
-/// More than one object takes is parted.
-#[tokio::test]
-async fn many_entries_that_are_refused_are_kept_in_parts() {
-    let folder = tempfile::tempdir().unwrap();
-    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["account=111122223333"] });
-    let entries = (0..250).map(|number| entry(&format!("{number:03}"), "2026-11-20T09:10:00Z", "eu-central-1")).collect();
-    sink.append_events(&batch(entries)).await.unwrap();
-    assert_eq!(ids(folder.path()).await, (0..250).map(|number| format!("{number:03}")).collect::<Vec<_>>());
-    assert_eq!(objects(folder.path()).await.iter().filter(|(name, _)| name.ends_with(".json.gz")).count(), 3);
-}
-
-/// A store that takes nothing is not well: another delivery may find it well again.
-#[tokio::test]
-async fn a_store_that_refuses_everything_is_what_is_wrong() {
-    let folder = tempfile::tempdir().unwrap();
-    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &[""] });
-    let error = sink.append_events(&two_hours()).await.unwrap_err();
-    assert!(matches!(error, CallError::Unavailable { .. }), "{error}");
-}
-
 /// A finding of the entry `a`.
 fn finding(at: Timestamp) -> Finding {
     let audit = entry("a", "2026-11-20T09:10:00Z", "eu-central-1");
     Finding { found_at: at, score: 70, severity: Severity::High, reasons: Vec::new(), audit }
-}
-
-/// P110
-#[tokio::test]
-async fn a_finding_that_is_refused_in_its_place_is_kept_in_another_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["account=111122223333"] });
-    let finding = finding("2026-11-20T11:30:00Z".parse().unwrap());
-    for is_new in [true, false] {
-        let filed = sink.append_finding(&finding).await.unwrap();
-        assert_eq!(filed.is_new, is_new, "{filed:?}");
-        assert!(filed.refused.is_some_and(|told| told.contains("never") && told.contains("`account=refused`")));
-    }
-    let objects = objects(folder.path()).await;
-    assert_eq!(objects.len(), 1);
-    let (name, bytes) = &objects[0];
-    assert!(name.starts_with("audit/findings/year=2026/month=11/day=20/hour=09/account=refused/region=refused/"), "{name}");
-    assert!(!name.contains(finding.id().as_str()), "{name}");
-    assert!(matches!(ocsf::read(&serde_json::from_slice(bytes).unwrap()).unwrap(), Read::Finding(read) if *read == finding));
-    let nowhere = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &[""] });
-    let error = nowhere.append_finding(&finding).await.unwrap_err();
-    assert!(matches!(error, CallError::Unavailable { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -394,86 +372,6 @@ async fn findings_and_postures_are_written_once_each() {
 
 fn posture_json(at: Timestamp) -> Value {
     json!({"at": at, "cloud": "aws", "account": "111122223333", "region": "eu-central-1", "keys": 3, "keys_monitored": 2})
-}
-
-// --- A folder --------------------------------------------------------------------------------------------------------
-
-#[tokio::test]
-async fn a_folder_keeps_the_first_of_a_name_and_lists_by_prefix() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FolderStore::create(&folder.path().join("archive")).unwrap();
-    let before = Timestamp::now();
-    for name in ["audit/b/2", "audit/a", "audit/b/1", "seals/1"] {
-        assert!(store.put_once(name, "text/plain", name.as_bytes()).await.unwrap());
-    }
-    assert!(!store.put_once("audit/a", "text/plain", b"another").await.unwrap());
-    assert_eq!(store.read("audit/a").await.unwrap().unwrap(), b"audit/a");
-    assert_eq!(store.read("audit/none").await.unwrap(), None);
-    for (prefix, names) in [
-        ("", vec!["audit/a", "audit/b/1", "audit/b/2", "seals/1"]),
-        ("audit/", vec!["audit/a", "audit/b/1", "audit/b/2"]),
-        ("audit/b", vec!["audit/b/1", "audit/b/2"]),
-        ("audit/b/2", vec!["audit/b/2"]),
-        ("audit/a/x", vec![]),
-        ("nothing/", vec![]),
-    ] {
-        let listed = store.list(prefix).await.unwrap();
-        assert_eq!(listed.iter().map(|object| object.name.as_str()).collect::<Vec<_>>(), names, "{prefix}");
-        let slack = jiff::SignedDuration::from_secs(5);
-        assert!(listed.iter().all(|object| object.modified >= before - slack && object.modified <= Timestamp::now() + slack));
-    }
-    let files = fs::read_dir(folder.path().join("archive/audit")).unwrap().count();
-    assert_eq!(files, 2, "nothing unfinished is left");
-}
-
-#[tokio::test]
-async fn no_name_leads_out_of_the_folder() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FolderStore::create(&folder.path().join("archive")).unwrap();
-    let long = "a".repeat(256);
-    for name in [
-        "../outside",
-        "/etc/passwd",
-        "a/../../outside",
-        "a//b",
-        "",
-        ".",
-        "a/./b",
-        "a\\..\\b",
-        "C:/x",
-        "a\0b",
-        "a\n",
-        ".unfinished-1-0",
-        &long,
-    ] {
-        let error = store.put_once(name, "text/plain", b"x").await.unwrap_err();
-        assert!(matches!(error, CallError::Rejected { .. }), "{name}: {error}");
-        assert!(matches!(store.read(name).await, Err(CallError::Rejected { .. })), "{name}");
-    }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the archive");
-    assert!(store.list("").await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn of_many_writers_of_one_name_one_wins_and_none_is_half() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FolderStore::create(folder.path()).unwrap();
-    let write = |number: u8| {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(store.put_once("audit/one", "text/plain", &[number; 10_000])).unwrap()
-    };
-    let won = std::thread::scope(|scope| {
-        let writers: Vec<_> = (0..16_u8)
-            .map(|number| {
-                let write = &write;
-                scope.spawn(move || write(number))
-            })
-            .collect();
-        writers.into_iter().map(|writer| usize::from(writer.join().unwrap())).sum::<usize>()
-    });
-    let bytes = store.read("audit/one").await.unwrap().unwrap();
-    assert_eq!((won, bytes.len()), (1, 10_000));
-    assert!(bytes.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
 // --- Portions and forms ----------------------------------------------------------------------------------------------
