@@ -16,7 +16,7 @@ use reprieve_core::approval::slot::{TagPlan, TagSlot};
 use reprieve_core::approval::{ApprovalSource, SealError, SealedApproval, Written};
 use reprieve_core::{ApprovalKeys, Policy};
 
-use self::foresight::{Foresight, Others, foresee, left_on_resource, others_approved, to_be};
+use self::foresight::{Foresight, Together, foresee, left_on_resource, to_be, together};
 use self::replacing::Replacing;
 use self::report::Report;
 use self::side::{Open, Seen, Side};
@@ -157,10 +157,9 @@ fn draft<'a>(
     }
     let expected = to_be(&approval, resource, seal_key, place.source())?;
     let left = left_on_resource(resource.tags(), place.plan());
-    let others = others_approved(resource, left, written, &approval.action, &expected, &keys, at);
-    let approvers = 1 + u32::from(others == Others::Approved);
+    let Together { approvers, untold } = together(resource, left, written, &approval.action, &expected, &keys, at);
     let foresight = foresee(policy, resource, &approval.action, &expected, approvers, at)?;
-    if let (Others::Untold(other), Foresight::NeedsOthers(_)) = (&others, &foresight) {
+    if let (Some(other), Foresight::NeedsOthers(_)) = (&untold, &foresight) {
         warnings.push(format!("`{other}` approved it too, and the two count as one: {}", replacing::same_kind_of_name(resource)));
     }
     Ok(Draft { approval, place, at, foresight, warnings })

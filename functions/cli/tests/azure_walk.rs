@@ -200,6 +200,36 @@ fn as_an_object_id_he_counts_for_nobody_else(walk: &Walk, dave: &Principal, appr
     let warned = "`carol@contoso.example` approved it too, and the two count as one: nothing in how they are named";
     assert!(late.contains(warned) && late.contains(HINT), "{late}");
     assert!(late.contains(" --approver object:OTHER-ID "), "whoever approves beside him does it by id too: {late}");
+    // The very command that was printed names nobody yet, and so does not make a second approver.
+    let late: Value = serde_json::from_str(&late).unwrap();
+    let remains = late.get("remains").and_then(Value::as_array).unwrap();
+    let command = remains.iter().find_map(|remaining| remaining.get("command")?.as_str()).unwrap();
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    let refused = walk.refusal(dave, &words);
+    assert!(refused.contains("`object:OTHER-ID` is no value of `--approver <NAME>`: behind `object:` stands an id"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_approved_by_another_name_approves_again_by_object_id_and_the_second_stands_beside() {
+    let walk = Walk::start().await;
+    let (carol, dave) = (walk.person("carol"), walk.person("dave"));
+    let create = json!({"kty": "RSA", "tags": {"env": "prod"}});
+    walk.call("POST", "kv-prod.vault.azure.net", KEYS, "/keys/orders/create?api-version=7.5", &create);
+    let key = "https://kv-prod.vault.azure.net/keys/orders";
+    let approve = |seal: &'static str| {
+        [&["approve", key, "--action", "delete", "--change", "CHG-7", "--approval-key", seal], WINDOW.as_slice()].concat()
+    };
+    let ids = [&carol, &dave].map(|person| format!("object:{}", person.object_id()));
+    let [as_carol, as_dave] = ids.each_ref().map(|id| ["--approver", id.as_str()]);
+
+    walk.text(&carol, &approve(RISK));
+    let by_id = [approve(RISK).as_slice(), &as_carol].concat();
+    let refused = walk.refusal(&carol, &by_id);
+    assert!(refused.contains("would take its place; if it is your own under another name, give --replace"), "{refused}");
+    walk.text(&carol, &[by_id.as_slice(), &["--replace"]].concat());
+    let second = &walk.json(&dave, &[approve(SECURITY).as_slice(), &as_dave].concat())[0];
+    assert_eq!(second["is_second_approval"], json!(true), "{second}");
+    assert_eq!(walk.approvals(&carol, key), ids.map(|id| (id, "opens".to_owned())));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -53,6 +53,7 @@ approve alias/x --action delete --change ... --window 2h~from~2126-01-01T22:00Z
 approve alias/x --action weaken-vault --change C --window 2h~from~2126-01-01T22:00Z --approval-key alias/k
 approve alias/x --action delete --change C --window 2h~from~2126-01-01T22:00Z --approval-key alias/k --late
 approve alias/x --action delete --change C --window 2h~from~2126-01-01T22:00Z --approval-key alias/k --approver c
+approve alias/x --action delete --change C --window 2h~from~2126-01-01T22:00Z --approval-key alias/k --approver object:OTHER-ID
 approve alias/x --action delete --change C --window 2h~from~2126-01-01T22:00Z --approval-key https://v.vault.azure.net/keys/k
 approve https://v.vault.azure.net/keys/k --action delete --change C --window 2h~from~2126-01-01T22:00Z --approval-key alias/k
 approve https://v.vault.azure.net/keys/k --action delete --change C --window 2h~from~2126-01-01T22:00Z

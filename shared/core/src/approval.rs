@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::people::People;
 pub use self::seal::{ApprovalKeys, SealError, Sealable, SealedApproval};
-pub use self::weigh::{Claim, Evidence, SealedEvidence, Standing, Weighed, weigh, weigh_established, weigh_sealed};
+pub use self::weigh::{Claim, Evidence, SealedEvidence, Standing, Weighed, independent_approvers, weigh, weigh_established, weigh_sealed};
 use self::window::Window;
 use crate::actor::Actor;
 use crate::azure::SubscriptionId;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use reprieve_core::approval::slot::{TagPlan, TagSlot, seal_key_of};
-use reprieve_core::approval::{Approval, ApprovalSource, People, Sealable as _, SealedApproval, Written};
+use reprieve_core::approval::{Approval, ApprovalSource, People, Sealable as _, SealedApproval, Written, independent_approvers};
 use reprieve_core::facts::Tags;
 use reprieve_core::policy::{Question, Verdict};
 use reprieve_core::{ApprovalKeys, ApprovalRules, Policy};
@@ -24,15 +24,13 @@ pub(super) enum Foresight {
     NeedsOthers(String),
 }
 
-/// Whether others approved the act already, under other approval keys.
+/// What a new approval amounts to together with those that others gave already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Others {
-    /// Nobody did.
-    Nobody,
-    /// Only one did of whom it cannot be told whether it is somebody else; by this name.
-    Untold(String),
-    /// Somebody else did.
-    Approved,
+pub(super) struct Together {
+    /// How many of them all are independent of each other.
+    pub(super) approvers: u32,
+    /// Who approved under another approval key, and may be the same person: it cannot be told.
+    pub(super) untold: Option<String>,
 }
 
 /// Asks the policies.
@@ -96,9 +94,9 @@ pub(super) fn left_on_resource(tags: &Tags, plan: Option<&TagPlan>) -> Vec<Seale
     [first, second].into_iter().flatten().flatten().collect()
 }
 
-/// Says whether others approved the act already, under another approval key: on the resource, by what is left there, or in the ledger. An
-/// approval whose public key is not at hand counts here: the guard judges it in the end.
-pub(super) fn others_approved(
+/// Weighs a new approval together with those of the act that are there already: on the resource, by what is left there, or in the ledger.
+/// One whose public key is not at hand counts here: the guard judges it in the end.
+pub(super) fn together(
     resource: Approvable<'_>,
     on_resource: Vec<SealedApproval>,
     written: Option<&Written>,
@@ -106,25 +104,20 @@ pub(super) fn others_approved(
     own: &Approval,
     keys: &ApprovalKeys,
     at: Timestamp,
-) -> Others {
+) -> Together {
     let in_ledger = written.into_iter().flat_map(|known| known.approvals.iter().cloned());
     let revoked: BTreeSet<&str> =
         written.into_iter().flat_map(|known| &known.revocations).map(|revocation| revocation.change.as_str()).collect();
-    let counts = |other: &SealedApproval| {
-        let under_another_key = seal_key_of(other) != own.seal_key.as_deref();
-        let holds = super::may_hold(other, resource, keys);
-        let covers = other.check_values().is_ok_and(|window| window.start <= at && at < window.end);
-        other.action == action && under_another_key && holds && covers && !revoked.contains(other.change.as_str())
+    let established = |other: SealedApproval| {
+        let counts = other.action == action && !revoked.contains(other.change.as_str()) && super::may_hold(&other, resource, keys);
+        let seal_key = seal_key_of(&other).filter(|_| counts)?;
+        to_be(&other, resource, seal_key, ApprovalSource::SealedTags).ok().filter(|other| other.window_holds(at))
     };
-    let mut others = Others::Nobody;
-    for other in on_resource.into_iter().chain(in_ledger).filter(counts) {
-        match People::named(&own.approver, &other.approver, resource.sealed_name()) {
-            People::Two => return Others::Approved,
-            People::Untold => others = Others::Untold(other.approver),
-            People::One => {}
-        }
-    }
-    others
+    let others: Vec<Approval> = on_resource.into_iter().chain(in_ledger).filter_map(established).collect();
+    let all: Vec<&Approval> = std::iter::once(own).chain(&others).collect();
+    let is_untold = |other: &&Approval| other.seal_key != own.seal_key && own.people(other) == People::Untold;
+    let untold = others.iter().find(is_untold).map(|other| other.approver.clone());
+    Together { approvers: independent_approvers(&all), untold }
 }
 
 /// Returns the approval as it will be once it is sealed.

@@ -75,16 +75,21 @@ fn others_count_where_they_differ_in_person_and_approval_key() {
     let other = |approver: &str, seal: &str| SealedApproval { approver: approver.to_owned(), seal: seal.to_owned(), ..approval(TWO_HOURS) };
     let same_key = SEAL.replace("v1.risk", "v1.security");
     let keys = ApprovalKeys::default();
-    for (what, other, expected) in [
-        ("somebody else, another key", other("dave", SEAL), Others::Approved),
-        ("the same person", other("CAROL@example.com", SEAL), Others::Nobody),
-        ("the same key", other("dave", &same_key), Others::Nobody),
-        ("no seal", other("dave", ""), Others::Nobody),
-        ("another action", SealedApproval { action: "disable".to_owned(), ..other("dave", SEAL) }, Others::Nobody),
-        ("another day", SealedApproval { window: TWO_HOURS.replace("-01T", "-02T"), ..other("dave", SEAL) }, Others::Nobody),
+    let third_key = SEAL.replace("v1.risk", "v1.board");
+    for (what, others, approvers) in [
+        ("nobody else", Vec::new(), 1),
+        ("somebody else, another key", vec![other("dave", SEAL)], 2),
+        ("two of them", vec![other("dave", SEAL), other("erin", &third_key)], 3),
+        ("two of them under one key", vec![other("dave", SEAL), other("erin", SEAL)], 2),
+        ("the same person", vec![other("CAROL@example.com", SEAL)], 1),
+        ("the same key", vec![other("dave", &same_key)], 1),
+        ("no seal", vec![other("dave", "")], 1),
+        ("another action", vec![SealedApproval { action: "disable".to_owned(), ..other("dave", SEAL) }], 1),
+        ("another day", vec![SealedApproval { window: TWO_HOURS.replace("-01T", "-02T"), ..other("dave", SEAL) }], 1),
     ] {
-        let known = Written { approvals: vec![other], revocations: Vec::new() };
-        assert_eq!(others_approved(Approvable::Key(&bare), Vec::new(), Some(&known), "delete", &own, &keys, at), expected, "{what}");
+        let known = Written { approvals: others, revocations: Vec::new() };
+        let together = together(Approvable::Key(&bare), Vec::new(), Some(&known), "delete", &own, &keys, at);
+        assert_eq!(together, Together { approvers, untold: None }, "{what}");
     }
 }
 
@@ -94,16 +99,13 @@ fn who_may_be_the_approver_under_a_name_of_another_kind_does_not_count() {
     let bare = key(&[]);
     let own = to_be(&approval(TWO_HOURS), Approvable::Key(&bare), "security", ApprovalSource::SealedTags).unwrap();
     let by = |approver: &str| SealedApproval { approver: approver.to_owned(), seal: SEAL.to_owned(), ..approval(TWO_HOURS) };
-    for (approvers, expected) in [
-        (vec![ROLE], Others::Untold(ROLE.to_owned())),
-        (vec![ROLE, "carol@example.com"], Others::Untold(ROLE.to_owned())),
-        (vec![ROLE, "dave@example.com"], Others::Approved),
-        (vec!["dave@example.com", ROLE], Others::Approved),
-    ] {
-        let known = Written { approvals: approvers.iter().map(|approver| by(approver)).collect(), revocations: Vec::new() };
+    for (others, approvers) in
+        [(vec![ROLE], 1), (vec![ROLE, "carol@example.com"], 1), (vec![ROLE, "dave@example.com"], 2), (vec!["dave@example.com", ROLE], 2)]
+    {
+        let known = Written { approvals: others.iter().map(|approver| by(approver)).collect(), revocations: Vec::new() };
         let keys = ApprovalKeys::default();
-        let others = others_approved(Approvable::Key(&bare), Vec::new(), Some(&known), "delete", &own, &keys, own.window_start);
-        assert_eq!(others, expected, "{approvers:?}");
+        let together = together(Approvable::Key(&bare), Vec::new(), Some(&known), "delete", &own, &keys, own.window_start);
+        assert_eq!(together, Together { approvers, untold: Some(ROLE.to_owned()) }, "{others:?}");
     }
 }
 
@@ -132,8 +134,8 @@ fn an_approval_that_the_new_one_replaces_does_not_count() {
         let erins = SealedApproval { approver: "erin@example.com".to_owned(), ..approval(window) };
         let left = left_on_resource(resource.tags(), Some(&planned(&key, &erins, "security")));
         let own = to_be(&erins, resource, "security", ApprovalSource::SealedTags).unwrap();
-        let others = others_approved(resource, left, None, "delete", &own, &ApprovalKeys::default(), own.window_start);
-        foresee(&Policy::shipped(), resource, "delete", &own, 1 + u32::from(others == Others::Approved), own.window_start).unwrap()
+        let Together { approvers, .. } = together(resource, left, None, "delete", &own, &ApprovalKeys::default(), own.window_start);
+        foresee(&Policy::shipped(), resource, "delete", &own, approvers, own.window_start).unwrap()
     };
     assert_eq!(foreseen(TWO_HOURS), Foresight::Passes, "beside Carol's");
     let Foresight::NeedsOthers(why) = foreseen(FIRST_HOUR) else { panic!("Carol's approval is gone then") };

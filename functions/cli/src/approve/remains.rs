@@ -55,7 +55,7 @@ fn second_approval(resource: Approvable<'_>, approval: &SealedApproval, argument
         quoted(&approval.change),
         approval.window
     );
-    if let Some(name) = same_kind_of_name(&approval.approver) {
+    if let Some(name) = placeholder_like(&approval.approver) {
         command.push_str(" --approver ");
         command.push_str(name);
     }
@@ -74,8 +74,9 @@ fn second_approval(resource: Approvable<'_>, approval: &SealedApproval, argument
     command
 }
 
-/// Returns what stands for the second approver's name where the first has no principal name: a name of another kind would not count.
-fn same_kind_of_name(approver: &str) -> Option<&'static str> {
+/// Returns what stands for the second approver's name where the first has no principal name: a name of another kind would not count. It is
+/// no name, so that the command is refused until somebody puts one there.
+fn placeholder_like(approver: &str) -> Option<&'static str> {
     let usual = approver.to_ascii_lowercase();
     if usual.starts_with("object:") {
         return Some("object:OTHER-ID");

@@ -50,13 +50,14 @@ impl Replacing<'_> {
         let Some(first) = others.first() else { return Ok(()) };
         let approvers: Vec<String> = others.iter().map(|other| short_approver(&other.approver)).collect();
         anyhow::bail!(
-            "`{}` carries change `{}` ({}, {}), approved by {}, which still holds, and this approval would take its place{}; to replace it, give --replace",
+            "`{}` carries change `{}` ({}, {}), approved by {}, which still holds, and this approval would take its place{}; {}, give --replace",
             self.resource.name(),
             first.change,
             first.action,
             Window::parse(&first.window).map_or_else(|_| first.window.clone(), shown_window),
             approvers.join(" and "),
-            self.how_beside(first).unwrap_or_default()
+            self.how_beside(first).unwrap_or_default(),
+            if others.iter().all(|other| self.may_be_own(other)) { "if it is your own under another name" } else { "to replace it" }
         )
     }
 
@@ -107,6 +108,12 @@ impl Replacing<'_> {
         other.change == self.approval.change && self.people(other) == People::One
     }
 
+    /// Says whether it may be that, under a name of another kind: whoever may use an approval key seals with that same key again.
+    fn may_be_own(&self, other: &SealedApproval) -> bool {
+        let is_alike = other.change == self.approval.change && seal_key_of(other) == Some(self.seal_key);
+        is_alike && self.people(other) == People::Untold
+    }
+
     fn people(&self, other: &SealedApproval) -> People {
         People::named(&other.approver, &self.approval.approver, self.resource.sealed_name())
     }
@@ -125,13 +132,15 @@ impl Replacing<'_> {
         if other.change != self.approval.change {
             return None;
         }
+        let people = self.people(other);
         if seal_key_of(other) == Some(self.seal_key) {
-            return Some("; under one approval key two people count as one, so use another to approve beside each other".to_owned());
+            let advice = "; under one approval key two people count as one, so use another to approve beside each other";
+            return (people == People::Two).then(|| advice.to_owned());
         }
         if other.action != self.approval.action || !super::may_hold(other, self.resource, self.keys) {
             return None;
         }
-        match self.people(other) {
+        match people {
             People::One => None,
             People::Untold => Some(format!("; {}", same_kind_of_name(self.resource))),
             People::Two => {

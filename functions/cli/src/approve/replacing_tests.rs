@@ -130,6 +130,23 @@ fn the_same_change_and_approver_in_another_window_or_for_another_action_replaces
 }
 
 #[test]
+fn what_may_be_ones_own_under_another_name_is_no_reason_for_another_approval_key() {
+    const ROLE: &str = "arn:aws:iam::111122223333:role/Risk";
+    let both = keys(&["risk", "security"]);
+    let first = sealed("CHG-1", OPEN, CAROL, "risk");
+    let again = sealed("CHG-1", OPEN, ROLE, "risk");
+    let (refused, warned) = refusal_and_warning(&key(Some(&first), None), &again, None, &both);
+    let refused = refused.unwrap();
+    assert!(refused.ends_with("would take its place; if it is your own under another name, give --replace"), "{refused}");
+    assert_eq!(warned.unwrap(), "it takes the place of the approval by carol@example.com");
+
+    // What would go with it, in another window, is somebody else's.
+    let of_two = key(Some(&first), Some(&sealed("CHG-1", OPEN, DAVE, "security")));
+    let refused = refusal(&of_two, &sealed("CHG-1", LONGER, ROLE, "risk"), None, &both).unwrap();
+    assert!(refused.ends_with("would take its place; to replace it, give --replace"), "{refused}");
+}
+
+#[test]
 fn a_second_approval_that_goes_with_the_first_is_not_lost_unasked_either() {
     let both = keys(&["risk", "security"]);
     let of_two = key(Some(&sealed("CHG-1", OPEN, CAROL, "risk")), Some(&sealed("CHG-1", OPEN, DAVE, "security")));

@@ -107,7 +107,7 @@ pub(crate) struct ApproveArguments {
     pub(crate) window: Window,
 
     /// Who approves [default: the caller's ARN; in Azure the user principal name, else `object:ID`]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = super::values::approver)]
     pub(crate) approver: Option<String>,
 
     /// Writes the approval into the ledger, because it comes late: what waits for its deletion, or is deleted, cannot be tagged

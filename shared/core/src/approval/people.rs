@@ -1,8 +1,8 @@
 //! Whether two approvers are two people, as far as their names tell. Pure.
 //!
 //! A name tells one approver from another only where both have a name of the same kind: a principal name and an object id of Microsoft
-//! Entra ID may be one person's, and so may a role and a user. What it must not do: compare an approver with the caller, of whom a log
-//! says more than one name; `Actor::may_hide` does.
+//! Entra ID may be one person's, and so may a role and a user or a session of another role. What it must not do: compare an approver with
+//! the caller, of whom a log says more than one name; `Actor::may_hide` does.
 
 use std::collections::BTreeSet;
 
@@ -37,15 +37,18 @@ impl People {
     }
 }
 
-/// Returns the kinds of name by which an approver is told from another. In Azure a name without `@` is no principal name. Whoever makes a
-/// federated session chooses its name, and its ARN does not say who made it, so that it is told from nobody.
+/// Returns the kinds of name by which an approver is told from another. In Azure a name without `@` is no principal name. A role tells only
+/// where it is all that is said: whoever is in a session of one role may be in another too. Whoever makes a federated session chooses its
+/// name, and its ARN does not say who made it, so that it is told from nobody.
 fn kinds(identities: &BTreeSet<String>, in_azure: bool) -> BTreeSet<&str> {
     if identities.iter().any(|identity| is_federated(identity)) {
         return BTreeSet::new();
     }
+    let names_a_person = identities.iter().any(|identity| identity.starts_with("person:"));
     let tells = |kind: &str, name: &str| match kind {
         "person" => !in_azure || name.contains('@'),
-        "role" | "object" | "application" => true,
+        "role" => !names_a_person,
+        "object" | "application" => true,
         _ => false,
     };
     let named = identities.iter().filter_map(|identity| identity.split_once(':'));
@@ -99,14 +102,14 @@ mod tests {
             (user("carol"), user("dave"), People::Two),
             (user("carol"), session("Risk", "dave"), People::Two),
             (session("Risk", "carol"), session("Security", "dave"), People::Two),
-            (session("Risk", "carol"), role("Security"), People::Two),
             (role("Risk"), role("Security"), People::Two),
             (user("carol"), session("Risk", "carol"), People::One),
             // Whoever may assume a role chooses the session's name.
             (session("Risk", "carol"), session("Risk", "dave"), People::One),
             (session("Risk", "carol"), role("platform/Risk"), People::One),
-            // A role alone names nobody.
+            // A role alone names nobody: she may hold it too.
             (user("carol"), role("Risk"), People::Untold),
+            (session("Risk", "carol"), role("Security"), People::Untold),
             ("carol@example.com".to_owned(), role("Risk"), People::Untold),
             (user("carol"), "arn:aws:iam::111122223333:root".to_owned(), People::Untold),
         ] {

@@ -68,7 +68,7 @@ pub struct Weighed {
     pub claims: Vec<Claim>,
     /// What the decision is about: the best approval; where there is none, why.
     pub finding: ApprovalFinding,
-    /// How many approvals cover the act that are independent of each other: of different people and under different approval keys.
+    /// How many approvals cover the act that are independent of each other: any two known to be of two people, and under two approval keys.
     pub independent_approvers: u32,
     /// Plain tags were set by the very one who did it.
     pub set_by_actor: bool,
@@ -234,12 +234,13 @@ pub fn weigh_established<'a>(approvals: &[&'a Approval], event_time: Option<Time
     let covering: Vec<&Approval> = approvals.iter().copied().filter(|approval| covers(approval)).collect();
     // The one that covers the act, before one that only holds; then the stronger source.
     let best = approvals.iter().copied().min_by_key(|approval| (!covers(approval), approval.revoked.is_some(), approval.source));
-    Standing { best, independent_approvers: independent(&covering) }
+    Standing { best, independent_approvers: independent_approvers(&covering) }
 }
 
 /// Returns the size of the largest group of sealed approvals of which any two are known to be of two people, and none share an approval
 /// key. Whoever may sign with a key can sign in any name, so one key never speaks for two.
-fn independent(approvals: &[&Approval]) -> u32 {
+#[must_use]
+pub fn independent_approvers(approvals: &[&Approval]) -> u32 {
     let sealed: Vec<&Approval> = approvals.iter().copied().filter(|approval| approval.seal_key.is_some()).take(INDEPENDENT_LIMIT).collect();
     largest(&sealed, &mut Vec::new())
 }
