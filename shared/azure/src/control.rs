@@ -89,7 +89,7 @@ impl TenantControl for AzureControl {
         self.make(change).await
     }
 
-    async fn last_call(&self, subject: &Subject, until: Timestamp) -> Result<Option<Event>, CallError> {
-        self.latest_call(subject, until).await
+    async fn last_calls(&self, subject: &Subject, until: Timestamp) -> Result<Vec<Event>, CallError> {
+        self.logged_calls(subject, until).await
     }
 }

@@ -116,8 +116,8 @@ impl TenantLedger for BlobLedger {
             (None, None) => Change::Nothing,
             (None, Some(_)) => Change::Empty,
             (Some(case), present) => {
-                // The case of one event keeps when it was opened.
-                let same = present.filter(|present| present.case.event.id == case.event.id);
+                // The case of one event keeps when it was opened; another that was found out under its id does not.
+                let same = present.filter(|present| present.case.event == case.event);
                 let opened_at = same.map_or(case.opened_at, |present| present.case.opened_at.min(case.opened_at));
                 Change::Write(KeptCase { subject: subject.clone(), case: Case { opened_at, ..case.clone() } })
             }

@@ -119,7 +119,16 @@ fn case(id: &str, opened: i64) -> Case {
     let record =
         serde_json::json!({"operationName": "Microsoft.KeyVault/vaults/delete", "eventDataId": id, "resourceId": key().parent().unwrap()});
     let event: Event = reprieve_wire::azure::activity_log::parse(&record).unwrap();
-    Case { event, opened_at: at(opened), stands: false, recovering: false, found: None, explained_until: None, told: Vec::new() }
+    Case {
+        event,
+        opened_at: at(opened),
+        stands: false,
+        recovering: false,
+        found: None,
+        seen_at: None,
+        explained_until: None,
+        told: Vec::new(),
+    }
 }
 
 #[tokio::test]
@@ -147,6 +156,10 @@ async fn a_closed_case_is_no_open_one_and_can_be_opened_again() {
     ledger.keep_case(&subject, Some(&case("a", 5))).await.unwrap();
     ledger.keep_case(&subject, Some(&case("a", 9))).await.unwrap();
     assert_eq!(ledger.recall(&subject).await.unwrap().case.unwrap().opened_at, at(5));
+    let mut found_out = case("a", 12);
+    found_out.event.name = "Microsoft.KeyVault/vaults/write".to_owned();
+    ledger.keep_case(&subject, Some(&found_out)).await.unwrap();
+    assert_eq!(ledger.recall(&subject).await.unwrap().case.unwrap().opened_at, at(12), "another call under the id of the first");
     assert_eq!(ledger.open_cases().await, Ok(vec![subject.clone()]));
     ledger.keep_case(&subject, None).await.unwrap();
     assert_eq!(ledger.open_cases().await, Ok(Vec::new()));

@@ -1,6 +1,8 @@
-//! Who did it, by the Activity Log: the latest call that took effect and that is a reason to look at a subject.
+//! Who did it, by the Activity Log: the calls that took effect and that are a reason to look at a subject.
 //!
 //! What it must not do: guess. The log is minutes late, and holds nothing of what is done inside of vaults.
+
+use std::cmp::Reverse;
 
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::azure::event::{Reach, reach};
@@ -23,8 +25,8 @@ struct Part {
 }
 
 impl AzureControl {
-    pub(crate) async fn latest_call(&self, subject: &Subject, until: Timestamp) -> Result<Option<Event>, CallError> {
-        let Some(part) = part_of(subject) else { return Ok(None) };
+    pub(crate) async fn logged_calls(&self, subject: &Subject, until: Timestamp) -> Result<Vec<Event>, CallError> {
+        let Some(part) = part_of(subject) else { return Ok(Vec::new()) };
         let since = until.checked_sub(SignedDuration::from_hours(part.days * 24)).unwrap_or(Timestamp::MIN);
         // The log knows whole seconds; what came later is sorted out below.
         let time = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -33,7 +35,7 @@ impl AzureControl {
         let path = format!("{}/providers/Microsoft.Insights/eventtypes/management/values", subject.resource().subscription().resource());
         let listed = self.arm.list_where(&path, api::ACTIVITY_LOG, &[("$filter", &filter)]).await?;
         let events = listed.iter().filter_map(|record| reprieve_wire::azure::activity_log::parse(record).ok());
-        Ok(latest(events, subject, until))
+        Ok(newest_first(events, subject, until))
     }
 }
 
@@ -57,11 +59,13 @@ fn part_of(subject: &Subject) -> Option<Part> {
     }
 }
 
-fn latest(events: impl Iterator<Item = Event>, subject: &Subject, until: Timestamp) -> Option<Event> {
+fn newest_first(events: impl Iterator<Item = Event>, subject: &Subject, until: Timestamp) -> Vec<Event> {
     let is_meant = |event: &Event| {
         event.outcome == CallOutcome::Succeeded
             && event.time.is_some_and(|time| time <= until)
             && reach(event, subject.function()) == Reach::One(subject.clone())
     };
-    events.filter(is_meant).max_by_key(|event| event.time)
+    let mut calls: Vec<Event> = events.filter(is_meant).collect();
+    calls.sort_by_key(|event| Reverse(event.time));
+    calls
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, join, stream};
 use jiff::Timestamp;
-use reprieve_core::azure::decide::{Blame, Situation, decide, triage};
-use reprieve_core::azure::event::{Reach, reach};
+use reprieve_core::azure::decide::{Blame, Situation, decide, is_purged, triage};
+use reprieve_core::azure::event::{Reach, gives_back, reach};
 use reprieve_core::azure::memory::Case;
 use reprieve_core::azure::{AzurePlan, Change, Desired, Discovery, Function, Memory, Subject, World, plan};
 use reprieve_core::notice::Notice;
@@ -86,6 +86,8 @@ pub struct TenantGuard<T, L, A, N, C, M, P> {
 struct Look {
     world: World,
     memory: Memory,
+    /// When it ended.
+    at: Timestamp,
     /// Whether the ledger said what it remembers. Where it did not, nothing is learned, and no case is closed.
     recalled: bool,
     plan: AzurePlan,
@@ -214,14 +216,16 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         handled
     }
 
-    /// Looks at the subject; again where the look contradicts a fresh event: ARM tells of a deletion before every replica knows.
+    /// Looks at the subject; again where the look contradicts a fresh event: ARM tells of a deletion before every replica knows. What is
+    /// found gone for good may only not be listed yet among what was deleted.
     async fn look(&self, work: &Work<'_>) -> Result<Look, CallError> {
         let mut look = self.look_once(work).await?;
         if work.event.form == EventForm::Sweep || !removes(&work.event) {
             return Ok(look);
         }
         for pause in LOOK_AGAIN_AFTER {
-            if !look.plan.is_whole() || self.ports.clock.now() >= work.delivery.act_until() {
+            let is_believed = !look.plan.is_whole() && !is_purged(&look.world);
+            if is_believed || self.ports.clock.now() >= work.delivery.act_until() {
                 break;
             }
             self.ports.clock.sleep(pause).await;
@@ -237,15 +241,15 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         let memory = memory.unwrap_or_else(|error| Memory::unreadable(&error.to_string()));
         let world = world?;
         let plan = plan(subject, &world, &memory, &self.settings.desired);
-        Ok(Look { world, memory, recalled, plan })
+        Ok(Look { world, memory, at: self.ports.clock.now(), recalled, plan })
     }
 
     /// Returns what is decided of our own write where the subject's case is open: it is a part of the answer that somebody is giving just
     /// now, and what is still missing is theirs to do, or the sweep's.
     fn own_answer(&self, work: &Work<'_>, look: &Look) -> Option<Decision> {
         let event = &work.event;
-        let is_own_write = event.form != EventForm::Sweep && self.is_own(event);
-        let is_answer = is_own_write && !removes(event) && look.memory.case.as_ref().is_some_and(|case| !case.stands);
+        let is_own_write = event.form != EventForm::Sweep && self.only_gives_back(event);
+        let is_answer = is_own_write && look.memory.case.as_ref().is_some_and(|case| !case.stands);
         let sentence = || format!("`{}` is Reprieve's own, and belongs to its answer to what was done to {}.", event.name, work.subject);
         is_answer.then(|| Decision::Stand { why: Why::new(Severity::Informational, sentence()) })
     }
@@ -254,6 +258,11 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     fn is_own(&self, event: &Event) -> bool {
         let caller = event.actor.object_id.as_deref().zip(self.settings.own_principal.as_deref());
         caller.is_some_and(|(caller, own)| caller.eq_ignore_ascii_case(own))
+    }
+
+    /// Says whether the call is a write of our own: it takes nothing away, and explains nothing that is found.
+    fn only_gives_back(&self, event: &Event) -> bool {
+        self.is_own(event) && gives_back(event)
     }
 
     /// Decides; again where the event is covered, and cannot have done all that is found: nothing of the rest is covered with it.

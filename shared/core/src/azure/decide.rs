@@ -11,10 +11,11 @@ use jiff::Timestamp;
 
 use super::change::Change;
 use super::desired::Desired;
+use super::event::gives_back;
 use super::memory::{Case, Memory};
 use super::plan::{AzurePlan, Finding, Remedy};
 use super::subject::Subject;
-use super::world::World;
+use super::world::{BlobService, Immutability, SqlAuditing, World};
 use crate::approval::{ApprovalRules, SealedEvidence, weigh_sealed};
 use crate::decide::approved::{Act, Court, covered_act, uncovered};
 use crate::decision::{Decision, Severity, Why};
@@ -56,7 +57,7 @@ pub enum Blame {
 }
 
 /// Says whose doing is what is found now. That of the case's event is what was found when the case was kept, as it has become by itself
-/// since, and less. What cannot be read tells of nothing more.
+/// since, and less. What cannot be read tells of nothing more, nor does what was not listed yet.
 #[must_use]
 pub fn blame(
     case: &Case,
@@ -67,13 +68,20 @@ pub fn blame(
     now: Timestamp,
 ) -> Blame {
     let Some(found) = case.found.as_deref() else { return Blame::Unsaid };
-    let then = super::plan::plan(subject, &by_now(found, world, now), memory, desired);
+    let found = if was_unlisted(case, found, world) { world.clone() } else { by_now(found, world, now) };
+    let then = super::plan::plan(subject, &found, memory, desired);
     let is_of_case = |finding: &Finding| finding.remedy == Remedy::Unreadable || finding.is_among(&then.findings);
     if plan.findings.iter().all(is_of_case) { Blame::OfCase } else { Blame::Beyond }
 }
 
+/// Says whether what was found to be gone for good was not listed yet among what was deleted: a purge cannot be taken back. What was
+/// deleted after that look is another of the same name.
+fn was_unlisted(case: &Case, found: &World, present: &World) -> bool {
+    is_purged(found) && deleted_at(present).is_some_and(|at| at <= case.seen_until())
+}
+
 /// Returns what was found, as it has become by itself: what was deleted is purged at its time. What is around the subject is as it is
-/// now.
+/// now, and what is kept for longer now takes back a part of it.
 fn by_now(found: &World, present: &World, now: Timestamp) -> World {
     let mut found = found.clone();
     match (&mut found, present) {
@@ -82,14 +90,27 @@ fn by_now(found: &World, present: &World, now: Timestamp) -> World {
             end_retention(deleted, now, |object| object.purge_at);
         }
         (World::VaultProtection { protects, .. }, World::VaultProtection { protects: present, .. }) => protects.clone_from(present),
-        (World::StorageProtection { uses, .. }, World::StorageProtection { uses: present, .. })
-        | (World::AuditContainer { uses, .. }, World::AuditContainer { uses: present, .. }) => uses.clone_from(present),
+        (World::StorageProtection { service, uses, .. }, World::StorageProtection { service: present_service, uses: present_uses, .. }) => {
+            uses.clone_from(present_uses);
+            lengthen_soft_delete(service, present_service);
+        }
+        (
+            World::AuditContainer { uses, immutability, .. },
+            World::AuditContainer { uses: present_uses, immutability: present_immutability, .. },
+        ) => {
+            uses.clone_from(present_uses);
+            lengthen_immutability(immutability, present_immutability);
+        }
         (World::LogEncryption { uses, approved, .. }, World::LogEncryption { uses: present, approved: log_key, .. }) => {
             uses.clone_from(present);
             approved.clone_from(log_key);
         }
-        (World::DatabaseAuditing { identity_may_write, .. }, World::DatabaseAuditing { identity_may_write: present, .. }) => {
+        (
+            World::DatabaseAuditing { sql, identity_may_write, .. },
+            World::DatabaseAuditing { sql: present_sql, identity_may_write: present, .. },
+        ) => {
             identity_may_write.clone_from(present);
+            lengthen_auditing(sql, present_sql);
         }
         (
             World::VaultProtection { .. }
@@ -111,6 +132,31 @@ fn by_now(found: &World, present: &World, now: Timestamp) -> World {
 fn end_retention<T>(deleted: &mut Known<T>, now: Timestamp, purge_at: impl Fn(&T) -> Option<Timestamp>) {
     if deleted.value().and_then(purge_at).is_some_and(|at| at <= now) {
         *deleted = Known::Absent;
+    }
+}
+
+fn lengthen_soft_delete(found: &mut Known<BlobService>, present: &Known<BlobService>) {
+    let (Known::Is(found), Known::Is(present)) = (found, present) else { return };
+    found.delete_retention_days = found.delete_retention_days.max(present.delete_retention_days);
+    found.container_delete_retention_days = found.container_delete_retention_days.max(present.container_delete_retention_days);
+}
+
+/// A policy that is there takes back in part that there was none.
+fn lengthen_immutability(found: &mut Known<Immutability>, present: &Known<Immutability>) {
+    let Known::Is(present) = present else { return };
+    match found {
+        Known::Is(found) => found.days = found.days.max(present.days),
+        Known::Absent => *found = Known::Is(Immutability { append_allowed: true, ..present.clone() }),
+        Known::Unreadable(_) => {}
+    }
+}
+
+/// Kept for 0 days is kept for ever.
+fn lengthen_auditing(found: &mut Known<SqlAuditing>, present: &Known<SqlAuditing>) {
+    let (Known::Is(found), Known::Is(present)) = (found, present) else { return };
+    let (then, now) = (found.retention_days, present.retention_days);
+    if now == 0 || (then != 0 && now > then) {
+        found.retention_days = now;
     }
 }
 
@@ -239,9 +285,7 @@ fn sentences<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
 
 /// Our own identity only ever gives back. Its writes are heard of while the rest of a plan is still to come, so they say nothing.
 fn stolen_credentials(event: &Event, situation: &Situation<'_>) -> Option<String> {
-    let name = event.name.to_ascii_lowercase();
-    let gives_back = ["/write", "recover", "/lock/action", "/extend/action"].iter().any(|ending| name.ends_with(ending));
-    (is_own(event, situation) && !gives_back)
+    (is_own(event, situation) && !gives_back(event))
         .then(|| "the caller is Reprieve's own identity, which never makes such a call: treat its credentials as stolen".to_owned())
 }
 
@@ -265,7 +309,12 @@ fn deadline(world: &World) -> Option<Timestamp> {
 
 /// Returns for how many days Azure keeps what was deleted.
 fn waiting_period_days(world: &World) -> Option<u32> {
-    let deleted_at = match world {
+    let hours = deadline(world)?.duration_since(deleted_at(world)?).as_hours();
+    u32::try_from((hours + 12) / 24).ok()
+}
+
+fn deleted_at(world: &World) -> Option<Timestamp> {
+    match world {
         World::Vault { deleted: Known::Is(deleted), .. } => deleted.deleted_at,
         World::VaultObject { deleted: Known::Is(deleted), .. } => deleted.deleted_at,
         World::Vault { .. }
@@ -278,9 +327,7 @@ fn waiting_period_days(world: &World) -> Option<u32> {
         | World::DatabaseAuditing { .. }
         | World::VaultLogging { .. }
         | World::Alerts { .. } => None,
-    };
-    let hours = deadline(world)?.duration_since(deleted_at?).as_hours();
-    u32::try_from((hours + 12) / 24).ok()
+    }
 }
 
 /// Says whether the plan owes a vault's companions beyond this delivery: it is then remembered as being recovered.

@@ -33,6 +33,10 @@ const OBJECT_OPERATIONS: [&str; 11] = [
 /// The names under which vaults log that a rotation policy was written.
 const ROTATION_OPERATIONS: [&str; 3] = ["keyrotationpolicyupdate", "keyupdaterotationpolicy", "keyrotationpolicyset"];
 
+/// How the operations end by which we give back. Vaults log that a key is enabled as an update. Whoever sends logs to a place must be
+/// allowed to list its keys, and whoever gives storage an identity, to assign it.
+const GIVE_BACK: [&str; 7] = ["/write", "/extend/action", "/lock/action", "/listkeys/action", "/assign/action", "recover", "keyupdate"];
+
 /// The source of events that vaults log of what is done in them.
 pub const VAULT_SOURCE: &str = "Microsoft.KeyVault/AuditEvent";
 
@@ -45,6 +49,13 @@ pub fn reach(event: &Event, function: Function) -> Reach {
         if event.source.eq_ignore_ascii_case(VAULT_SOURCE) { of_object(&operation, target) } else { of_resource(&operation, target) };
     let mut reaches = reach.into_iter().filter(|(answers, _)| *answers == function).map(|(_, reach)| reach);
     reaches.next().unwrap_or(Reach::Nothing)
+}
+
+/// Says whether a call is one of those by which we give back. Our own identity makes no other.
+#[must_use]
+pub fn gives_back(event: &Event) -> bool {
+    let operation = event.name.to_ascii_lowercase();
+    GIVE_BACK.iter().any(|ending| operation.ends_with(ending)) || ROTATION_OPERATIONS.contains(&operation.as_str())
 }
 
 type Answer = (Function, Reach);

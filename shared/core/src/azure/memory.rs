@@ -14,7 +14,7 @@ use crate::facts::Known;
 pub struct Case {
     /// The event that opened it: by whom, and when. It answers for what was found then, and for nothing that was done later.
     pub event: Event,
-    /// When it was opened.
+    /// When it was opened; of what nobody is known to have done, when it was found first.
     pub opened_at: Timestamp,
     /// An approval covers it, or an incident holds it: no work is owed, and the sweep decides again without a new record.
     #[serde(default)]
@@ -26,6 +26,10 @@ pub struct Case {
     /// case and writes it otherwise or not at all.
     #[serde(default, deserialize_with = "as_far_as_readable", skip_serializing_if = "Option::is_none")]
     pub found: Option<Box<World>>,
+    /// When the last look ended that showed what was found. `None` where none could read all of it yet, or an earlier version kept the
+    /// case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
     /// Calls until then were seen before, and explain nothing of it. Said where the event's actor is unknown, and something was found
     /// before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,11 +40,20 @@ pub struct Case {
 }
 
 impl Case {
+    /// Returns until when all that was done was seen: until the last look.
+    #[must_use]
+    pub fn seen_until(&self) -> Timestamp {
+        self.seen_at.unwrap_or(self.opened_at)
+    }
+
     /// Returns until when calls were seen before what is found now, and explain nothing of it. A known event answers for all until its
-    /// case was opened; and `is_beyond`, more than was found then, was done later.
+    /// case was opened; and `is_beyond`, more than the last look found, was done after that.
     #[must_use]
     pub fn calls_seen_until(&self, is_beyond: bool) -> Option<Timestamp> {
-        if is_beyond || self.event.actor.is_known() { Some(self.opened_at) } else { self.explained_until }
+        if is_beyond {
+            return Some(self.seen_until());
+        }
+        if self.event.actor.is_known() { Some(self.opened_at) } else { self.explained_until }
     }
 }
 

@@ -25,6 +25,9 @@ use crate::plan::{Plan, Step};
 
 pub use alerts::{ALERTS, Alarm};
 
+/// Ends the sentence of what was purged.
+pub(crate) const IS_PURGED: &str = "is gone for good: it is not among the deleted ones that can be recovered, so it was purged";
+
 /// What becomes of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,8 @@
 //! What people are told of Azure: what became of the subject, and under which action an approval would let it stand.
 
+use crate::azure::plan::IS_PURGED;
 use crate::azure::{Change, Subject};
+use crate::decision::Why;
 use crate::plan::Step;
 use crate::record::{Record, Status};
 
@@ -26,6 +28,11 @@ fn state(record: &Record, subject: &Subject) -> &'static str {
         Status::NothingToDo if super::part::pass_ends(record).is_some() => "passes for now (break-glass)",
         Status::Escalated | Status::Pending | Status::NothingToDo => "needs a human",
     }
+}
+
+/// Says whether it is about something that was purged. No notice offers an approval of that: nobody can give it back.
+pub(super) fn is_purged(why: &Why) -> bool {
+    why.sentence.contains(IS_PURGED)
 }
 
 /// Returns the action that an approval would have to name: of a key, by what is done about it.

@@ -43,6 +43,11 @@ pub(super) fn commands(record: &Record, decision: &Decision) -> Vec<Command> {
     if why.approval == ApprovalFinding::NotLookedFor || record.status == Status::DoesNotExist {
         return Vec::new();
     }
+    let Approvable { resource, noun, .. } = &approvable;
+    let see = Command { purpose: format!("To see every approval of this {noun}"), line: format!("reprieve approvals {resource}") };
+    if azure::is_purged(why) {
+        return vec![see];
+    }
     let change = change(why);
     let who = who_runs(record, why);
     let mut commands = Vec::new();
@@ -58,8 +63,7 @@ pub(super) fn commands(record: &Record, decision: &Decision) -> Vec<Command> {
         let line = format!("{} --late", approve(&approvable, change, hour_of(time)));
         commands.push(Command { purpose: format!("To let it stand{by_then}, {who} this{fill_in}"), line });
     }
-    let Approvable { resource, noun, .. } = approvable;
-    commands.push(Command { purpose: format!("To see every approval of this {noun}"), line: format!("reprieve approvals {resource}") });
+    commands.push(see);
     commands
 }
 

@@ -148,6 +148,7 @@ pub(crate) fn recovering() -> OpenCase {
         stands: false,
         recovering: true,
         found: None,
+        seen_at: None,
         explained_until: None,
         told: Vec::new(),
     }

@@ -7,11 +7,11 @@ use reprieve_core::azure::memory::Case as OpenCase;
 use reprieve_core::azure::world::{BlobService, LogUse, World};
 use serde_json::json;
 
-use super::cases;
 use super::scene::{
-    Scene, alerts, deleted_object, log_encryption, read, recovering, setting, sql_auditing, storage_protection, time, unreadable,
-    vault_logging, vault_object,
+    Scene, alerts, audit_container, deleted_object, log_encryption, parameter, postgresql, read, recovering, setting, sql_auditing,
+    storage_protection, time, unreadable, vault_logging, vault_object,
 };
+use super::{Whole, cases};
 use crate::facts;
 
 /// Returns whose doing is what a scene shows, where the case was kept over this world.
@@ -88,14 +88,78 @@ fn weakened_and_in_part_restored() -> Vec<(&'static str, Scene, Scene)> {
     ]
 }
 
+/// Weakenings that are measured, and what is left of them where they were made good by half.
+const HALF_RESTORED: [(&str, Whole, Whole); 7] = [
+    ("no soft delete", || soft_delete(None), || soft_delete(Some(5))),
+    ("days of soft delete", || soft_delete(Some(1)), || soft_delete(Some(5))),
+    ("no immutability", || immutable_for(None), || immutable_for(Some(5))),
+    ("days of immutability", || immutable_for(Some(1)), || immutable_for(Some(5))),
+    ("days of immutability that was locked with them", || immutable_for(Some(1)), || locked_for(5)),
+    ("days of auditing", || audited_for(1), || audited_for(5)),
+    ("audited classes", || auditing_classes("none"), || auditing_classes("all,-ddl")),
+];
+
+fn soft_delete(days: Option<u32>) -> Scene {
+    let mut scene = storage_protection();
+    facts!(scene, StorageProtection: service);
+    (read(service).delete_retention_days, read(service).container_delete_retention_days) = (days, days);
+    scene
+}
+
+fn immutable_for(days: Option<u32>) -> Scene {
+    let mut scene = audit_container();
+    facts!(scene, AuditContainer: immutability);
+    match days {
+        Some(days) => read(immutability).days = days,
+        None => *immutability = Known::Absent,
+    }
+    scene
+}
+
+fn locked_for(days: u32) -> Scene {
+    let mut scene = immutable_for(Some(days));
+    facts!(scene, AuditContainer: immutability);
+    read(immutability).locked = true;
+    scene
+}
+
+fn audited_for(days: u32) -> Scene {
+    let mut scene = sql_auditing();
+    facts!(scene, DatabaseAuditing: sql);
+    read(sql).retention_days = days;
+    scene
+}
+
+fn auditing_classes(classes: &str) -> Scene {
+    let mut scene = postgresql();
+    facts!(scene, DatabaseAuditing: parameters);
+    read(parameters).retain(|parameter| parameter.name != "pgaudit.log");
+    read(parameters).push(parameter("pgaudit.log", classes));
+    scene
+}
+
 #[test]
 fn what_is_left_is_known_again_in_whatever_words_it_is_told() {
-    for (what, all, left) in weakened_and_in_part_restored() {
+    let half_restored = HALF_RESTORED.into_iter().map(|(what, all, left)| (what, all(), left()));
+    for (what, all, left) in weakened_and_in_part_restored().into_iter().chain(half_restored) {
         assert!(!left.plan().is_whole(), "{what}");
         assert_ne!(left.plan().findings, all.plan().findings, "{what}");
         assert_eq!(blamed(&left, &all.world, NEXT_DAY), Blame::OfCase, "{what}: {:#?}", left.plan());
         assert_eq!(blamed(&all, &left.world, NEXT_DAY), Blame::Beyond, "{what}: {:#?}", all.plan());
     }
+}
+
+#[test]
+fn what_was_kept_for_ever_and_is_no_longer_is_beyond_the_case() {
+    assert_eq!(blamed(&audited_for(5), &audited_for(0).world, NEXT_DAY), Blame::Beyond);
+}
+
+#[test]
+fn a_policy_that_came_back_without_appends_is_beyond_the_case() {
+    let mut scene = immutable_for(Some(5));
+    facts!(scene, AuditContainer: immutability);
+    read(immutability).append_allowed = false;
+    assert_eq!(blamed(&scene, &immutable_for(None).world, NEXT_DAY), Blame::Beyond);
 }
 
 #[test]
@@ -161,4 +225,6 @@ fn a_deletion_is_itself_until_it_is_purged_at_its_time() {
     for (scene, now, expected) in rows {
         assert_eq!(blamed(scene, &first.world, now), expected, "{now}: {:?}", scene.world);
     }
+    assert_eq!(blamed(&first, &gone.world, NEXT_DAY), Blame::OfCase, "it was only not listed yet");
+    assert_eq!(blamed(&second, &gone.world, NEXT_DAY), Blame::Beyond, "it is another of the same name");
 }

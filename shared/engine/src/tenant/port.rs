@@ -22,9 +22,9 @@ pub trait TenantControl: Sync {
     fn observe(&self, subject: &Subject, known: &Discovery) -> impl Future<Output = Result<World, CallError>> + Send;
     /// Makes one change. Making it again changes nothing.
     fn apply(&self, change: &Change) -> impl Future<Output = Result<(), CallError>> + Send;
-    /// Returns the latest call by which the subject was deleted or written before `until`, by the Activity Log. `None` where it holds
-    /// none. The log is minutes late and does not know of keys, so `None` and an error both mean that nothing is known.
-    fn last_call(&self, subject: &Subject, until: Timestamp) -> impl Future<Output = Result<Option<Event>, CallError>> + Send;
+    /// Returns the calls by which the subject was deleted or written before `until`, by the Activity Log, newest first. The log is minutes
+    /// late and does not know of keys, so none and an error both mean that nothing is known.
+    fn last_calls(&self, subject: &Subject, until: Timestamp) -> impl Future<Output = Result<Vec<Event>, CallError>> + Send;
 }
 
 /// Remembers what was, what is being done, and what has been approved outside the resources.

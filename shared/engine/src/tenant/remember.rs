@@ -24,16 +24,19 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     fn case(&self, work: &Work<'_>, memory: &Memory, look: &Look, stands: bool, recovering: bool) -> Case {
         let told = memory.case.as_ref().map(|case| case.told.clone()).unwrap_or_default();
         let open = work.case(memory);
-        let (event, opened_at) =
-            open.map_or_else(|| (work.event.clone(), self.ports.clock.now()), |case| (case.event.clone(), case.opened_at));
+        let event = open.map_or(&work.event, |case| &case.event).clone();
         let earlier = memory.case.as_ref().filter(|_| !event.actor.is_known());
+        // What is nobody's still was done before it was found first.
+        let found_first = earlier.filter(|case| work.blamed == Some(Blame::OfCase) && !case.event.actor.is_known());
+        let opened_at = open.or(found_first).map_or_else(|| self.ports.clock.now(), |case| case.opened_at);
         let explained_until = earlier.and_then(|case| case.calls_seen_until(work.blamed == Some(Blame::Beyond)));
         // What could not be read may hide more than was found, and what was purged shows nothing of what it was.
         let kept = open.and_then(|case| case.found.clone());
         let is_read = look.plan.found(Remedy::Unreadable).next().is_none();
         let is_shown = is_read && (kept.is_none() || !is_purged(&look.world));
-        let found = if is_shown { Some(Box::new(look.world.clone())) } else { kept };
-        Case { event, opened_at, stands, recovering, found, explained_until, told }
+        let (found, seen_at) =
+            if is_shown { (Some(Box::new(look.world.clone())), Some(look.at)) } else { (kept, open.and_then(|case| case.seen_at)) };
+        Case { event, opened_at, stands, recovering, found, seen_at, explained_until, told }
     }
 
     /// Keeps, closes or leaves the case, and learns what the look taught. `told` is what people were told just now.

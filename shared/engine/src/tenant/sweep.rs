@@ -12,11 +12,11 @@ use reprieve_core::{Actor, CallOutcome, Decision, Event, EventForm, EventId, Pos
 
 use super::port::{TenantControl, TenantLedger, TenantMeter};
 use super::posture::PostureCount;
-use super::{Look, TenantGuard, Work, removes};
+use super::{Look, TenantGuard, Work};
 use crate::guard::{Delivery, Handled};
 use crate::port::{AuditSink, Clock, NoticeSink, PolicySource};
 
-/// For so long after a call a look can miss it: Azure is eventually consistent, and a case is opened a moment after its look.
+/// For so long after a call a look can miss it: Azure is eventually consistent.
 const MISSED_FOR: SignedDuration = SignedDuration::from_secs(30);
 
 /// What a sweep found.
@@ -160,7 +160,7 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
 
     /// Says whether an event can have done what is found, for all that an open case tells: it was not seen before, nor only gives back.
     fn explains(&self, event: &Event, case: &Case, blamed: Blame) -> bool {
-        if self.is_own(event) && !removes(event) {
+        if self.only_gives_back(event) {
             return false;
         }
         let is_beyond = blamed == Blame::Beyond;
@@ -174,7 +174,7 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     fn came_by(&self, event: &Event, case: &Case) -> bool {
         let came_later = event.time.is_some_and(|time| time > case.opened_at);
         if self.is_own(event) {
-            return case.stands && (came_later || !removes(event));
+            return case.stands && (came_later || self.only_gives_back(event));
         }
         came_later && case.event.id != event.id
     }
@@ -189,12 +189,15 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         work.event = found_out(&work.event.id, did.unwrap_or_else(nobodys));
     }
 
-    /// Returns the latest call on a subject that the Activity Log knows. What was called before a case was opened was seen by then, and
-    /// does not explain what is found beyond it.
+    /// Returns the latest call on a subject that the Activity Log knows and that explains what is found. What was called before the look
+    /// that a case tells of was seen by then, and does not explain what is found beyond it; what was called after a case was opened did
+    /// nothing of what was found by then; and a write of our own explains nothing.
     async fn called_since(&self, work: &Work<'_>, case: Option<&Case>) -> Option<Event> {
-        let called = self.ports.control.last_call(work.subject, self.ports.clock.now()).await.ok().flatten();
+        let calls = self.ports.control.last_calls(work.subject, self.ports.clock.now()).await.unwrap_or_default();
         let seen_until = case.and_then(|case| case.calls_seen_until(work.blamed == Some(Blame::Beyond)));
-        called.filter(|call| is_later(call, seen_until))
+        let found_by = case.filter(|_| work.blamed == Some(Blame::OfCase)).map(|case| case.opened_at);
+        let came_later = |call: &Event| found_by.is_some_and(|found_by| call.time.is_none_or(|time| time > found_by));
+        calls.into_iter().find(|call| !self.only_gives_back(call) && is_later(call, seen_until) && !came_later(call))
     }
 }
 

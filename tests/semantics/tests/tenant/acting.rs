@@ -1,16 +1,18 @@
 //! What is given back, in which order, and only with an intent.
 
+use reprieve_core::azure::event::gives_back;
 use reprieve_core::azure::world::Companion;
 use reprieve_core::azure::{Function, KeyReference, Subject};
 use reprieve_core::{Decision, Mode, Phase, Status};
 use reprieve_engine::Handled;
 use reprieve_semantics::repository_path;
 use reprieve_test_support::Effect;
+use reprieve_test_support::event::event;
 use reprieve_test_support::tenant::{
     OTHER_SUBSCRIPTION, certificate_deleted, companions, id_of, key_deleted, key_updated, log_key, log_storage, ourselves, role_removed,
     rotation_policy, rotation_removed, secret_deleted, storage_written, tenant, vault_deleted, vault_written,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{denied, existence, furnish, key, no_answer, vault, world};
 
@@ -137,7 +139,7 @@ fn no_change_of_azure_destroys() {
     let port = std::fs::read_to_string(repository_path("shared/engine/src/tenant/port.rs")).unwrap();
     let control = port.split("pub trait TenantControl").nth(1).unwrap().split("\n}").next().unwrap();
     let calls: Vec<&str> = control.lines().filter_map(|line| line.trim().strip_prefix("fn ")?.split('(').next()).collect();
-    assert_eq!(calls, ["discover", "observe", "apply", "last_call"]);
+    assert_eq!(calls, ["discover", "observe", "apply", "last_calls"]);
 }
 
 /// P80
@@ -310,6 +312,30 @@ fn a_deletion_under_our_own_identity_is_undone_and_told_as_theft() {
     assert!(record.decision.unwrap().why().escalations.iter().any(|sentence| sentence.contains("treat its credentials as stolen")));
 }
 
+/// P87: what our role may write gives back, and so does what vaults log of us; nothing else does.
+#[test]
+fn what_our_role_may_write_gives_back_and_nothing_else_does() {
+    let template = std::fs::read_to_string(repository_path("infra/azure/subscription.json")).unwrap();
+    let template: Value = serde_json::from_str(&template).unwrap();
+    let lists = ["/variables/writes", "/variables/locks"].into_iter();
+    let allowed = lists.flat_map(|list| template.pointer(list).unwrap().as_array().unwrap());
+    let ours: Vec<&str> = allowed.map(|action| action.as_str().unwrap()).collect();
+    let logged = ["KeyRecover", "SecretRecover", "CertificateRecover", "KeyUpdate", "KeyRotationPolicyUpdate"];
+    for name in ours.into_iter().chain(logged) {
+        assert!(gives_back(&event(name).build()), "{name}");
+    }
+    for name in [
+        "Microsoft.KeyVault/vaults/delete",
+        "Microsoft.KeyVault/locations/deletedVaults/purge/action",
+        "Microsoft.Storage/storageAccounts/regenerateKey/action",
+        "KeyDelete",
+        "KeyPurge",
+        "CertificateUpdate",
+    ] {
+        assert!(!gives_back(&event(name).build()), "{name}");
+    }
+}
+
 /// P88
 #[test]
 fn observing_changes_nothing_records_what_would_be_done_and_tells_once() {
@@ -333,6 +359,17 @@ fn a_look_that_contradicts_a_fresh_deletion_is_repeated() {
     world.tenant.delete_vault(&vault());
     world.tenant.answer_stale(2);
     world.settle(Function::RecoverVault, &vault_deleted(&vault()).build());
+    assert!(world.tenant.is_whole_vault(&vault()));
+}
+
+/// P93: Azure lists what was deleted a moment after it is gone.
+#[test]
+fn a_deleted_vault_that_is_not_listed_yet_is_looked_at_again() {
+    let world = world();
+    world.tenant.delete_vault(&vault());
+    world.tenant.list_late(2);
+    let record = world.settle(Function::RecoverVault, &vault_deleted(&vault()).build());
+    assert_eq!(record.status, Status::Success, "{record:?}");
     assert!(world.tenant.is_whole_vault(&vault()));
 }
 

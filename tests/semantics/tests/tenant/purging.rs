@@ -6,11 +6,11 @@ use reprieve_core::azure::{Function, ResourceId, Subject};
 use reprieve_core::{Record, Status};
 use reprieve_test_support::approval::{approval_tags, sealed_for};
 use reprieve_test_support::event::event;
-use reprieve_test_support::tenant::{SUBSCRIPTION, TenantWorld, key_deleted, vault_deleted};
-use reprieve_test_support::{Terms, sealed_by_security};
+use reprieve_test_support::tenant::{SUBSCRIPTION, TenantWorld, key_deleted, ourselves, vault_deleted};
+use reprieve_test_support::{Effect, Terms, sealed_by_security};
 
 use super::standing::{approve, bob, stands, without_vault};
-use super::{existence, key, vault, world};
+use super::{denied, existence, key, vault, world};
 
 /// Purges the vault or its key within the window, as bob does, and returns the outcome.
 fn purge(world: &TenantWorld, what: &Subject) -> Record {
@@ -88,6 +88,11 @@ fn who_approved_a_deletion_approved_no_purge_before_its_time() {
             assert_eq!(world.sweep(sweep).escalated, 1, "{what}: {sweep}");
         }
         assert_eq!(told_of_a_purge(&world), 1, "{what}");
+        let notices = world.notices.notices();
+        let told = notices.iter().filter(|notice| notice.text().contains("gone for good")).flat_map(|notice| &notice.commands);
+        let commands: Vec<&str> = told.map(|command| command.line.as_str()).collect();
+        assert!(!commands.is_empty(), "{what}");
+        assert!(commands.iter().all(|line| line.starts_with("reprieve approvals ")), "no command approves it: {what}: {commands:?}");
     }
 }
 
@@ -100,6 +105,36 @@ fn what_was_purged_before_anybody_looked_is_told_although_its_deletion_was_appro
     world.tenant.purge_vault(&vault());
     let record = world.settle(Function::RecoverVault, &vault_deleted(&vault()).build());
     assert_eq!((record.status, told_of_a_purge(&world)), (Status::Escalated, 1));
+}
+
+/// P90 and P93: it was only not listed yet, which takes nothing from the approval of its deletion.
+#[test]
+fn an_approved_deletion_that_is_listed_late_stands() {
+    let world = world();
+    approve(&world, &vault(), "delete");
+    world.tenant.delete_vault(&vault());
+    world.tenant.list_late(3);
+    assert_eq!(world.settle(Function::RecoverVault, &vault_deleted(&vault()).build()).status, Status::Escalated);
+    for sweep in ["sweep-1", "sweep-2"] {
+        let report = world.sweep(sweep);
+        assert_eq!((report.mended, report.escalated), (0, 0), "{sweep}");
+    }
+    assert!(world.changes_tried().is_empty() && world.ledger.case(&existence()).unwrap().stands);
+}
+
+/// P87: a purge belongs to no answer of ours, although one is still owed.
+#[test]
+fn a_purge_under_our_own_identity_is_told_as_theft_while_a_case_is_open() {
+    let world = world();
+    world.tenant.delete_object(&key());
+    world.faults.fail_next("RecoverObject", 1, Effect::Before, denied());
+    world.handle(Function::RecoverKey, &key_deleted(&key()).build());
+    assert!(world.ledger.case(&Subject::VaultObject(key())).is_some());
+    world.tenant.purge_object(&key());
+    let purged = event("KeyPurge").id("purged").source(VAULT_SOURCE).on_azure(&key()).by(ourselves()).build();
+    let record = world.settle(Function::RecoverKey, &purged);
+    assert_eq!(record.status, Status::Escalated);
+    assert!(record.decision.unwrap().why().escalations.iter().any(|sentence| sentence.contains("treat its credentials as stolen")));
 }
 
 /// P90

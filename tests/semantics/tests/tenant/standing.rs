@@ -111,7 +111,7 @@ fn key_of(world: &TenantWorld) -> KeyReference {
 
 /// Takes out of the case what an earlier version did not write.
 fn forget_what_was_found(world: &TenantWorld, subject: &Subject) {
-    let case = Case { found: None, ..world.ledger.case(subject).unwrap() };
+    let case = Case { found: None, seen_at: None, ..world.ledger.case(subject).unwrap() };
     finish(world.ledger.keep_case(subject, Some(&case))).unwrap().unwrap();
 }
 
@@ -170,25 +170,28 @@ fn a_further_swap_that_no_event_announced_is_undone() {
     let world = under_partners_key();
     world.tenant.swap_key(&log_storage(), evil());
     world.sweep("sweep-1");
-    assert_eq!((key_of(&world), world.journal.made("last_call")), (log_key(), 1), "the log is asked");
+    assert_eq!((key_of(&world), world.journal.made("last_calls")), (log_key(), 1), "the log is asked");
     let record = world.outcomes_of(&encryption()).pop().unwrap();
     assert!(!record.event.actor.is_known(), "the approved call does not explain it: {:?}", record.event);
 }
 
-/// P89
+/// P89: a write of our own hides nobody who called before it.
 #[test]
 fn the_log_says_who_made_a_further_swap() {
+    let own = || storage_written(&log_storage()).id("our-own").by(ourselves()).at("2026-11-20T18:30:00Z").build();
     for (who, call, key) in [
         ("bob, after the window", written_later("further"), log_key()),
         ("mallory, inside of it", storage_written(&log_storage()).id("second").at("2026-11-20T10:30:00Z").build(), evil()),
     ] {
-        let world = under_partners_key();
-        world.tenant.swap_key(&log_storage(), evil());
-        world.tenant.logged(call.clone());
-        world.sweep("sweep-1");
-        assert_eq!(key_of(&world), key, "{who}");
-        let record = world.outcomes_of(&encryption()).pop().unwrap();
-        assert_eq!((record.event.form, record.event.actor), (EventForm::Sweep, call.actor), "{who}");
+        for later in [None, Some(own())] {
+            let world = under_partners_key();
+            world.tenant.swap_key(&log_storage(), evil());
+            [Some(call.clone()), later].into_iter().flatten().for_each(|call| world.tenant.logged(call));
+            world.sweep("sweep-1");
+            assert_eq!(key_of(&world), key, "{who}");
+            let record = world.outcomes_of(&encryption()).pop().unwrap();
+            assert_eq!((record.event.form, &record.event.actor), (EventForm::Sweep, &call.actor), "{who}");
+        }
     }
 }
 
@@ -227,6 +230,50 @@ fn a_write_of_our_own_covers_no_further_swap() {
     let own = storage_written(&log_storage()).id("our-own").by(ourselves()).at("2026-11-20T16:00:00Z").build();
     world.settle(Function::EncryptActivityLogs, &own);
     assert_eq!(key_of(&world), log_key());
+}
+
+/// P87 and P90: the log knows of it, and not of whoever made the swap.
+#[test]
+fn a_logged_write_of_our_own_covers_no_further_swap() {
+    let world = under_partners_key();
+    world.tenant.swap_key(&log_storage(), evil());
+    world.tenant.logged(storage_written(&log_storage()).id("our-own").by(ourselves()).at("2026-11-20T16:00:00Z").build());
+    world.sweep("sweep-1");
+    assert_eq!(key_of(&world), log_key());
+    let record = world.outcomes_of(&encryption()).pop().unwrap();
+    assert!(!record.event.actor.is_known(), "{:?}", record.event);
+}
+
+/// P90: each look at what stands sees what was called before it.
+#[test]
+fn an_approved_call_from_before_the_last_look_covers_no_further_swap() {
+    for is_heard in [false, true] {
+        let world = under_partners_key();
+        let call = storage_written(&log_storage()).id("second").at("2026-11-20T10:30:00Z").build();
+        world.tenant.logged(call.clone());
+        world.sweep("sweep-1");
+        assert_eq!(key_of(&world), partner());
+        world.tenant.swap_key(&log_storage(), evil());
+        if is_heard {
+            world.settle(Function::EncryptActivityLogs, &call);
+        } else {
+            world.sweep("sweep-2");
+        }
+        assert_eq!(key_of(&world), log_key(), "the call is heard of: {is_heard}");
+    }
+}
+
+/// P90: a case that was found out under the id of an older one is as young as it is, and whoever called before it may have done it.
+#[test]
+fn a_swap_is_judged_by_its_own_event_although_a_repeated_delivery_found_it_first() {
+    let world = under_partners_key();
+    world.tenant.swap_key(&log_storage(), evil());
+    world.tenant.logged(storage_written(&log_storage()).id("second").at("2026-11-20T10:30:00Z").build());
+    world.settle(Function::EncryptActivityLogs, &storage_written(&log_storage()).build());
+    assert_eq!(key_of(&world), evil(), "the log does not know of the swap yet");
+    let record = world.settle(Function::EncryptActivityLogs, &written_later("further"));
+    assert_eq!((record.status, key_of(&world)), (Status::Success, log_key()), "{record:?}");
+    assert_eq!(record.event.actor, bob());
 }
 
 /// P90: the case stays as old as it is, so that who came by after it was opened still only came by.
@@ -362,6 +409,47 @@ fn what_is_nobodys_is_not_covered_by_the_approved_call_at_the_next_sweep() {
         let case = world.ledger.case(&encryption()).unwrap();
         assert!(!case.stands && !case.event.actor.is_known(), "{sweep}: {case:?}");
     }
+}
+
+/// P89 and P90: the log does not know yet who made the swap when it is found first, and the approved call came later.
+#[test]
+fn what_is_nobodys_is_not_covered_by_an_approved_call_from_after_it_was_found() {
+    for is_heard in [false, true] {
+        let world = world();
+        approve(&world, &log_storage(), "change-log-key");
+        world.tenant.swap_key(&log_storage(), evil());
+        world.faults.fail_next("SetKeySource", if is_heard { 2 } else { 1 }, Effect::Before, denied());
+        world.sweep("sweep-1");
+        assert!(!world.ledger.case(&encryption()).unwrap().event.actor.is_known());
+        let harmless = storage_written(&log_storage()).id("harmless").at("2026-11-20T11:30:00Z").build();
+        if is_heard {
+            world.sweep("sweep-2");
+            assert_eq!(key_of(&world), evil());
+            world.settle(Function::EncryptActivityLogs, &harmless);
+        } else {
+            world.tenant.logged(harmless);
+            world.sweep("sweep-2");
+        }
+        assert_eq!(key_of(&world), log_key(), "the call is heard of: {is_heard}");
+        let record = world.outcomes_of(&encryption()).pop().unwrap();
+        assert!(!record.event.actor.is_known(), "{:?}", record.event);
+    }
+}
+
+/// P89: who made it is still found out, where the log tells of it late.
+#[test]
+fn what_was_nobodys_is_theirs_whom_the_log_tells_of_later() {
+    let world = world();
+    approve(&world, &log_storage(), "change-log-key");
+    world.tenant.swap_key(&log_storage(), partner());
+    world.faults.fail_next("SetKeySource", 1, Effect::Before, denied());
+    world.sweep("sweep-1");
+    world.tenant.logged(storage_written(&log_storage()).id("swap").at("2026-11-20T10:59:00Z").build());
+    world.tenant.logged(storage_written(&log_storage()).id("harmless").by(bob()).at("2026-11-20T11:30:00Z").build());
+    world.sweep("sweep-2");
+    let case = world.ledger.case(&encryption()).unwrap();
+    assert!(case.stands && case.event.actor.is_known(), "{case:?}");
+    assert_eq!(key_of(&world), partner());
 }
 
 /// P90: a human gave it back, and it is deleted again.

@@ -67,6 +67,8 @@ pub(super) struct State {
     pub(super) log: Vec<Event>,
     /// How many looks still show a deleted vault as if it were there.
     pub(super) stale_looks: u32,
+    /// How many looks do not list a deleted vault yet.
+    pub(super) unlisted_looks: u32,
     /// The changes that altered something.
     pub(super) altered: Vec<Change>,
     pub(super) desired: Desired,
@@ -89,6 +91,7 @@ impl FakeTenant {
             grants: BTreeSet::new(),
             log: Vec::new(),
             stale_looks: 0,
+            unlisted_looks: 0,
             altered: Vec::new(),
             desired: tenant_desired(),
         };
@@ -303,6 +306,11 @@ impl FakeTenant {
     /// Shows deleted vaults as if they were there, for so many looks.
     pub fn answer_stale(&self, looks: u32) {
         locked(&self.state).stale_looks = looks;
+    }
+
+    /// Shows deleted vaults neither as there nor as deleted, for so many looks.
+    pub fn list_late(&self, looks: u32) {
+        locked(&self.state).unlisted_looks = looks;
     }
 
     /// Returns the changes that altered something, in order: a change that found all as it asks for altered nothing.

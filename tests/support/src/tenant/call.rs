@@ -12,8 +12,8 @@ pub enum TenantCall {
     Observe(Subject),
     /// `TenantControl::apply`.
     Apply(Box<Change>),
-    /// `TenantControl::last_call`.
-    LastCall(Subject),
+    /// `TenantControl::last_calls`.
+    LastCalls(Subject),
     /// `TenantLedger::recall`.
     Recall(Subject),
     /// `TenantLedger::claim`.
@@ -44,7 +44,7 @@ impl TenantCall {
             Self::Discover => "discover",
             Self::Observe(_) => "observe",
             Self::Apply(change) => change.name(),
-            Self::LastCall(_) => "last_call",
+            Self::LastCalls(_) => "last_calls",
             Self::Recall(_) => "recall",
             Self::Claim(_) => "claim",
             Self::Finish(..) => "finish",
@@ -65,7 +65,7 @@ impl TenantCall {
             Self::Apply(change) => Some(change),
             Self::Discover
             | Self::Observe(_)
-            | Self::LastCall(_)
+            | Self::LastCalls(_)
             | Self::Recall(_)
             | Self::Claim(_)
             | Self::Finish(..)

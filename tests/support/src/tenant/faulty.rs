@@ -33,8 +33,8 @@ impl<P: TenantControl> TenantControl for FailOnCall<P> {
         self.tenant(TenantCall::Apply(Box::new(change.clone())), self.inner.apply(change)).await
     }
 
-    async fn last_call(&self, subject: &Subject, until: Timestamp) -> Result<Option<Event>, CallError> {
-        self.tenant(TenantCall::LastCall(subject.clone()), self.inner.last_call(subject, until)).await
+    async fn last_calls(&self, subject: &Subject, until: Timestamp) -> Result<Vec<Event>, CallError> {
+        self.tenant(TenantCall::LastCalls(subject.clone()), self.inner.last_calls(subject, until)).await
     }
 }
 

@@ -111,7 +111,7 @@ impl TenantLedger for FakeTenantLedger {
             return Ok(());
         };
         let mut case = case.clone();
-        if let Some(open) = pages.cases.get(subject).filter(|open| open.event.id == case.event.id) {
+        if let Some(open) = pages.cases.get(subject).filter(|open| open.event == case.event) {
             case.opened_at = case.opened_at.min(open.opened_at);
         }
         pages.cases.insert(subject.clone(), case);

@@ -1,5 +1,7 @@
 //! The port over the tenant: what a look shows, what there is, what the Activity Log tells.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use reprieve_core::Event;
 use reprieve_core::azure::event::{Reach, reach};
@@ -50,6 +52,10 @@ impl TenantControl for FakeTenant {
             state.stale_looks -= 1;
             return Ok(state.world_of_vault(subject, true));
         }
+        if state.unlisted_looks > 0 && matches!(subject, Subject::Vault(_)) {
+            state.unlisted_looks -= 1;
+            return Ok(World::Vault { vault: Known::Absent, deleted: Known::Absent, companions: Known::Absent });
+        }
         state.look(subject, known)
     }
 
@@ -62,14 +68,16 @@ impl TenantControl for FakeTenant {
     }
 
     /// The Activity Log knows nothing of what is done inside of vaults.
-    async fn last_call(&self, subject: &Subject, until: Timestamp) -> Result<Option<Event>, CallError> {
+    async fn last_calls(&self, subject: &Subject, until: Timestamp) -> Result<Vec<Event>, CallError> {
         let state = locked(&self.state);
         let is_meant = |event: &&Event| {
             !matches!(subject, Subject::VaultObject(_) | Subject::RotationPolicy(_))
                 && event.time.is_some_and(|time| time <= until)
                 && reach(event, subject.function()) == Reach::One(subject.clone())
         };
-        Ok(state.log.iter().filter(is_meant).max_by_key(|event| event.time).cloned())
+        let mut calls: Vec<Event> = state.log.iter().filter(is_meant).cloned().collect();
+        calls.sort_by_key(|event| Reverse(event.time));
+        Ok(calls)
     }
 }
 

@@ -232,12 +232,13 @@ fn postgresql(plan: &mut AzurePlan, id: &ResourceId, parameters: &[ServerParamet
         let sentence = format!("{server} does not load `pgaudit`; add it to `shared_preload_libraries`, which needs a restart");
         plan.find(Remedy::NeedsHuman, Severity::High, sentence);
     }
-    if let Some(classes) = lacking_classes(value(parameters, "pgaudit.log").unwrap_or_default()) {
-        plan.mend(
-            Severity::High,
-            format!("{server} does not audit changes of its schema, roles and data"),
-            set(id, "pgaudit.log", &classes),
-        );
+    let classes = words(value(parameters, "pgaudit.log").unwrap_or_default());
+    let missing = missing_classes(&classes);
+    if !missing.is_empty() {
+        let known_by = missing.iter().map(|class| format!("`pgaudit.log` lacks `{class}`")).collect();
+        let sentence = format!("{server} does not audit changes of its schema, roles and data");
+        plan.find_known_by(known_by, Remedy::Mended, Severity::High, sentence);
+        plan.changes.push(set(id, "pgaudit.log", &with_classes(&classes, &missing)));
     }
     for name in POSTGRESQL_SWITCHES {
         if value(parameters, name).is_some_and(is_off) {
@@ -246,12 +247,11 @@ fn postgresql(plan: &mut AzurePlan, id: &ResourceId, parameters: &[ServerParamet
     }
 }
 
-/// Returns what `pgaudit.log` must be where it lacks a class that must be audited. It is read from left to right; `-` takes away.
+/// Returns the classes that must be audited and that `pgaudit.log` lacks. It is read from left to right; `-` takes away.
 /// <https://github.com/pgaudit/pgaudit>
-fn lacking_classes(present: &str) -> Option<String> {
-    let words = words(present);
+fn missing_classes(words: &[String]) -> Vec<&'static str> {
     let mut audited = BTreeSet::new();
-    for word in &words {
+    for word in words {
         match word.strip_prefix('-') {
             Some("all") => audited.clear(),
             Some(class) => {
@@ -264,13 +264,14 @@ fn lacking_classes(present: &str) -> Option<String> {
             }
         }
     }
-    let missing: Vec<&str> = PGAUDIT_CLASSES.into_iter().filter(|class| !audited.contains(class)).collect();
-    if missing.is_empty() {
-        return None;
-    }
+    PGAUDIT_CLASSES.into_iter().filter(|class| !audited.contains(class)).collect()
+}
+
+/// Returns what `pgaudit.log` must be, where it lacks these classes.
+fn with_classes(words: &[String], missing: &[&str]) -> String {
     let kept = words.iter().map(String::as_str).filter(|word| *word != "none" && !missing.contains(word));
     let is_subtracted = |word: &str| word.strip_prefix('-').is_some_and(|class| missing.contains(&class));
-    Some(kept.filter(|word| !is_subtracted(word)).chain(missing.iter().copied()).collect::<Vec<_>>().join(","))
+    kept.filter(|word| !is_subtracted(word)).chain(missing.iter().copied()).collect::<Vec<_>>().join(",")
 }
 
 fn mysql(plan: &mut AzurePlan, id: &ResourceId, parameters: &[ServerParameter]) {

@@ -2,7 +2,7 @@
 //!
 //! *Absent on purpose:* reading or writing any secret; enabling a key that was never seen enabled.
 
-use super::{AzurePlan, Remedy, named};
+use super::{AzurePlan, IS_PURGED, Remedy, named};
 use crate::azure::change::Change;
 use crate::azure::id::ResourceId;
 use crate::azure::memory::Memory;
@@ -30,8 +30,7 @@ pub(super) fn existence(
             plan.read(&format!("whether {name}, which is not there, can be recovered"), deleted);
         }
         (Known::Absent, Known::Absent) => {
-            let sentence = format!("{name} is gone for good: it is not among the deleted ones that can be recovered, so it was purged");
-            plan.find(Remedy::NeedsHuman, Severity::Critical, sentence);
+            plan.find(Remedy::NeedsHuman, Severity::Critical, format!("{name} {IS_PURGED}"));
         }
     }
 }

@@ -245,9 +245,11 @@ fn locked(plan: &mut AzurePlan, id: &ResourceId, policy: &Immutability, days: u3
     let name = named(id);
     if policy.days < days {
         let change = Change::ExtendImmutabilityPolicy { container: id.clone(), days, etag: policy.etag.clone() };
-        let sentence =
-            format!("{name} is immutable for {} days, not for {days} (once lengthened, nobody can shorten it again)", policy.days);
-        plan.mend(Severity::Medium, sentence, change);
+        // It is as short as it was before it was locked.
+        let short = immutable_too_short(&name, policy, days);
+        let sentence = format!("{short} (once lengthened, nobody can shorten it again)");
+        plan.find_known_by(vec![short], Remedy::Mended, Severity::Medium, sentence);
+        plan.changes.push(change);
     }
     if !policy.append_allowed {
         let sentence =
@@ -256,12 +258,15 @@ fn locked(plan: &mut AzurePlan, id: &ResourceId, policy: &Immutability, days: u3
     }
 }
 
+fn immutable_too_short(name: &str, policy: &Immutability, days: u32) -> String {
+    format!("{name} is immutable for {} days, not for {days}", policy.days)
+}
+
 fn unlocked(plan: &mut AzurePlan, id: &ResourceId, policy: &Immutability, desired: &Desired) {
     let name = named(id);
     let days = wanted_immutability(desired);
     if policy.days < days {
-        let sentence = format!("{name} is immutable for {} days, not for {days}", policy.days);
-        plan.find(Remedy::Mended, Severity::Medium, sentence);
+        plan.find(Remedy::Mended, Severity::Medium, immutable_too_short(&name, policy, days));
     }
     if !policy.append_allowed {
         plan.find(Remedy::Mended, Severity::Medium, format!("{name} takes no appends, so that no log can be continued in it"));

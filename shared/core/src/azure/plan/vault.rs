@@ -2,7 +2,7 @@
 //!
 //! *Absent on purpose:* writing back a role that lets its holder hand out roles. Who held one is said, and a human decides.
 
-use super::{AzurePlan, Remedy, named};
+use super::{AzurePlan, IS_PURGED, Remedy, named};
 use crate::azure::change::Change;
 use crate::azure::desired::{Desired, PurgeProtection};
 use crate::azure::id::ResourceId;
@@ -105,8 +105,7 @@ pub(super) fn existence(
                 plan.read(&format!("whether {name}, which is not there, can be recovered"), deleted);
             }
             Known::Absent => {
-                let sentence = format!("{name} is gone for good: it is not among the deleted ones that can be recovered, so it was purged");
-                plan.find(Remedy::NeedsHuman, Severity::Critical, sentence);
+                plan.find(Remedy::NeedsHuman, Severity::Critical, format!("{name} {IS_PURGED}"));
             }
             Known::Is(deleted) => recover(plan, id, deleted, memory.vault.as_ref()),
         },
