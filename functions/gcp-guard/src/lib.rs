@@ -109,6 +109,7 @@ async fn entry<G: Guard>(State(guard): State<Arc<G>>, headers: HeaderMap, body: 
         }
     };
     let received_at = guard.now();
+    // How often it was delivered before, the claims alone know.
     let delivery = Delivery { received_at, count: 1, stopped_at: later(received_at, ENTRY_TAKES) };
     let Some(handled) = guard.handle(&event, delivery).await else {
         return done(&format!("`{}` takes no version of a key away", event.event.name));

@@ -11,16 +11,13 @@ mod sweep;
 use std::time::Duration;
 
 use futures_util::join;
-use jiff::Timestamp;
-use reprieve_core::audit::Operation;
+use jiff::{SignedDuration, Timestamp};
 use reprieve_core::facts::Known;
 use reprieve_core::google::decide::{decide, triage};
-use reprieve_core::google::{GoogleDomain, GoogleName, GoogleSituation, GoogleTriage, Loss, VersionFacts, VersionState};
+use reprieve_core::google::{GoogleDomain, GoogleName, GoogleSituation, GoogleTriage, KeyVersion, Loss, VersionFacts, VersionState};
 use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
-use reprieve_core::{
-    ApprovalRules, AuditEvent, CallOutcome, Decision, Event, EventForm, KeyNames, Mode, Phase, Plan, Record, Status, StepOutcome,
-};
+use reprieve_core::{ApprovalRules, AuditEvent, Decision, Event, EventForm, KeyNames, Mode, Phase, Plan, Record, Status, StepOutcome};
 
 pub use self::port::{KeyVersionControl, LatestCalls, LostVersions, VersionClaims, VersionMeter};
 pub use self::sweep::VersionSweep;
@@ -31,6 +28,14 @@ use crate::port::{AuditSink, CallError, Claim, Clock, Disposition, NoticeSink, P
 
 /// The pauses before a look that contradicts a fresh event is repeated.
 const LOOK_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
+
+/// How long a log that cannot be read for now is asked again, before a version is restored without it and left disabled. A version waits
+/// for its destruction for a day at least.
+const LOG_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
+/// So shortly before its destruction, a sweep restores a version without a log that cannot be read. Not earlier: without the log nobody is
+/// known to have destroyed it, so that no approval covers it, and a log that is out of reach shall undo none that was approved.
+const LAST_HOURS: SignedDuration = SignedDuration::from_hours(12);
 
 const READ_VERSION: &str = "cloudkms:GetCryptoKeyVersion";
 const READ_KEY: &str = "cloudkms:GetCryptoKey";
@@ -114,7 +119,7 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
             Ok(Claim::Held) => {
                 return Some(Handled::Retry { reason: "somebody else works on this event just now".to_owned(), record: None, told: false });
             }
-            // The audit store alone must hold the intent: without claims, the delivery's own count tells attempts apart.
+            // The audit store alone must hold the intent. Nobody counts the attempts then.
             Err(error) => tracing::warn!(%error, "the event could not be claimed"),
         }
         let handled = match &triage {
@@ -164,46 +169,63 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
         self.conclude(work, decision, steps).await
     }
 
-    /// Looks at the version, its key's labels and its past; again where the look contradicts a fresh event. What is not answered until
-    /// then is asked for again by the next delivery; so is what there is no time to look at again.
+    /// Looks at the version, its key's labels and its past. What is not answered until then is asked for again by the next delivery.
     async fn look(&self, work: &Work<'_>, name: &GoogleName, loss: Loss, until: Timestamp) -> Result<VersionFacts, CallError> {
-        let clock = &self.ports.clock;
-        let mut facts = self.look_once(work.event, name, until).await?;
+        let VersionPorts { control, clock, .. } = &self.ports;
+        let key = name.key();
+        let (version, labels, past) = join!(
+            self.look_at_version(work.event, name, until),
+            in_time(until, clock, READ_KEY, control.labels(&key)),
+            self.look_back(work, name, loss, until)
+        );
+        let version = version?;
+        let is_lost = matches!(&version, Known::Is(version) if Loss::of_state(&version.state).is_some());
+        let past = match past {
+            // The past decides on nothing else.
+            Err(error) if !is_lost => Known::Unreadable(error.to_string()),
+            past => past?,
+        };
+        Ok(VersionFacts { version, labels: known(labels)?, past })
+    }
+
+    /// Looks at the version, and again where that contradicts a fresh event. What there is no time to look at again is left to the next
+    /// delivery.
+    async fn look_at_version(&self, event: &Event, name: &GoogleName, until: Timestamp) -> Result<Known<KeyVersion>, CallError> {
+        let VersionPorts { control, clock, .. } = &self.ports;
+        let mut version = known(in_time(until, clock, READ_VERSION, control.version(name)).await)?;
         for pause in LOOK_AGAIN_AFTER {
-            let contradicts = matches!(&facts.version, Known::Is(version) if Loss::of_state(&version.state).is_none());
-            let is_gone = matches!(&facts.version, Known::Is(version) if version.state == VersionState::Destroyed);
-            if !contradicts || is_gone || work.event.form == EventForm::Sweep {
+            if event.form == EventForm::Sweep || !is_as_before(&version) {
                 break;
             }
             if clock.now().checked_add(pause).unwrap_or(Timestamp::MAX) >= until {
                 let message = format!("it is not as the event says, and {NOT_ENOUGH_TIME} to look again");
                 return Err(CallError::Unavailable { call: READ_VERSION, message });
             }
-            tracing::debug!(?loss, "the version is not as the event says; looking again");
+            tracing::debug!(version = %name, "the version is not as the event says; looking again");
             clock.sleep(pause).await;
-            facts = self.look_once(work.event, name, until).await?;
+            version = known(in_time(until, clock, READ_VERSION, control.version(name)).await)?;
         }
-        Ok(facts)
+        Ok(version)
     }
 
-    async fn look_once(&self, event: &Event, name: &GoogleName, until: Timestamp) -> Result<VersionFacts, CallError> {
-        let key = name.key();
+    /// Reads what was done to the version before. A log that stays out of reach keeps no version waiting for its destruction.
+    async fn look_back(
+        &self,
+        work: &Work<'_>,
+        name: &GoogleName,
+        loss: Loss,
+        until: Timestamp,
+    ) -> Result<Known<Vec<AuditEvent>>, CallError> {
+        if loss == Loss::Disabled {
+            // What was disabled was enabled before.
+            return Ok(Known::Unreadable("not looked up".to_owned()));
+        }
         let VersionPorts { control, clock, .. } = &self.ports;
-        let (version, labels, past) = join!(
-            in_time(until, clock, READ_VERSION, control.version(name)),
-            in_time(until, clock, READ_KEY, control.labels(&key)),
-            in_time(until, clock, READ_LOG, control.past(name))
-        );
-        Ok(VersionFacts {
-            version: known(version)?,
-            labels: known(labels)?,
-            past: match known(past)? {
-                Known::Is(past) => reaching_back(past, event),
-                // There is always a log: where none is found, it was not read.
-                Known::Absent => Known::Unreadable("it was not found".to_owned()),
-                Known::Unreadable(reason) => Known::Unreadable(reason),
-            },
-        })
+        let asked = in_time(until, clock, READ_LOG, control.past(name, work.event.time)).await;
+        match known(asked).and_then(|past| reaching_back(past, work.event.time)) {
+            Err(error) if is_long_ago(work, clock.now()) => Ok(Known::Unreadable(error.to_string())),
+            past => past,
+        }
     }
 
     async fn decide(&self, event: &Event, version: &GoogleName, loss: Loss, facts: &VersionFacts) -> Decision {
@@ -295,16 +317,41 @@ fn known<T>(answer: Result<T, CallError>) -> Result<Known<T>, CallError> {
     }
 }
 
-/// Returns the calls where they go back to one that says what the version was before the event, or to the first of all. Else that one lies
-/// behind them, where anybody who may destroy can put it, and what it says is not known.
-fn reaching_back(past: LatestCalls, event: &Event) -> Known<Vec<AuditEvent>> {
-    let is_before = |call: &AuditEvent| call.event.time.zip(event.time).is_some_and(|(time, at)| time < at);
-    let sets_state = |call: &AuditEvent| matches!(call.operation, Operation::Enable | Operation::Disable);
-    let says = |call: &AuditEvent| call.event.outcome == CallOutcome::Succeeded && sets_state(call) && is_before(call);
-    if past.has_older && !past.calls.iter().any(says) {
-        return Known::Unreadable(format!("the latest {} calls on it do not go back so far", past.calls.len()));
+/// Says whether the version looks as if the event had not happened.
+fn is_as_before(version: &Known<KeyVersion>) -> bool {
+    let is_free = |state: &VersionState| Loss::of_state(state).is_none() && *state != VersionState::Destroyed;
+    matches!(version, Known::Is(version) if is_free(&version.state))
+}
+
+/// Says whether the log has been asked in vain for so long that the version is restored without it.
+fn is_long_ago(work: &Work<'_>, now: Timestamp) -> bool {
+    let event = work.event;
+    // Without claims nobody counts the attempts.
+    let is_repeated = work.attempt >= ATTEMPT_WORTH_TELLING || !work.claimed;
+    let is_old = event.time.is_some_and(|time| now.duration_since(time) >= LOG_PATIENCE);
+    (is_repeated && is_old) || (event.form == EventForm::Sweep && is_in_last_hours(event.details.deletion_date, now))
+}
+
+/// Says whether a version is destroyed so soon that nothing more is waited for.
+fn is_in_last_hours(destroy_at: Option<Timestamp>, now: Timestamp) -> bool {
+    destroy_at.is_none_or(|at| at.duration_since(now) < LAST_HOURS)
+}
+
+/// Returns the calls where they go back to one that says what the version was before, or to the first of all. Else that one lies behind
+/// them, where anybody who may destroy can put it, and what it says is not known. A search that was given up may be worth another.
+fn reaching_back(past: Known<LatestCalls>, before: Option<Timestamp>) -> Result<Known<Vec<AuditEvent>>, CallError> {
+    let past = match past {
+        Known::Is(past) => past,
+        // There is always a log: where none is found, it was not read.
+        Known::Absent => return Ok(Known::Unreadable("it was not found".to_owned())),
+        Known::Unreadable(reason) => return Ok(Known::Unreadable(reason)),
+    };
+    let says = |call: &AuditEvent| before.is_some_and(|before| LatestCalls::sets_state_before(call, before));
+    if !past.has_older || past.calls.iter().any(says) {
+        return Ok(Known::Is(past.calls));
     }
-    Known::Is(past.calls)
+    let message = format!("the latest {} calls on it do not go back so far", past.calls.len());
+    if past.is_cut_short { Err(CallError::Unavailable { call: READ_LOG, message }) } else { Ok(Known::Unreadable(message)) }
 }
 
 fn status_of(decision: &Decision, steps: &[StepOutcome], mode: Mode) -> Status {

@@ -28,7 +28,7 @@ use self::memory::complain;
 use self::record::mark_late_effects;
 use crate::observe::{NOT_ENOUGH_TIME, in_time};
 use crate::port::{AuditSink, Circumstances, Claim, Clock, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
-use crate::whose::Overtaken;
+use crate::whose::{Overtaken, is_left_over};
 use crate::{act, observe};
 
 /// An attempt from which people are told of a case that is still open.
@@ -392,7 +392,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let Ports { keys, clock, .. } = &self.ports;
         let act_until = work.delivery.act_until();
         let mut case = self.case(work, threat, &decision);
-        case.cancelled_at = facts.case().and_then(|case| case.cancelled_at);
+        // What was cancelled before the key served again was another act's.
+        let open = facts.case().filter(|open| !is_left_over(open, facts.inventory()));
+        case.cancelled_at = open.and_then(|open| open.cancelled_at);
         let mut steps: Vec<StepOutcome> = Vec::with_capacity(plan.steps.len());
         for step in &plan.steps {
             if steps.last().is_some_and(|last| !last.result.is_success()) {

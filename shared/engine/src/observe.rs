@@ -4,7 +4,7 @@ use futures_util::join;
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::approval::plain;
 use reprieve_core::facts::Recollection;
-use reprieve_core::{Event, EventForm, KeyArn, KeyFacts, KeyState, Known, Threat, lesson};
+use reprieve_core::{Case, Event, EventForm, KeyArn, KeyFacts, KeyState, Known, Threat, lesson};
 
 use crate::act::answered_by;
 use crate::guard::{Guard, Ports};
@@ -152,12 +152,13 @@ pub fn known<T>(answer: Result<T, CallError>) -> Known<T> {
 pub(crate) const FRESH: SignedDuration = SignedDuration::from_mins(1);
 
 /// Says whether a look may be older than the event: the event is fresh, the key looks as if it had not happened, and nothing known
-/// to us undid it. An open case of something else, such as a tag, undid nothing.
+/// to us undid it. An open case of something else, such as a tag, or of an earlier act, undid nothing.
 #[must_use]
 pub fn may_be_stale(event: &Event, threat: Threat, facts: &KeyFacts, now: Timestamp) -> bool {
     let is_fresh = event.form != EventForm::Sweep && event.time.is_some_and(|time| now.duration_since(time) < FRESH);
     let looks_untouched =
         facts.description.value().is_some_and(|description| description.state == KeyState::Enabled && !description.deletion_is_pending());
-    let is_ours = facts.case().is_some_and(|case| case.threat.endangers_state());
+    let is_since = |case: &Case| event.time.is_none_or(|time| case.opened_at >= time);
+    let is_ours = facts.case().is_some_and(|case| case.threat.endangers_state() && is_since(case));
     is_fresh && threat.endangers_state() && looks_untouched && !is_ours
 }

@@ -70,7 +70,7 @@ enum Seen {
     Standing,
     /// Its case was recorded and told before, and the mode is `observe` or people alone can help.
     Told,
-    /// An earlier sweep gave it back, and could not end that: it could not tell people, or could not write it down.
+    /// An earlier sweep gave it back, and could not end that: it could not tell people, or could not write it down, and may not yet.
     Ended(Box<Handled>),
     Endangered {
         lost: bool,
@@ -206,8 +206,14 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         now: Timestamp,
         stopped_at: Timestamp,
     ) -> Handled {
-        // A key without its means can neither be enabled nor disabled: that is its case now, whatever was before.
-        if threat.takes_means() && before.is_some_and(|open| open.threat.gravity() > threat.gravity()) {
+        // A key without its means can neither be enabled nor disabled: that is its case now, whatever was before. Of a key that only fails
+        // to rotate, it is the rotation, unless what was before is a rescue that may still be owed.
+        let is_owed = |open: &Case| self.settings.mode == Mode::Enforce && is_own_rescue(open, key);
+        let is_over = |open: &Case| {
+            let is_rotation_alone = threat == Threat::RotationDisabled && !is_owed(open);
+            (threat.takes_means() || is_rotation_alone) && open.threat.gravity() > threat.gravity()
+        };
+        if before.is_some_and(is_over) {
             warn_unless_noted(key, self.ports.ledger.close_case(key).await);
         }
         let handled = self.handle(event, Delivery { received_at: now, count: 1, stopped_at }).await;
@@ -277,16 +283,23 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             handled @ (Handled::Done { .. } | Handled::Retry { .. }) => handled,
         };
         log_answer(key, &handled);
-        let is_ended = match &handled {
+        let is_told = match &handled {
             // Without a claim it could not be known that it was begun before, so nobody was told.
-            Handled::Done { record, .. } => record.claimed && record.status == Status::NothingToDo,
+            Handled::Done { record, .. } | Handled::Retry { record: Some(record), told: true, .. } => {
+                record.claimed && record.status == Status::NothingToDo
+            }
             Handled::Duplicate => true,
             Handled::Retry { .. } => false,
         };
-        if !is_ended {
+        if !is_told {
             return Seen::Endangered { lost: false, handled: Box::new(handled) };
         }
-        self.note_well(key, description, recollection, now).await;
+        if matches!(handled, Handled::Retry { .. }) {
+            // The key is well. Its case stays open for what is still to be written down.
+            self.learn_well(key, description, recollection, now).await;
+        } else {
+            self.note_well(key, description, recollection, now).await;
+        }
         Seen::Ended(Box::new(handled))
     }
 
@@ -317,8 +330,19 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         taken_means(description, recollection)
     }
 
-    /// Refreshes what is known of a key that is as it should be.
+    /// Refreshes what is known of a key that is as it should be, and closes the case that is over.
     async fn note_well(&self, key: &KeyArn, description: &KeyDescription, recollection: &Recollection, now: Timestamp) {
+        self.learn_well(key, description, recollection, now).await;
+        if is_as_meant(description, recollection.inventory.as_ref())
+            && recollection.case.is_some()
+            && let Err(error) = self.ports.ledger.close_case(key).await
+        {
+            tracing::warn!(%error, %key, "a case that is over could not be closed");
+        }
+    }
+
+    /// Refreshes what is known of a key that is as it should be.
+    async fn learn_well(&self, key: &KeyArn, description: &KeyDescription, recollection: &Recollection, now: Timestamp) {
         let Ports { keys, ledger, .. } = &self.ports;
         let serving = recollection.inventory.as_ref().map(|inventory| inventory.serving);
         let rotated = recollection.inventory.as_ref().and_then(|inventory| inventory.rotation).is_some_and(|rotation| rotation.enabled);
@@ -333,12 +357,6 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             if let Err(error) = ledger.learn(key, lesson, rotation).await {
                 tracing::warn!(%error, %key, "the inventory could not be refreshed");
             }
-        }
-        if is_as_meant(description, recollection.inventory.as_ref())
-            && recollection.case.is_some()
-            && let Err(error) = ledger.close_case(key).await
-        {
-            tracing::warn!(%error, %key, "a case that is over could not be closed");
         }
     }
 }

@@ -247,14 +247,25 @@ pub(crate) fn names_approval(facts: &KeyFacts, threat: Threat) -> bool {
     in_tags || in_ledger
 }
 
-/// Says whether the case is still about what is found: not about an earlier deletion, or an earlier disablement that was let stand.
+/// Says whether the case is still about what is found: not about an earlier deletion, an earlier disablement that was let stand, or
+/// anything from before the key was last seen to serve.
 pub(crate) fn is_about(case: &Case, description: Option<&KeyDescription>, inventory: Option<&Inventory>) -> bool {
     let seen_well = inventory.filter(|inventory| inventory.serving == Serving::Enabled).map(|inventory| inventory.as_of);
     let was_well_since = seen_well.zip(case.event_time).is_some_and(|(well, time)| well > time);
     let pending = description.and_then(|description| description.deletion_date);
     let is_other = case.threat == Threat::DeletionScheduled && is_same_time(case.deadline, pending) == Some(false);
     let is_over = case.stands && was_well_since && case.threat.endangers_state();
-    !is_other && !is_over
+    // What cannot be seen may be as it was when the case was opened.
+    let is_left = description.is_some() && is_left_over(case, inventory);
+    !is_other && !is_over && !is_left
+}
+
+/// Says whether the key was seen to serve after the case was opened: it is kept for what is still to be told or written down, and what
+/// happens to the key from then on is another act. The case was opened by our own clock; the key was seen by it too, or serves since the
+/// time of a call that made it serve, which is never more than a minute ahead of ours.
+pub(crate) fn is_left_over(case: &Case, inventory: Option<&Inventory>) -> bool {
+    let is_well_since = |known: &Inventory| known.serving == Serving::Enabled && known.as_of > case.opened_at;
+    case.threat.endangers_state() && inventory.is_some_and(is_well_since)
 }
 
 /// Says whether the deletion may have been scheduled so lately that the log does not show it yet: KMS waits a whole number of days.

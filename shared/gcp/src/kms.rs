@@ -103,8 +103,8 @@ impl KeyVersionControl for CloudKms {
         self.api.send_json(UPDATE, Method::PATCH, &format!("{}?updateMask=state", url(version)), &body).await.map(drop)
     }
 
-    async fn past(&self, version: &GoogleName) -> Result<LatestCalls, CallError> {
-        logging::calls_on(&self.api, version).await
+    async fn past(&self, version: &GoogleName, before: Option<Timestamp>) -> Result<LatestCalls, CallError> {
+        logging::calls_on(&self.api, version, before).await
     }
 
     async fn lost(&self) -> LostVersions {

@@ -2,12 +2,13 @@
 //!
 //! Admin Activity logs are always written, and are kept for 400 days. Google may answer an empty page with a token, where it had no
 //! time to search further: what was not read to its end says nothing, so it is an error and never an empty list. Of a past that is longer
-//! than what is read, it is said that there is more. Source:
+//! than what was read, it is said that there is more. Source:
 //! <https://docs.cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list>
 
 use std::time::Duration;
 
 use http::Method;
+use jiff::Timestamp;
 use reprieve_core::audit::AuditEvent;
 use reprieve_core::google::GoogleName;
 use reprieve_engine::{CallError, LatestCalls};
@@ -21,8 +22,9 @@ use crate::api::Api;
 const CALL: &str = "logging:ListLogEntries";
 const URL: &str = "https://logging.googleapis.com/v2/entries:list";
 
-/// How many calls are asked for at once. Google takes 1,000, which could be more bytes than an answer may have: callers write into entries.
-const PAGE_SIZE: usize = 100;
+/// How many calls are asked for at once: reading is limited to 60 requests a minute. Google takes 1,000, which could be more bytes than an
+/// answer may have: callers write into entries. <https://docs.cloud.google.com/logging/quotas>
+const PAGE_SIZE: usize = 500;
 
 /// How many calls are read. Whoever destroys a version that we restore each time can hide an older disabling behind any number.
 const CALLS_LIMIT: usize = 1_000;
@@ -33,12 +35,13 @@ const PAGES_LIMIT: usize = 20;
 /// For the search with all its pages: what waits to be given back waits for it.
 const SEARCH_TAKES: Duration = Duration::from_secs(20);
 
-/// Returns the latest calls that changed the state of a version, and says where there may be more. Refused ones changed nothing, and
-/// anybody can make any number of them: they are not asked for, so that they hide none that took effect.
+/// Returns the latest calls that changed the state of a version, and says where there may be more: none is read behind a page with a call
+/// that says what the version was `before` then. Refused ones changed nothing, and anybody can make any number of them: they are not asked
+/// for, so that they hide none that took effect.
 ///
 /// # Errors
-/// When the log could not be searched so far, or holds what cannot be read.
-pub(crate) async fn calls_on(api: &Api, version: &GoogleName) -> Result<LatestCalls, CallError> {
+/// When the log could not be searched so far that it showed a call, or holds what cannot be read.
+pub(crate) async fn calls_on(api: &Api, version: &GoogleName, before: Option<Timestamp>) -> Result<LatestCalls, CallError> {
     let project = version.project().unwrap_or_default();
     let mut body = json!({
         "resourceNames": [format!("projects/{project}")],
@@ -47,21 +50,25 @@ pub(crate) async fn calls_on(api: &Api, version: &GoogleName) -> Result<LatestCa
         "pageSize": PAGE_SIZE,
     });
     let end = Instant::now() + SEARCH_TAKES;
-    let mut entries = Vec::new();
+    let (mut read, mut calls) = (0, Vec::new());
     for _ in 0..PAGES_LIMIT {
         let mut answer = api.send_json(CALL, Method::POST, URL, &body).await?;
-        match answer.get_mut("entries").map(Value::take) {
+        let mut page = match answer.get_mut("entries").map(Value::take) {
             // An empty list is left out.
-            None => {}
-            Some(Value::Array(found)) => entries.extend(found),
+            None => Vec::new(),
+            Some(Value::Array(found)) => found,
             Some(_) => return Err(unreadable("its `entries` are no list")),
-        }
-        let token = answer.get_mut("nextPageToken").map(Value::take).filter(|token| token.as_str().is_some_and(|token| !token.is_empty()));
-        let has_older = entries.len() > CALLS_LIMIT || (entries.len() == CALLS_LIMIT && token.is_some());
-        let Some(token) = token.filter(|_| entries.len() < CALLS_LIMIT) else {
-            entries.truncate(CALLS_LIMIT);
-            return Ok(LatestCalls { calls: calls_in(&entries)?, has_older });
         };
+        let token = answer.get_mut("nextPageToken").map(Value::take).filter(|token| token.as_str().is_some_and(|token| !token.is_empty()));
+        let room = CALLS_LIMIT.saturating_sub(read);
+        let has_older = token.is_some() || page.len() > room;
+        page.truncate(room);
+        read += page.len();
+        let of_page = calls_in(&page)?;
+        let says_before = before.is_some_and(|before| of_page.iter().any(|call| LatestCalls::sets_state_before(call, before)));
+        let is_enough = read == CALLS_LIMIT || says_before;
+        calls.extend(of_page);
+        let Some(token) = token.filter(|_| !is_enough) else { return Ok(LatestCalls { calls, has_older, is_cut_short: false }) };
         if Instant::now() >= end {
             break;
         }
@@ -69,7 +76,10 @@ pub(crate) async fn calls_on(api: &Api, version: &GoogleName) -> Result<LatestCa
             body.insert("pageToken".to_owned(), token);
         }
     }
-    Err(unreadable(&format!("the search for the calls on `{version}` came to no end")))
+    if calls.is_empty() {
+        return Err(CallError::Unavailable { call: CALL, message: format!("the search for the calls on `{version}` came to no end") });
+    }
+    Ok(LatestCalls { calls, has_older: true, is_cut_short: true })
 }
 
 fn calls_in(entries: &[Value]) -> Result<Vec<AuditEvent>, CallError> {
@@ -110,5 +120,67 @@ mod tests {
         }
         let of_another = json!({ "protoPayload": { "serviceName": "k8s.io", "methodName": "io.k8s.core.v1.secrets.get" } });
         assert_eq!(calls_in(&[of_another]), Ok(Vec::new()));
+    }
+
+    /// What a search has found is said, though it comes to no end; where it has found nothing, nothing is said.
+    #[tokio::test]
+    async fn a_search_without_end_has_found_what_it_has_found() {
+        use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+
+        use crate::http::{Endpoint, GoogleHttp};
+        use crate::token::MetadataServer;
+
+        let name = "projects/prod/locations/global/keyRings/payments/cryptoKeys/card-data/cryptoKeyVersions/1";
+        let payload = json!({
+            "serviceName": "cloudkms.googleapis.com",
+            "methodName": "DestroyCryptoKeyVersion",
+            "resourceName": name,
+            "authenticationInfo": { "principalEmail": "mallory@example.com" },
+            "request": { "name": name },
+        });
+        let entry = json!({
+            "insertId": "entry000001",
+            "logName": "projects/prod/logs/cloudaudit.googleapis.com%2Factivity",
+            "timestamp": "2026-11-20T10:00:00Z",
+            "protoPayload": payload,
+        });
+        for is_found in [true, false] {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let endpoint = Endpoint::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+            let first = if is_found { vec![entry.clone()] } else { Vec::new() };
+            std::thread::spawn(move || {
+                // The token, and then page after page.
+                for asked in 0..=PAGES_LIMIT {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    let mut reader = BufReader::new(&stream);
+                    let mut length = 0;
+                    loop {
+                        let mut line = String::new();
+                        reader.read_line(&mut line).unwrap();
+                        if line.trim().is_empty() {
+                            break;
+                        }
+                        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                            length = value.trim().parse().unwrap();
+                        }
+                    }
+                    reader.take(length).read_to_end(&mut Vec::new()).unwrap();
+                    let body = match asked {
+                        0 => json!({ "access_token": "token", "expires_in": 3599 }),
+                        1 => json!({ "entries": first, "nextPageToken": "more" }),
+                        _ => json!({ "nextPageToken": "more" }),
+                    };
+                    let body = body.to_string();
+                    write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).unwrap();
+                }
+            });
+            let http = GoogleHttp::new(Some(endpoint)).unwrap();
+            let api = Api::new(http.clone(), MetadataServer::new(http));
+            let found = calls_on(&api, &GoogleName::parse(name).unwrap(), None).await;
+            let said = found.as_ref().ok().map(|found| (found.calls.len(), found.has_older, found.is_cut_short));
+            assert_eq!(said, is_found.then_some((1, true, true)), "{found:?}");
+            // The next search may come to an end.
+            assert_eq!(matches!(found, Err(CallError::Unavailable { .. })), !is_found, "{found:?}");
+        }
     }
 }

@@ -114,7 +114,7 @@ async fn the_past_of_a_version_is_its_own_and_the_latest_first() {
     ] {
         cloud.call_as(who, call, version);
     }
-    let past = kms(&api).past(&name(&version)).await.unwrap();
+    let past = kms(&api).past(&name(&version), None).await.unwrap();
     let operations: Vec<&str> = past.calls.iter().map(|entry| entry.operation.as_str()).collect();
     assert_eq!(operations, ["destroy", "enable", "disable"]);
     assert!(!past.has_older);
@@ -140,14 +140,14 @@ async fn a_project_that_cannot_be_listed_is_named_and_the_next_one_is_listed() {
 async fn a_past_is_read_over_all_pages_though_the_first_is_empty() {
     let (cloud, api, _) = stage().await;
     let version = cloud.make_key(KEY);
-    for _ in 0..60 {
+    for _ in 0..300 {
         cloud.call_as("ops@example.com", "Disable", &version);
         cloud.call_as("ops@example.com", "Enable", &version);
     }
     cloud.slow_log_down();
-    let past = kms(&api).past(&name(&version)).await.unwrap();
+    let past = kms(&api).past(&name(&version), None).await.unwrap();
     let latest = past.calls.first().map(|entry| entry.operation.as_str());
-    assert_eq!((past.calls.len(), latest, past.has_older), (120, Some("enable"), false));
+    assert_eq!((past.calls.len(), latest, past.has_older), (600, Some("enable"), false));
     assert_eq!(cloud.calls().iter().filter(|call| *call == "ListLogEntries").count(), 3);
 }
 
@@ -159,10 +159,27 @@ async fn of_a_past_without_end_the_latest_calls_are_read_and_that_there_are_more
         for _ in 0..calls {
             cloud.call_as("ops@example.com", "Enable", &version);
         }
-        let past = kms(&api).past(&name(&version)).await.unwrap();
+        let past = kms(&api).past(&name(&version), None).await.unwrap();
         assert_eq!((past.calls.len(), past.has_older), (1000, has_older));
     }
-    assert_eq!(cloud.calls().iter().filter(|call| *call == "ListLogEntries").count(), 20);
+    assert_eq!(cloud.calls().iter().filter(|call| *call == "ListLogEntries").count(), 4);
+}
+
+#[tokio::test]
+async fn a_past_is_read_no_further_than_to_what_the_version_was() {
+    let (cloud, api, _) = stage().await;
+    let version = cloud.make_key(KEY);
+    let began = Timestamp::now();
+    for _ in 0..600 {
+        cloud.call_as("ops@example.com", "Enable", &version);
+    }
+    // What was enabled only later does not say what it was before.
+    for (before, pages, calls, has_older) in [(Timestamp::MAX, 1, 500, true), (began, 2, 600, false)] {
+        let asked = cloud.calls().len();
+        let past = kms(&api).past(&name(&version), Some(before)).await.unwrap();
+        assert_eq!((past.calls.len(), past.has_older), (calls, has_older), "{before}");
+        assert_eq!(cloud.calls().iter().skip(asked).filter(|call| *call == "ListLogEntries").count(), pages, "{before}");
+    }
 }
 
 #[tokio::test]
@@ -175,7 +192,7 @@ async fn refused_calls_hide_none_that_took_effect() {
         assert_eq!(entry["protoPayload"]["status"]["code"], 9, "{entry}");
     }
     cloud.call_as("mallory@example.com", "DestroyCryptoKeyVersion", &version);
-    let past = kms(&api).past(&name(&version)).await.unwrap();
+    let past = kms(&api).past(&name(&version), None).await.unwrap();
     let operations: Vec<&str> = past.calls.iter().map(|entry| entry.operation.as_str()).collect();
     assert_eq!(operations, ["destroy", "disable"]);
 }

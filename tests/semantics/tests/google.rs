@@ -16,7 +16,7 @@ use reprieve_test_support::world::settled;
 use reprieve_test_support::{FakeAuditSink, FakeClock, FakeNoticeSink, FakePolicies, finish, time};
 use reprieve_wire::audit::Parsed;
 use reprieve_wire::google::parse_entry;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const VERSION: &str = "projects/prod/locations/global/keyRings/payments/cryptoKeys/card-data/cryptoKeyVersions/1";
 
@@ -28,11 +28,15 @@ const KEPT: SignedDuration = SignedDuration::from_secs(8);
 struct Cloud {
     state: VersionState,
     silent: Option<&'static str>,
+    destroy_at: Timestamp,
+    past: Result<LatestCalls, CallError>,
+    looks: Arc<Mutex<Vec<&'static str>>>,
     changes: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl Cloud {
-    async fn look(&self, call: &str) {
+    async fn look(&self, call: &'static str) {
+        self.looks.lock().unwrap().push(call);
         if self.silent == Some(call) {
             std::future::pending::<()>().await;
         }
@@ -40,7 +44,7 @@ impl Cloud {
 
     fn seen(&self) -> KeyVersion {
         let name = GoogleName::parse(VERSION).unwrap();
-        KeyVersion { name, state: self.state.clone(), destroy_at: None, destroyed_at: None, protection_level: None }
+        KeyVersion { name, state: self.state.clone(), destroy_at: Some(self.destroy_at), destroyed_at: None, protection_level: None }
     }
 }
 
@@ -65,9 +69,9 @@ impl KeyVersionControl for Cloud {
         Ok(())
     }
 
-    async fn past(&self, _version: &GoogleName) -> Result<LatestCalls, CallError> {
+    async fn past(&self, _version: &GoogleName, _before: Option<Timestamp>) -> Result<LatestCalls, CallError> {
         self.look("past").await;
-        Ok(LatestCalls::default())
+        self.past.clone()
     }
 
     async fn lost(&self) -> LostVersions {
@@ -75,13 +79,16 @@ impl KeyVersionControl for Cloud {
     }
 }
 
-/// Grants every claim.
+/// Grants every claim, for this attempt; without one, none.
 #[derive(Debug)]
-struct Claims;
+struct Claims {
+    attempt: Option<u32>,
+}
 
 impl VersionClaims for Claims {
     async fn claim(&self, _event: &EventId, _at: Timestamp) -> Result<Claim, CallError> {
-        Ok(Claim::Granted { attempt: 1 })
+        let unavailable = || CallError::Unavailable { call: "storage:InsertObject", message: "503".to_owned() };
+        self.attempt.map(|attempt| Claim::Granted { attempt }).ok_or_else(unavailable)
     }
 
     async fn finish(&self, _event: &EventId, _attempt: u32, _settled: bool) -> Result<(), CallError> {
@@ -110,10 +117,12 @@ impl Stage {
     fn start(state: VersionState, silent: Option<&'static str>) -> Self {
         let clock = FakeClock::at(time(RECEIVED_AT));
         clock.run_out();
-        let cloud = Cloud { state, silent, changes: Arc::default() };
+        let destroy_at = clock.now() + SignedDuration::from_hours(30 * 24);
+        let past = Ok(LatestCalls::default());
+        let cloud = Cloud { state, silent, destroy_at, past, looks: Arc::default(), changes: Arc::default() };
         let ports = VersionPorts {
             control: cloud.clone(),
-            claims: Claims,
+            claims: Claims { attempt: Some(1) },
             audit: FakeAuditSink::default(),
             notices: FakeNoticeSink::default(),
             clock: clock.clone(),
@@ -136,6 +145,11 @@ impl Stage {
         Delivery { received_at, count: 1, stopped_at: received_at + SignedDuration::from_secs(seconds) }
     }
 
+    /// How often this was looked at.
+    fn looks(&self, call: &str) -> usize {
+        self.cloud.looks.lock().unwrap().iter().filter(|look| **look == call).count()
+    }
+
     fn changes(&self) -> Vec<&'static str> {
         self.cloud.changes.lock().unwrap().clone()
     }
@@ -143,6 +157,16 @@ impl Stage {
 
 /// The entry of a destruction by mallory.
 fn destroyed() -> AuditEvent {
+    called("DestroyCryptoKeyVersion", &json!({"name": VERSION}))
+}
+
+/// The entry of a disabling by mallory.
+fn disabled() -> AuditEvent {
+    called("UpdateCryptoKeyVersion", &json!({"cryptoKeyVersion": {"name": VERSION, "state": "DISABLED"}, "updateMask": "state"}))
+}
+
+/// The entry of a call by mallory.
+fn called(method: &str, request: &Value) -> AuditEvent {
     let entry = json!({
         "insertId": "entry000001",
         "logName": "projects/prod/logs/cloudaudit.googleapis.com%2Factivity",
@@ -150,10 +174,10 @@ fn destroyed() -> AuditEvent {
         "protoPayload": {
             "@type": "type.googleapis.com/google.cloud.audit.AuditLog",
             "serviceName": "cloudkms.googleapis.com",
-            "methodName": "DestroyCryptoKeyVersion",
+            "methodName": method,
             "resourceName": VERSION,
             "authenticationInfo": {"principalEmail": "mallory@example.com", "principalSubject": "user:mallory@example.com"},
-            "request": {"name": VERSION},
+            "request": request,
             "status": {},
         },
     });
@@ -190,6 +214,51 @@ fn a_look_that_there_is_no_time_to_repeat_is_not_believed() {
     assert_eq!(answer.as_ref().and_then(settled).map(|record| record.status), Some(Status::NothingToDo), "{answer:?}");
 }
 
+/// P126: only the version is looked at again, and a log that does not answer holds up nothing that it does not decide on.
+#[test]
+fn what_is_repeated_is_the_look_at_the_version() {
+    for silent in [None, Some("past")] {
+        let stage = Stage::start(VersionState::Enabled, silent);
+        let answer = finish(stage.guard.handle(&destroyed(), stage.stopped_after(45))).unwrap();
+        assert_eq!(answer.as_ref().and_then(settled).map(|record| record.status), Some(Status::NothingToDo), "{answer:?}");
+        assert_eq!(["version", "labels", "past"].map(|call| stage.looks(call)), [3, 1, 1], "{silent:?}");
+    }
+}
+
+/// P124: what was disabled was enabled before, and the log is not asked.
+#[test]
+fn a_disabled_version_does_not_wait_for_the_log() {
+    let stage = Stage::start(VersionState::Disabled, Some("past"));
+    let answer = finish(stage.guard.handle(&disabled(), stage.stopped_after(45))).unwrap();
+    assert!(answer.as_ref().and_then(settled).is_some(), "{answer:?}");
+    assert_eq!((stage.changes(), stage.looks("past")), (vec!["enable"], 0));
+}
+
+/// A search that was given up before it came to what the version was.
+fn cut_short() -> LatestCalls {
+    LatestCalls { calls: vec![destroyed()], has_older: true, is_cut_short: true }
+}
+
+/// P124: a log that stays out of reach keeps no version waiting for its destruction: it is restored, and a human is woken. Nor does one
+/// that is searched in vain. Where no claim counts the attempts, the hour alone counts.
+#[test]
+fn a_log_that_stays_out_of_reach_is_not_waited_for() {
+    let cases = [(Some(3), 1, true), (Some(3), 0, false), (Some(2), 1, false), (None, 1, true), (None, 0, false)];
+    for (silent, (attempt, hours, is_restored)) in [Some("past"), None].into_iter().flat_map(|silent| cases.map(|case| (silent, case))) {
+        let mut stage = Stage::start(VersionState::DestroyScheduled, silent);
+        stage.guard.ports.claims.attempt = attempt;
+        stage.guard.ports.control.past = Ok(cut_short());
+        stage.clock.advance(SignedDuration::from_hours(hours));
+        let answer = finish(stage.guard.handle(&destroyed(), stage.stopped_after(45))).unwrap();
+        let record = answer.as_ref().and_then(settled);
+        assert_eq!(record.is_some(), is_restored, "{attempt:?}, {hours}: {answer:?}");
+        assert_eq!(stage.changes(), if is_restored { vec!["restore"] } else { Vec::new() }, "{attempt:?}, {hours}");
+        let escalations = record.and_then(|record| record.decision).map(|decision| decision.why().escalations.clone()).unwrap_or_default();
+        let is_told = escalations.iter().any(|told| told.contains("could not be read, so it is left disabled"));
+        assert_eq!(is_told, is_restored, "{escalations:?}");
+    }
+}
+
 /// P126: nor does a sweep wait for the log beyond its time: what it could not ask about is open, and said to be.
 #[test]
 fn a_sweep_does_not_wait_for_the_log_beyond_its_time() {
@@ -198,4 +267,23 @@ fn a_sweep_does_not_wait_for_the_log_beyond_its_time() {
     let report = finish(stage.guard.sweep(delivery)).unwrap();
     assert_eq!((report.lost, report.answered, report.failed.len()), (1, 0, 1), "{report:?}");
     assert!(stage.clock.now() <= delivery.stopped_at - KEPT, "{}", stage.clock.now());
+}
+
+/// P124: in a version's last hours the sweep waits for the log no longer: it is restored and left disabled. Not earlier: who destroyed it
+/// may have an approval.
+#[test]
+fn a_sweep_restores_in_its_last_hours_what_the_log_says_nothing_of() {
+    let denied = CallError::AccessDenied { call: "logging:ListLogEntries", message: "403".to_owned() };
+    for silent in [Some("past"), None] {
+        for (hours_left, is_restored) in [(11, true), (13, false)] {
+            let mut stage = Stage::start(VersionState::DestroyScheduled, silent);
+            stage.guard.ports.control.destroy_at = stage.clock.now() + SignedDuration::from_hours(hours_left);
+            stage.guard.ports.control.past = Err(denied.clone());
+            let report = finish(stage.guard.sweep(stage.stopped_after(270))).unwrap();
+            let answered = usize::from(is_restored);
+            assert_eq!((report.answered, report.failed.len()), (answered, 1 - answered), "{silent:?}, {hours_left}: {report:?}");
+            assert_eq!(stage.changes(), if is_restored { vec!["restore"] } else { Vec::new() }, "{silent:?}, {hours_left}");
+            assert_eq!(stage.guard.ports.notices.notices().len(), answered, "{silent:?}, {hours_left}");
+        }
+    }
 }

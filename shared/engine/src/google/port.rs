@@ -3,9 +3,9 @@
 use std::future::Future;
 
 use jiff::Timestamp;
-use reprieve_core::audit::AuditEvent;
+use reprieve_core::audit::{AuditEvent, Operation};
 use reprieve_core::google::{GoogleName, KeyVersion, Labels};
-use reprieve_core::{EventId, Record};
+use reprieve_core::{CallOutcome, EventId, Record};
 
 use super::sweep::VersionSweep;
 use crate::port::{CallError, Claim};
@@ -21,7 +21,8 @@ pub trait KeyVersionControl: Sync {
     /// Makes a version usable. [`CallError::InvalidState`] where it waits for destruction, or is destroyed.
     fn enable(&self, version: &GoogleName) -> impl Future<Output = Result<(), CallError>> + Send;
     /// Returns the latest calls that changed the version's state, by Google's own log. Logs are late, so what is missing may have been.
-    fn past(&self, version: &GoogleName) -> impl Future<Output = Result<LatestCalls, CallError>> + Send;
+    /// Older calls need not be read than one that says what the version was `before` then.
+    fn past(&self, version: &GoogleName, before: Option<Timestamp>) -> impl Future<Output = Result<LatestCalls, CallError>> + Send;
     /// Lists the versions, in all that is guarded, which wait to be destroyed or are disabled, and says what could not be searched.
     fn lost(&self) -> impl Future<Output = LostVersions> + Send;
 }
@@ -33,6 +34,17 @@ pub struct LatestCalls {
     pub calls: Vec<AuditEvent>,
     /// Whether the log may hold older ones, which were not read.
     pub has_older: bool,
+    /// Whether that is so because the search was given up before its end: made again, it may come further.
+    pub is_cut_short: bool,
+}
+
+impl LatestCalls {
+    /// Says whether a call enabled or disabled the version before then: whatever came earlier does not matter.
+    #[must_use]
+    pub fn sets_state_before(call: &AuditEvent, before: Timestamp) -> bool {
+        let sets_state = matches!(call.operation, Operation::Enable | Operation::Disable);
+        sets_state && call.event.outcome == CallOutcome::Succeeded && call.event.time.is_some_and(|time| time < before)
+    }
 }
 
 /// What a search for lost versions came to.

@@ -2,7 +2,8 @@
 //!
 //! The call by which it came about is looked up in Google's log, and is worked on under its own id: what an event settled is not
 //! worked on again. A version that waits, of which the log knows nothing, is answered as the act of somebody unknown; one that is
-//! disabled, of which the log knows nothing, may have been for years, and is left as it is.
+//! disabled, of which the log knows nothing, may have been for years, and is left as it is. Where the log cannot be read, a version is
+//! left to the next sweep, and in its last hours answered as the act of somebody unknown.
 
 use futures_util::{StreamExt as _, stream};
 use reprieve_core::audit::{Credential, Excerpt, Log};
@@ -11,7 +12,7 @@ use reprieve_core::google::decide::KMS_SOURCE;
 use reprieve_core::google::{KeyVersion, Loss, VersionFacts};
 use reprieve_core::{Actor, AuditEvent, CallOutcome, Details, Event, EventForm, EventId, Target};
 
-use super::{KeyVersionControl, LostVersions, READ_LOG, VersionClaims, VersionGuard, VersionMeter, VersionPorts};
+use super::{KeyVersionControl, LostVersions, READ_LOG, VersionClaims, VersionGuard, VersionMeter, VersionPorts, is_in_last_hours};
 use crate::guard::{Delivery, Handled};
 use crate::observe::in_time;
 use crate::port::{AuditSink, Clock, NoticeSink, PolicySource};
@@ -62,10 +63,15 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
     async fn answer_lost(&self, version: &KeyVersion, delivery: Delivery) -> Option<Handled> {
         let loss = Loss::of_state(&version.state)?;
         let VersionPorts { control, clock, .. } = &self.ports;
-        let until = delivery.look_until(clock.now());
-        let past = match in_time(until, clock, READ_LOG, control.past(&version.name)).await {
+        let now = clock.now();
+        let until = delivery.look_until(now);
+        let entry = match in_time(until, clock, READ_LOG, control.past(&version.name, Some(now))).await {
             // Whose act it is the latest call tells, however many lie before it.
-            Ok(past) => past.calls,
+            Ok(past) => entry_of(version, loss, past.calls)?,
+            Err(error) if loss == Loss::Destroyed && is_in_last_hours(version.destroy_at, clock.now()) => {
+                tracing::error!(%error, version = %version.name, "it is about to be destroyed, and is answered without the log");
+                found(version, loss)?
+            }
             Err(error) => {
                 return Some(Handled::Retry {
                     reason: format!("the log could not be asked about `{}`: {error}", version.name),
@@ -74,14 +80,18 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
                 });
             }
         };
-        let facts = VersionFacts { version: Known::Is(version.clone()), labels: Known::Absent, past: Known::Is(past) };
-        let entry = match (loss.culprit(&facts, &version.name), loss) {
-            (Some(entry), _) => entry,
-            (None, Loss::Destroyed) => found(version, loss)?,
-            // What our own restoring left disabled is known by the destruction before it.
-            (None, Loss::Disabled) => Loss::Destroyed.culprit(&facts, &version.name)?,
-        };
         self.handle(&entry, delivery).await
+    }
+}
+
+/// Returns the call by which a version was lost, by the log's calls on it. `None` where it is nobody's act.
+fn entry_of(version: &KeyVersion, loss: Loss, calls: Vec<AuditEvent>) -> Option<AuditEvent> {
+    let facts = VersionFacts { version: Known::Is(version.clone()), labels: Known::Absent, past: Known::Is(calls) };
+    match (loss.culprit(&facts, &version.name), loss) {
+        (Some(entry), _) => Some(entry),
+        (None, Loss::Destroyed) => found(version, loss),
+        // What our own restoring left disabled is known by the destruction before it.
+        (None, Loss::Disabled) => Loss::Destroyed.culprit(&facts, &version.name),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The ledger's notes beside an act are for the next look: losing one loses no key. A key has one case, of the gravest that is open. It is
 //! opened before a step is tried, and closed once the key is back; that of a rescue by a sweep is closed by the sweep, because nobody
 //! delivers again what it found: an open case of a settled claim says that people were told, and that the outcome may not be written down.
+//! Another act on the key that is as grave, or keeps it from serving, takes that case's place, and what was owed is lost with it.
 
 use jiff::Timestamp;
 use reprieve_core::lesson::{self, Lesson};
@@ -10,6 +11,7 @@ use reprieve_core::{Case, Decision, EventForm, KeyArn, KeyFacts, Known, Record, 
 
 use super::{Guard, Ports, Work};
 use crate::port::{AuditSink, CallError, Circumstances, Clock, Intent, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
+use crate::whose::is_left_over;
 
 impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, H: Circumstances, P: PolicySource>
     Guard<K, L, A, N, C, M, H, P>
@@ -36,11 +38,15 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         }
     }
 
-    /// Opens or renews the key's case, unless a graver one is open: what endangers the key itself is not forgotten over an alias.
+    /// Opens or renews the key's case, unless a graver one is open: what endangers the key itself is not forgotten over an alias. One
+    /// that is left over from before the key served again gives way to whatever keeps the key from serving now.
     pub(super) async fn note_case(&self, key: &KeyArn, facts: &KeyFacts, case: &Case) -> Result<(), CallError> {
         let ours = case.threat.gravity();
         let is_graver = match facts.recollection.value() {
-            Some(known) => known.case.as_ref().is_some_and(|open| open.threat.gravity() > ours),
+            Some(known) => known.case.as_ref().is_some_and(|open| {
+                let gives_way = ours > 0 && is_left_over(open, known.inventory.as_ref());
+                open.threat.gravity() > ours && !gives_way
+            }),
             None => !case.threat.endangers_state(),
         };
         if is_graver { Ok(()) } else { self.ports.ledger.open_case(key, case).await }

@@ -71,8 +71,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         }
     }
 
-    /// Writes the outcome that an earlier sweep owes: what it did was told, and may not have been written down. Only that sweep knew each
-    /// step, so the record says how the key is by now. Where the outcome was written, its id keeps another one out.
+    /// Writes the outcome that an earlier sweep owes: what became of it was told, and may not have been written down. Only that sweep knew
+    /// each step, so the record says how the key is by now. Where the outcome was written, its id keeps another one out; so it is with the
+    /// intent, which the ledger alone may hold.
     pub(crate) async fn write_down_late(&self, event: &Event, delivery: Delivery, rescue: &Case, state: &KeyState) -> Handled {
         let considering = match triage(event, &self.settings.domain) {
             Triage::Examine { considering, .. } => considering,
@@ -81,10 +82,14 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         // The first attempt is the one that did something; those after it only told of it.
         let work = Work::of(event, delivery, Some(rescue.threat), considering);
         let record = self.outcome(&work, Decision::Stand { why: told_already(event, rescue, state) }, Vec::new(), Status::NothingToDo);
-        match self.ports.audit.append(&record).await {
+        let kept = async {
+            self.ports.audit.append(&record).await?;
+            self.ports.audit.append(&self.intent_record(&work)).await
+        };
+        match kept.await {
             Ok(()) => Handled::Duplicate,
             Err(error) => Handled::Retry {
-                reason: format!("what an earlier sweep did is still not written down: {error}"),
+                reason: format!("what an earlier sweep told is still not written down: {error}"),
                 record: Some(Box::new(record)),
                 told: true,
             },
@@ -126,11 +131,11 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
 fn told_already(event: &Event, rescue: &Case, state: &KeyState) -> Why {
     let key = event.target.display_name();
     let who = if event.actor.is_known() { format!(" by {}", event.actor.display_name()) } else { String::new() };
-    let mut why = Why::new(Severity::Informational, format!("`{key}` {}{who}, and an earlier sweep answered it.", rescue.threat.phrase()));
+    let mut why = Why::new(Severity::Informational, format!("`{key}` {}{who}, and an earlier sweep told people.", rescue.threat.phrase()));
     let cancelled = rescue.cancelled_at.map(|at| format!("we cancelled its deletion at {at}, and ")).unwrap_or_default();
     why.escalations.push(format!(
-        "what that sweep did could not be written down when it was done: {cancelled}the key is `{}` by now, by that sweep or by somebody \
-         else, as the provider's log tells",
+        "what became of it could not be written down when it was told: {cancelled}the key is `{}` by now; by whom, the provider's log \
+         tells",
         state.as_str()
     ));
     why

@@ -6,7 +6,7 @@ use reprieve_core::facts::Tags;
 use reprieve_core::policy::{PolicyError, PolicyFile};
 use reprieve_core::{
     AccountId, Actor, ApprovalKeys, ApprovalRules, CalendarState, Details, Event, KeyArn, KeyState, Policy, Record, RoleArn, Severity,
-    Status,
+    Status, Threat,
 };
 use reprieve_engine::{Clock as _, Delivery, Ledger as _};
 use reprieve_test_support::approval::{approval_key_text_with, co_approval_tags, plain_tags};
@@ -253,6 +253,37 @@ fn a_disablement_that_a_broken_glass_lets_pass_is_taken_back_afterwards() {
     world.clock.set(time("2026-11-20T15:00:00Z"));
     assert_eq!(world.sweep("after-the-pass").given_back, 1);
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
+}
+
+/// P47, P31: nor is it taken back earlier for a deletion that a sweep gave back before, told, and could not write down.
+#[test]
+fn what_a_sweep_gave_back_before_claims_no_later_disablement() {
+    for is_announced in [true, false] {
+        let (world, key) =
+            world_with(ApprovalRules { break_glass_roles: [role("BreakGlass")].into(), break_glass_hours: 4, ..approval_rules() });
+        world.sweep("before");
+        world.clock.set(time("2026-11-20T11:00:00Z"));
+        world.keys.schedule_deletion(&key, 7).unwrap();
+        // Neither its intent nor its outcome can be written down.
+        world.faults.fail_next("append", 2, Effect::Before, no_answer());
+        assert_eq!(world.sweep("gives-back").given_back, 1);
+        assert_eq!(world.ledger.case(&key).unwrap().threat, Threat::DeletionScheduled, "it is kept for the outcome");
+        world.clock.set(time("2026-11-20T11:10:00Z"));
+        world.keys.disable(&key).unwrap();
+        let disabled = disable(&key).by(session("BreakGlass", "oscar@example.com")).at("2026-11-20T11:10:00Z").build();
+        if is_announced {
+            assert_eq!(world.settle(&disabled).status, Status::NothingToDo);
+        } else {
+            world.circumstances.logged(disabled);
+        }
+        world.clock.set(time("2026-11-20T12:00:00Z"));
+        let report = world.sweep("within-the-pass");
+        assert_eq!((report.standing, report.given_back), (1, 0), "announced: {is_announced}: {report:?}");
+        let case = world.ledger.case(&key).unwrap();
+        assert_eq!((world.keys.state(&key), case.threat, case.stands), (KeyState::Disabled, Threat::KeyDisabled, true));
+        world.clock.set(time("2026-11-20T15:30:00Z"));
+        assert_eq!(world.sweep("after-the-pass").given_back, 1, "announced: {is_announced}");
+    }
 }
 
 /// P47, P13: when the pass is over, who broke the glass cannot approve it for themselves.

@@ -3,9 +3,9 @@
 use jiff::SignedDuration;
 use reprieve_core::facts::Rotation;
 use reprieve_core::policy::SHIPPED_SCHEMA;
-use reprieve_core::{EventId, Inventory, KeyArn, KeyState, Mode, Policy, Serving, Status};
+use reprieve_core::{EventId, Inventory, KeyArn, KeyState, Mode, Phase, Policy, Record, Serving, Status, Threat};
 use reprieve_engine::{CallError, Handled, SweepReport};
-use reprieve_test_support::event::{schedule, time};
+use reprieve_test_support::event::{disable, schedule, time};
 use reprieve_test_support::{Effect, World, finish, guard, key, world_with_key};
 
 use crate::{denied, no_answer};
@@ -150,13 +150,62 @@ fn a_rescue_that_could_not_be_written_down_is_told_once_and_written_down_late() 
             world.faults.clear();
             assert!(matches!(sweep_later(&world, "sweep-5").handled.as_slice(), [Handled::Duplicate]), "{answer}");
             assert!(sweep_later(&world, "sweep-6").handled.is_empty(), "{answer}");
-            let [outcome] = world.audit.outcomes(&found_by("sweep-2", &key)).try_into().unwrap();
+            let found = found_by("sweep-2", &key);
+            let is_intent = |record: &Record| record.phase == Phase::Intent && *record.event_id() == found;
+            assert_eq!(world.audit.records().into_iter().filter(is_intent).count(), 1, "{answer}");
+            let [outcome] = world.audit.outcomes(&found).try_into().unwrap();
             assert_eq!((outcome.status, outcome.attempt, outcome.steps.len()), (Status::NothingToDo, 1, 0), "{answer}");
             let [said] = outcome.decision.unwrap().why().escalations.clone().try_into().unwrap();
-            assert!(said.contains("could not be written down when it was done"), "{answer}: {said}");
+            assert!(said.contains("could not be written down when it was told"), "{answer}: {said}");
             assert_eq!(said.contains("we cancelled its deletion at"), answer == "cancel_deletion", "{said}");
             assert_eq!((world.notices.notices().len(), world.ledger.case(&key), world.journal.made(answer)), (1, None, 1), "{answer}");
         }
+    }
+}
+
+/// P31: while nothing can be written down, a key that is back is no open case, and is looked after as any other.
+#[test]
+fn a_key_that_is_back_is_well_though_nothing_can_be_written_down() {
+    let (world, key) = lost_key("enable");
+    told_without_an_audit_store(&world);
+    let report = sweep_later(&world, "sweep-5");
+    assert_eq!((report.endangered, report.open, report.handled.len()), (0, 0, 1), "{report:?}");
+    assert_eq!(world.ledger.known(&key).inventory.map(|known| known.as_of), Some(report.started_at));
+    assert!(world.ledger.case(&key).is_some(), "it is kept for what is still owed");
+}
+
+/// P31: nor is a later act on it told with what was done about the earlier one.
+#[test]
+fn a_later_act_is_not_said_to_have_been_cancelled_with_the_deletion_before_it() {
+    let (world, key) = lost_key("cancel_deletion");
+    told_without_an_audit_store(&world);
+    assert!(world.ledger.case(&key).unwrap().cancelled_at.is_some());
+    world.keys.disable(&key).unwrap();
+    assert_eq!(sweep_later(&world, "sweep-5").given_back, 1);
+    let case = world.ledger.case(&key).unwrap();
+    assert_eq!((case.threat, case.cancelled_at), (Threat::KeyDisabled, None));
+}
+
+/// P42, P31: nor does its case make a look believed that contradicts the next event.
+#[test]
+fn a_look_that_contradicts_the_next_event_is_repeated_though_a_case_is_still_open() {
+    for scheduled in [true, false] {
+        let (world, key) = lost_key("enable");
+        told_without_an_audit_store(&world);
+        world.faults.clear();
+        world.clock.set(time("2026-11-20T15:00:00Z"));
+        let before = world.keys.find(&key).unwrap().description();
+        let event = if scheduled {
+            world.keys.schedule_deletion(&key, 7).unwrap();
+            schedule(&key)
+        } else {
+            world.keys.disable(&key).unwrap();
+            disable(&key)
+        };
+        world.keys.change(&key, |key| key.stale = Some((before, 1)));
+        assert!(world.ledger.case(&key).is_some());
+        assert_eq!(world.settle(&event.at("2026-11-20T15:00:00Z").build()).status, Status::Success, "scheduled: {scheduled}");
+        assert_eq!(world.keys.state(&key), KeyState::Enabled);
     }
 }
 
@@ -218,6 +267,32 @@ fn what_would_have_been_done_is_told_by_the_next_sweep() {
         world.notices.notices().len()
     });
     assert_eq!((told, world.journal.acts()), ([0, 1, 1], Vec::new()));
+}
+
+/// P25, P32: nor is it told hour by hour that a key does not rotate, whose disabling before is over.
+#[test]
+fn a_rotation_that_stays_off_is_told_once_though_the_key_was_disabled_before() {
+    for is_announced in [true, false] {
+        let (world, key) = (guard().mode(Mode::Observe).build(), key("observed"));
+        world.keys.create(&key);
+        world.keys.change(&key, |key| key.rotation = Rotation { enabled: true, period_days: Some(180) });
+        world.sweep("sweep-1");
+        world.clock.advance(SignedDuration::from_hours(1));
+        world.keys.disable(&key).unwrap();
+        if is_announced {
+            assert_eq!(world.settle(&disable(&key).at("2026-11-20T11:00:00Z").build()).status, Status::Observed);
+        }
+        sweep_later(&world, "sweep-2");
+        assert_eq!(world.notices.notices().len(), 1, "announced: {is_announced}");
+        // A human enables it, and forgets its rotation, which was switched off too.
+        world.keys.change(&key, |key| (key.enabled, key.rotation) = (true, Rotation { enabled: false, period_days: None }));
+        let told = ["sweep-3", "sweep-4", "sweep-5"].map(|sweep| {
+            sweep_later(&world, sweep);
+            world.notices.notices().len()
+        });
+        assert_eq!(told, [2, 2, 2], "announced: {is_announced}");
+        assert_eq!(world.ledger.case(&key).map(|case| case.threat), Some(Threat::RotationDisabled), "announced: {is_announced}");
+    }
 }
 
 /// P39, P32: so is that a key does not exist any more.
