@@ -5,6 +5,7 @@
 
 pub mod act;
 mod clock;
+mod digest;
 pub mod evidence;
 pub mod google;
 pub mod guard;

@@ -26,6 +26,7 @@ use reprieve_core::{
 pub use self::port::{TenantControl, TenantLedger, TenantMeter};
 pub use self::sweep::TenantSweep;
 use crate::act::{Kind, Persistence, answered_by, make_changes, not_carried_out};
+use crate::digest::digest_of;
 use crate::guard::{ATTEMPT_WORTH_TELLING, Delivery, Handled};
 use crate::port::{AuditSink, CallError, Claim, Clock, Intent, NoticeSink, PolicySource};
 
@@ -446,5 +447,5 @@ fn removes(event: &Event) -> bool {
 /// Returns the id under which a subject's part of an event is worked on and recorded. One event can concern several subjects, and
 /// several functions hear of one event.
 fn id_for(event: &Event, subject: &Subject) -> EventId {
-    EventId::parse(&format!("{}.{:016x}", event.id, remember::digest(&subject.key()))).unwrap_or_else(|_| event.id.clone())
+    EventId::parse(&format!("{}.{:016x}", event.id, digest_of(&subject.key()))).unwrap_or_else(|_| event.id.clone())
 }

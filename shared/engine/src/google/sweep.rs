@@ -13,6 +13,7 @@ use reprieve_core::google::{KeyVersion, Loss, VersionFacts};
 use reprieve_core::{Actor, AuditEvent, CallOutcome, Details, Event, EventForm, EventId, Target};
 
 use super::{KeyVersionControl, LostVersions, READ_LOG, VersionClaims, VersionGuard, VersionMeter, VersionPorts, is_in_last_hours};
+use crate::digest::digest_of;
 use crate::guard::{Delivery, Handled};
 use crate::observe::in_time;
 use crate::port::{AuditSink, Clock, NoticeSink, PolicySource};
@@ -98,12 +99,7 @@ fn entry_of(version: &KeyVersion, loss: Loss, calls: Vec<AuditEvent>) -> Option<
 /// What a sweep finds, as an event: always the same one for the same destruction.
 fn found(version: &KeyVersion, loss: Loss) -> Option<AuditEvent> {
     let until = version.destroy_at.map(|at| at.as_second().to_string()).unwrap_or_default();
-    let digest = version
-        .name
-        .as_str()
-        .bytes()
-        .chain(until.bytes())
-        .fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let digest = digest_of(&format!("{}{until}", version.name));
     let event = Event {
         id: EventId::parse(&format!("sweep-{digest:016x}")).ok()?,
         form: EventForm::Sweep,

@@ -112,8 +112,3 @@ pub(super) fn told_by(record: &Record) -> Vec<String> {
     let sentence = Some(&why.sentence).filter(|_| record.status != Status::Success);
     why.escalations.iter().chain(sentence).cloned().collect()
 }
-
-/// Returns a short digest of a text (FNV-1a), stable over versions: part of the ids of records.
-pub(super) fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}

@@ -4,7 +4,9 @@
 //! is estimated; when a run began and ended is always known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hasher as _;
 
+use fnv::FnvHasher;
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::EventId;
 
@@ -182,7 +184,9 @@ fn beginning(second: i64, span: usize) -> i64 {
 
 /// FNV-1a, with the bits mixed once more, so that the last ones are as good as random.
 fn digest(id: &str) -> u64 {
-    let mut digest = id.bytes().fold(0xcbf2_9ce4_8422_2325, |digest: u64, byte| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mut hasher = FnvHasher::default();
+    hasher.write(id.as_bytes());
+    let mut digest = hasher.finish();
     digest = (digest ^ (digest >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     digest = (digest ^ (digest >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     digest ^ (digest >> 31)
