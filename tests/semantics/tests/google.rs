@@ -259,6 +259,25 @@ fn a_log_that_stays_out_of_reach_is_not_waited_for() {
     }
 }
 
+/// P124: what a version was left in is the act of the latest call that took it away, whatever was answered before.
+#[test]
+fn a_sweep_answers_the_latest_call_that_took_a_version_away() {
+    let at = |days: i64, mut entry: AuditEvent| {
+        let time = time(EVENT_TIME) - SignedDuration::from_hours(24 * days);
+        (entry.event.time, entry.event.id) = (Some(time), EventId::parse(&format!("days-ago-{days}")).unwrap());
+        entry
+    };
+    for calls in [[at(0, destroyed()), at(2, disabled())], [at(0, disabled()), at(2, destroyed())]] {
+        let mut stage = Stage::start(VersionState::Disabled, None);
+        let latest = calls[0].event.id.clone();
+        stage.guard.ports.control.past = Ok(LatestCalls { calls: calls.into(), has_older: false, is_cut_short: false });
+        let report = finish(stage.guard.sweep(stage.stopped_after(270))).unwrap();
+        assert_eq!((report.answered, report.failed.len()), (1, 0), "{report:?}");
+        let answered: Vec<EventId> = stage.guard.ports.audit.records().iter().map(|record| record.event.id.clone()).collect();
+        assert!(!answered.is_empty() && answered.iter().all(|id| *id == latest), "{answered:?}");
+    }
+}
+
 /// P126: nor does a sweep wait for the log beyond its time: what it could not ask about is open, and said to be.
 #[test]
 fn a_sweep_does_not_wait_for_the_log_beyond_its_time() {

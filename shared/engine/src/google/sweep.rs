@@ -88,11 +88,11 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
 /// Returns the call by which a version was lost, by the log's calls on it. `None` where it is nobody's act.
 fn entry_of(version: &KeyVersion, loss: Loss, calls: Vec<AuditEvent>) -> Option<AuditEvent> {
     let facts = VersionFacts { version: Known::Is(version.clone()), labels: Known::Absent, past: Known::Is(calls) };
-    match (loss.culprit(&facts, &version.name), loss) {
-        (Some(entry), _) => Some(entry),
-        (None, Loss::Destroyed) => found(version, loss),
-        // What our own restoring left disabled is known by the destruction before it.
-        (None, Loss::Disabled) => Loss::Destroyed.culprit(&facts, &version.name),
+    let culprit = |loss: Loss| loss.culprit(&facts, &version.name);
+    match loss {
+        Loss::Destroyed => culprit(loss).or_else(|| found(version, loss)),
+        // What our own restoring left disabled is known by the destruction before it, whoever disabled the version before that.
+        Loss::Disabled => culprit(Loss::Disabled).into_iter().chain(culprit(Loss::Destroyed)).max_by_key(|entry| entry.event.time),
     }
 }
 
