@@ -1,4 +1,4 @@
-//! What approves, beyond a single seal: plain tags, revocations, two approvers, broken glass, sandboxes, calendars, waiting periods.
+//! What approves, beyond a single seal: plain tags, revocations, two approvers, sandboxes, calendars, waiting periods.
 
 use jiff::SignedDuration;
 use reprieve_core::approval::{ApprovalSource, CHANGE_TAG, Revocation};
@@ -6,7 +6,7 @@ use reprieve_core::facts::Tags;
 use reprieve_core::policy::{PolicyError, PolicyFile};
 use reprieve_core::{
     AccountId, Actor, ApprovalKeys, ApprovalRules, CalendarState, Details, Event, KeyArn, KeyState, Policy, Record, RoleArn, Severity,
-    Status, Threat,
+    Status,
 };
 use reprieve_engine::{Clock as _, Delivery, Ledger as _};
 use reprieve_test_support::approval::{approval_key_text_with, co_approval_tags, plain_tags};
@@ -16,11 +16,11 @@ use reprieve_test_support::{Effect, Terms, World, finish, guard, key, sealed_app
 
 use crate::{denied, no_answer};
 
-fn role(name: &str) -> RoleArn {
+pub(super) fn role(name: &str) -> RoleArn {
     RoleArn::parse(&format!("arn:aws:iam::{ACCOUNT}:role/{name}")).unwrap()
 }
 
-fn world_with(rules: ApprovalRules) -> (World, KeyArn) {
+pub(super) fn world_with(rules: ApprovalRules) -> (World, KeyArn) {
     let world = guard().rules(rules).build();
     let key = key("1234abcd-12ab-34cd-56ef-1234567890ab");
     world.keys.create(&key);
@@ -28,7 +28,7 @@ fn world_with(rules: ApprovalRules) -> (World, KeyArn) {
 }
 
 /// Schedules the deletion, with a waiting period of 7 days, and answers the event.
-fn schedule_by(world: &World, key: &KeyArn, actor: Actor) -> Record {
+pub(super) fn schedule_by(world: &World, key: &KeyArn, actor: Actor) -> Record {
     world.keys.schedule_deletion(key, 7).unwrap();
     world.settle(&schedule(key).by(actor).build())
 }
@@ -213,87 +213,6 @@ fn two_independent_approvals_suffice_for_prod() {
         let record = schedule_by(&world, &key, mallory());
         assert_eq!(record.status, Status::NothingToDo, "{}", sentence(&record));
     }
-}
-
-/// P47: a broken glass passes, is told at once, and is taken back when its pass ends; a late approval keeps it.
-#[test]
-fn a_broken_glass_passes_is_told_and_expires() {
-    let rules = || ApprovalRules { break_glass_roles: [role("BreakGlass")].into(), break_glass_hours: 4, ..approval_rules() };
-    for approved_meanwhile in [false, true] {
-        let (world, key) = world_with(rules());
-        let record = schedule_by(&world, &key, session("BreakGlass", "oscar@example.com"));
-        let why = record.decision.as_ref().unwrap().why().clone();
-        assert_eq!((record.status, why.policies.as_slice()), (Status::NothingToDo, &["break-glass".to_owned()][..]), "{}", why.sentence);
-        assert!(why.severity >= Severity::High);
-        assert_eq!(world.notices.notices().len(), 1);
-        if approved_meanwhile {
-            finish(world.ledger.approve(&key, &sealed_approval(&key, &Terms::default()))).unwrap().unwrap();
-        }
-        assert_eq!(world.sweep("within-the-pass").standing, 1);
-        assert_eq!(world.notices.notices().len(), 1, "the sweep repeats no notice");
-        world.clock.set(time("2026-11-20T14:00:00Z"));
-        let report = world.sweep("after-the-pass");
-        assert_eq!((report.standing, report.given_back), if approved_meanwhile { (1, 0) } else { (0, 1) }, "{report:?}");
-        assert_eq!(world.keys.state(&key) == KeyState::Enabled, !approved_meanwhile);
-    }
-}
-
-/// P47: what passes for some hours is not learned as meant, so that it is taken back when they are over.
-#[test]
-fn a_disablement_that_a_broken_glass_lets_pass_is_taken_back_afterwards() {
-    let (world, key) =
-        world_with(ApprovalRules { break_glass_roles: [role("BreakGlass")].into(), break_glass_hours: 4, ..approval_rules() });
-    world.sweep("before");
-    world.clock.set(time("2026-11-20T10:30:00Z"));
-    world.keys.disable(&key).unwrap();
-    let record = world.settle(&disable(&key).by(session("BreakGlass", "oscar@example.com")).at("2026-11-20T10:30:00Z").build());
-    assert_eq!(record.status, Status::NothingToDo);
-    assert_eq!(world.sweep("within-the-pass").standing, 1);
-    assert_eq!(world.keys.state(&key), KeyState::Disabled);
-    world.clock.set(time("2026-11-20T15:00:00Z"));
-    assert_eq!(world.sweep("after-the-pass").given_back, 1);
-    assert_eq!(world.keys.state(&key), KeyState::Enabled);
-}
-
-/// P47, P31: nor is it taken back earlier for a deletion that a sweep gave back before, told, and could not write down.
-#[test]
-fn what_a_sweep_gave_back_before_claims_no_later_disablement() {
-    for is_announced in [true, false] {
-        let (world, key) =
-            world_with(ApprovalRules { break_glass_roles: [role("BreakGlass")].into(), break_glass_hours: 4, ..approval_rules() });
-        world.sweep("before");
-        world.clock.set(time("2026-11-20T11:00:00Z"));
-        world.keys.schedule_deletion(&key, 7).unwrap();
-        // Neither its intent nor its outcome can be written down.
-        world.faults.fail_next("append", 2, Effect::Before, no_answer());
-        assert_eq!(world.sweep("gives-back").given_back, 1);
-        assert_eq!(world.ledger.case(&key).unwrap().threat, Threat::DeletionScheduled, "it is kept for the outcome");
-        world.clock.set(time("2026-11-20T11:10:00Z"));
-        world.keys.disable(&key).unwrap();
-        let disabled = disable(&key).by(session("BreakGlass", "oscar@example.com")).at("2026-11-20T11:10:00Z").build();
-        if is_announced {
-            assert_eq!(world.settle(&disabled).status, Status::NothingToDo);
-        } else {
-            world.circumstances.logged(disabled);
-        }
-        world.clock.set(time("2026-11-20T12:00:00Z"));
-        let report = world.sweep("within-the-pass");
-        assert_eq!((report.standing, report.given_back), (1, 0), "announced: {is_announced}: {report:?}");
-        let case = world.ledger.case(&key).unwrap();
-        assert_eq!((world.keys.state(&key), case.threat, case.stands), (KeyState::Disabled, Threat::KeyDisabled, true));
-        world.clock.set(time("2026-11-20T15:30:00Z"));
-        assert_eq!(world.sweep("after-the-pass").given_back, 1, "announced: {is_announced}");
-    }
-}
-
-/// P47, P13: when the pass is over, who broke the glass cannot approve it for themselves.
-#[test]
-fn who_broke_the_glass_does_not_approve_it_later() {
-    let (world, key) = world_with(ApprovalRules { break_glass_roles: [role("BreakGlass")].into(), ..approval_rules() });
-    schedule_by(&world, &key, session("BreakGlass", "oscar@example.com"));
-    finish(world.ledger.approve(&key, &sealed_approval(&key, &Terms::of_approver("oscar@example.com")))).unwrap().unwrap();
-    world.clock.set(time("2026-11-21T10:00:00Z"));
-    assert_eq!(world.sweep("after-the-pass").given_back, 1);
 }
 
 /// P48: in a sandbox account everything passes, whoever did it, and is recorded.

@@ -4,6 +4,7 @@
 
 mod acting;
 mod approving;
+mod breaking_glass;
 mod deciding;
 mod monitoring;
 mod recording;
