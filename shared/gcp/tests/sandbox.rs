@@ -182,6 +182,25 @@ async fn a_past_is_read_no_further_than_to_what_the_version_was() {
     }
 }
 
+/// What a search has found is said, though it comes to no end; where it has found nothing, nothing is said.
+#[tokio::test]
+async fn a_search_without_end_has_found_what_it_has_found() {
+    for is_found in [true, false] {
+        let (cloud, api, _) = stage().await;
+        let version = cloud.make_key(KEY);
+        if is_found {
+            cloud.call_as("mallory@example.com", "DestroyCryptoKeyVersion", &version);
+        }
+        cloud.let_log_never_end();
+        let found = kms(&api).past(&name(&version), None).await;
+        let said = found.as_ref().ok().map(|found| (found.calls.len(), found.has_older, found.is_cut_short));
+        assert_eq!(said, is_found.then_some((1, true, true)), "{found:?}");
+        // The next search may come to an end.
+        assert_eq!(matches!(found, Err(CallError::Unavailable { .. })), !is_found, "{found:?}");
+        assert_eq!(cloud.calls().iter().filter(|call| *call == "ListLogEntries").count(), 20);
+    }
+}
+
 #[tokio::test]
 async fn refused_calls_hide_none_that_took_effect() {
     let (cloud, api, _) = stage().await;

@@ -135,6 +135,11 @@ impl Sandbox {
         self.state().is_log_slow = true;
     }
 
+    /// Lets every list of entries end with a token, as if there were always more to search.
+    pub fn let_log_never_end(&self) {
+        self.state().is_log_endless = true;
+    }
+
     /// Answers the next `times` calls of this name (`RestoreCryptoKeyVersion`, `GetCryptoKey`, `InsertObject`, ...) with this status.
     pub fn fail(&self, call: &str, status: u16, times: usize) {
         self.state().faults.push((call.to_owned(), status, times));

@@ -77,7 +77,7 @@ pub(crate) fn list(state: &State, body: &Value) -> Result<Value, Refusal> {
     let found: Vec<&Value> = state.log.iter().rev().filter(matches).collect();
     let entries: Vec<Value> = found.iter().copied().skip(start).take(size).cloned().collect();
     let end = start.saturating_add(entries.len());
-    if end < found.len() {
+    if end < found.len() || state.is_log_endless {
         answer.insert("nextPageToken".to_owned(), Value::from(end.to_string()));
     }
     // An empty list is left out.

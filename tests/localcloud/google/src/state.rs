@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) log: Vec<Value>,
     /// The first page of every list of entries is empty, and has a token.
     pub(crate) is_log_slow: bool,
+    /// Every page of a list of entries has a token.
+    pub(crate) is_log_endless: bool,
     /// Calls that fail: the name, the status, and how often yet.
     pub(crate) faults: Vec<(String, u16, usize)>,
     pub(crate) calls: Vec<String>,
