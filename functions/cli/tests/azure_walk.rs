@@ -107,6 +107,13 @@ impl Walk {
         person
     }
 
+    /// Makes a key of production, and returns its id.
+    fn make_prod_key(&self, name: &str) -> String {
+        let create = json!({"kty": "RSA", "tags": {"env": "prod"}});
+        self.call("POST", "kv-prod.vault.azure.net", KEYS, &format!("/keys/{name}/create?api-version=7.5"), &create);
+        format!("https://kv-prod.vault.azure.net/keys/{name}")
+    }
+
     fn run(&self, person: &Principal, arguments: &[&str]) -> Output {
         let tokens = [ARM, KEYS, "https://storage.azure.com"].map(|audience| person.token(audience)).join(",");
         let mut command = command(arguments);
@@ -141,16 +148,16 @@ impl Walk {
     }
 }
 
+fn approve_deletion<'a>(key: &'a str, seal: &'a str) -> Vec<&'a str> {
+    [&["approve", key, "--action", "delete", "--change", "CHG-7", "--approval-key", seal], WINDOW.as_slice()].concat()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_people_approve_a_production_key_and_one_of_them_revokes_it() {
     let walk = Walk::start().await;
     let (carol, dave) = (walk.person("carol"), walk.person("dave"));
-    let create = json!({"kty": "RSA", "tags": {"env": "prod"}});
-    walk.call("POST", "kv-prod.vault.azure.net", KEYS, "/keys/invoices/create?api-version=7.5", &create);
-    let key = "https://kv-prod.vault.azure.net/keys/invoices";
-    let approve = |seal: &'static str| {
-        [&["approve", key, "--action", "delete", "--change", "CHG-7", "--approval-key", seal], WINDOW.as_slice()].concat()
-    };
+    let key = &walk.make_prod_key("invoices");
+    let approve = |seal| approve_deletion(key, seal);
 
     let first = &walk.json(&carol, &approve(RISK))[0];
     assert_eq!(first["resource"], format!("{VAULT}/keys/invoices"));
@@ -213,12 +220,8 @@ fn as_an_object_id_he_counts_for_nobody_else(walk: &Walk, dave: &Principal, appr
 async fn whoever_approved_by_another_name_approves_again_by_object_id_and_the_second_stands_beside() {
     let walk = Walk::start().await;
     let (carol, dave) = (walk.person("carol"), walk.person("dave"));
-    let create = json!({"kty": "RSA", "tags": {"env": "prod"}});
-    walk.call("POST", "kv-prod.vault.azure.net", KEYS, "/keys/orders/create?api-version=7.5", &create);
-    let key = "https://kv-prod.vault.azure.net/keys/orders";
-    let approve = |seal: &'static str| {
-        [&["approve", key, "--action", "delete", "--change", "CHG-7", "--approval-key", seal], WINDOW.as_slice()].concat()
-    };
+    let key = &walk.make_prod_key("orders");
+    let approve = |seal| approve_deletion(key, seal);
     let ids = [&carol, &dave].map(|person| format!("object:{}", person.object_id()));
     let [as_carol, as_dave] = ids.each_ref().map(|id| ["--approver", id.as_str()]);
 

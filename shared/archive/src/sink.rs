@@ -96,10 +96,8 @@ impl<S: EvidenceStore> ArchiveSink<S> {
             return Ok(0);
         }
         let mut known: HashSet<RowKey> = read_table_there(&table.name, there)?.into_iter().collect();
-        let stem = table.name.strip_suffix(TABLE_ENDING).unwrap_or(&table.name);
-        for object in self.store.list(&format!("{stem}.more-")).await? {
-            let bytes = self.store.read(&object.name).await?.unwrap_or_default();
-            known.extend(read_table_there(&object.name, bytes)?);
+        for (name, bytes) in self.read_more(&table.name, TABLE_ENDING).await? {
+            known.extend(read_table_there(&name, bytes)?);
         }
         let entries: Vec<&AuditEvent> = group.entries.iter().copied().filter(|entry| !known.contains(&key_of(entry))).collect();
         if entries.is_empty() {
@@ -130,12 +128,10 @@ impl<S: EvidenceStore> ArchiveSink<S> {
         let table = encode_table(group.name(log_file, true), &first_entries).map_err(|error| of_encoding(&error))?;
         let mut written = self.put_counted(&table).await?;
         let mut known = first;
-        let stem = name.strip_suffix(LINES_ENDING).unwrap_or(name);
-        for object in self.store.list(&format!("{stem}.more-")).await? {
-            let bytes = self.store.read(&object.name).await?.unwrap_or_default();
-            let more = read_there(&object.name, &bytes)?;
+        for (name, bytes) in self.read_more(name, LINES_ENDING).await? {
+            let more = read_there(&name, &bytes)?;
             // Its table, too, may not have been written.
-            let table_name = object.name.replacen(layout::Shelf::Events.prefix(), layout::Shelf::EventTable.prefix(), 1);
+            let table_name = name.replacen(layout::Shelf::Events.prefix(), layout::Shelf::EventTable.prefix(), 1);
             let table_name = format!("{}{TABLE_ENDING}", table_name.strip_suffix(LINES_ENDING).unwrap_or(&table_name));
             let entries: Vec<&AuditEvent> = more.iter().collect();
             written += self.put_counted(&encode_table(table_name, &entries).map_err(|error| of_encoding(&error))?).await?;
@@ -151,6 +147,17 @@ impl<S: EvidenceStore> ArchiveSink<S> {
             written += self.put_counted(&object).await?;
         }
         Ok(written)
+    }
+
+    /// Reads what lies beside an object because its log file has grown since.
+    async fn read_more(&self, name: &str, ending: &str) -> Result<Vec<(String, Vec<u8>)>, CallError> {
+        let stem = name.strip_suffix(ending).unwrap_or(name);
+        let mut more = Vec::new();
+        for object in self.store.list(&format!("{stem}.more-")).await? {
+            let bytes = self.store.read(&object.name).await?.unwrap_or_default();
+            more.push((object.name, bytes));
+        }
+        Ok(more)
     }
 
     /// Keeps the entries of a group of which an object was refused, and returns the bytes written and what is to be told.

@@ -60,19 +60,18 @@ fn name(hour: u8, region: &str, ending: &str, shelf: &str) -> String {
     format!("audit/{shelf}/year=2026/month=11/day=20/hour={hour:02}/account=111122223333/region={region}/{FILE}{ending}")
 }
 
-/// A store of which the N-th write fails, from 0; the others reach the folder.
-struct Failing {
+/// A folder that answers with a fault instead of taking what it is to hold, where `fault` has one for that name.
+struct Faulty<F> {
     inner: FolderStore,
-    fails_at: usize,
-    puts: AtomicUsize,
+    fault: F,
 }
 
-impl EvidenceStore for Failing {
+impl<F: Fn(&str) -> Option<CallError> + Sync> EvidenceStore for Faulty<F> {
     async fn put_once(&self, name: &str, content_type: &str, bytes: &[u8]) -> Result<bool, CallError> {
-        if self.puts.fetch_add(1, Ordering::Relaxed) == self.fails_at {
-            return Err(CallError::Unavailable { call: "test:Put", message: "gone".to_owned() });
+        match (self.fault)(name) {
+            Some(fault) => Err(fault),
+            None => self.inner.put_once(name, content_type, bytes).await,
         }
-        self.inner.put_once(name, content_type, bytes).await
     }
 
     async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, CallError> {
@@ -82,6 +81,14 @@ impl EvidenceStore for Failing {
     async fn list(&self, prefix: &str) -> Result<Vec<StoredObject>, CallError> {
         self.inner.list(prefix).await
     }
+}
+
+/// A folder of which the N-th write fails, from 0.
+fn failing(folder: &Path, fails_at: usize) -> impl EvidenceStore + Send {
+    let puts = AtomicUsize::new(0);
+    let gone = || CallError::Unavailable { call: "test:Put", message: "gone".to_owned() };
+    let fault = move |_: &str| (puts.fetch_add(1, Ordering::Relaxed) == fails_at).then(gone);
+    Faulty { inner: FolderStore::create(folder).unwrap(), fault }
 }
 
 /// What a store is handed: a name, a content type, and bytes.
@@ -241,7 +248,7 @@ async fn a_crash_at_any_write_and_a_second_run_leave_what_one_run_leaves() {
     assert_eq!(sink.append_events(&two_hours()).await.unwrap().bytes, 0, "a repetition adds nothing");
     for fails_at in 0..4 {
         let folder = tempfile::tempdir().unwrap();
-        let store = Failing { inner: FolderStore::create(folder.path()).unwrap(), fails_at, puts: AtomicUsize::new(0) };
+        let store = failing(folder.path(), fails_at);
         let sink = ArchiveSink::new(store);
         sink.append_events(&two_hours()).await.unwrap_err();
         assert_eq!(objects(folder.path()).await.len(), fails_at, "what was written before stays");
@@ -320,7 +327,7 @@ async fn a_crash_while_a_grown_file_is_written_is_made_good() {
     // Of the two writes of the first run and the four puts of the second, the last but one and the last are the new object's.
     for fails_at in 2..5 {
         let folder = tempfile::tempdir().unwrap();
-        let store = Failing { inner: FolderStore::create(folder.path()).unwrap(), fails_at, puts: AtomicUsize::new(0) };
+        let store = failing(folder.path(), fails_at);
         let sink = ArchiveSink::new(store);
         sink.append_events(&batch(vec![first.clone()])).await.unwrap();
         let both = batch(vec![first.clone(), grown.clone()]);

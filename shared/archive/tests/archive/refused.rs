@@ -1,33 +1,19 @@
 //! What the archive refuses in its place: it is kept in another, said, and stops nothing else.
 
+use std::path::Path;
+
 use reprieve_archive::{ArchiveSink, FolderStore};
 use reprieve_engine::CallError;
-use reprieve_engine::evidence::{EvidenceSink as _, EvidenceStore, StoredObject};
+use reprieve_engine::evidence::{EvidenceSink as _, EvidenceStore};
 use reprieve_wire::ocsf::{self, Read};
 
-use super::{PARQUET, batch, entry, finding, ids, ids_of_tables, name, objects, two_hours};
+use super::{Faulty, PARQUET, batch, entry, finding, ids, ids_of_tables, name, objects, two_hours};
 
-/// A store that rejects objects whose names hold one of these texts.
-struct Rejecting {
-    inner: FolderStore,
-    texts: &'static [&'static str],
-}
-
-impl EvidenceStore for Rejecting {
-    async fn put_once(&self, name: &str, content_type: &str, bytes: &[u8]) -> Result<bool, CallError> {
-        if self.texts.iter().any(|text| name.contains(text)) {
-            return Err(CallError::Rejected { call: "test:Put", message: "never".to_owned() });
-        }
-        self.inner.put_once(name, content_type, bytes).await
-    }
-
-    async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, CallError> {
-        self.inner.read(name).await
-    }
-
-    async fn list(&self, prefix: &str) -> Result<Vec<StoredObject>, CallError> {
-        self.inner.list(prefix).await
-    }
+/// A folder that rejects objects whose names hold one of these texts.
+fn rejecting(folder: &Path, texts: &'static [&'static str]) -> impl EvidenceStore + Send {
+    let never = || CallError::Rejected { call: "test:Put", message: "never".to_owned() };
+    let fault = move |name: &str| texts.iter().any(|text| name.contains(text)).then(never);
+    Faulty { inner: FolderStore::create(folder).unwrap(), fault }
 }
 
 /// P110
@@ -39,7 +25,7 @@ async fn what_is_refused_in_its_place_is_kept_in_another_and_stops_nothing_else(
     ];
     for (texts, place) in rows {
         let folder = tempfile::tempdir().unwrap();
-        let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts });
+        let sink = ArchiveSink::new(rejecting(folder.path(), texts));
         for _ in 0..2 {
             let refused = sink.append_events(&two_hours()).await.unwrap().refused;
             assert!(refused.len() == 1 && refused[0].contains("never") && refused[0].contains(place), "{texts:?}: {refused:?}");
@@ -52,7 +38,7 @@ async fn what_is_refused_in_its_place_is_kept_in_another_and_stops_nothing_else(
 #[tokio::test]
 async fn a_table_that_is_refused_in_its_place_is_kept_in_another_and_stops_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["hour=09/account=111122223333"] };
+    let store = rejecting(folder.path(), &["hour=09/account=111122223333"]);
     let sink = ArchiveSink::new(store);
     for is_new in [true, false] {
         let appended = sink.append_tables(&two_hours()).await.unwrap();
@@ -85,7 +71,7 @@ async fn a_table_beside_one_that_cannot_be_read_is_refused_and_kept_elsewhere() 
 #[tokio::test]
 async fn of_several_objects_that_are_refused_each_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["account=111122223333"] });
+    let sink = ArchiveSink::new(rejecting(folder.path(), &["account=111122223333"]));
     let appended = sink.append_events(&two_hours()).await.unwrap();
     assert_eq!((appended.refused.len(), appended.bytes > 0), (2, true), "{appended:?}");
     assert_eq!(ids(folder.path()).await, ["a", "b", "c"]);
@@ -95,7 +81,7 @@ async fn of_several_objects_that_are_refused_each_is_said() {
 #[tokio::test]
 async fn many_entries_that_are_refused_are_kept_in_parts() {
     let folder = tempfile::tempdir().unwrap();
-    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["account=111122223333"] });
+    let sink = ArchiveSink::new(rejecting(folder.path(), &["account=111122223333"]));
     let entries = (0..250).map(|number| entry(&format!("{number:03}"), "2026-11-20T09:10:00Z", "eu-central-1")).collect();
     sink.append_events(&batch(entries)).await.unwrap();
     assert_eq!(ids(folder.path()).await, (0..250).map(|number| format!("{number:03}")).collect::<Vec<_>>());
@@ -106,7 +92,7 @@ async fn many_entries_that_are_refused_are_kept_in_parts() {
 #[tokio::test]
 async fn a_store_that_refuses_everything_is_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
-    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &[""] });
+    let sink = ArchiveSink::new(rejecting(folder.path(), &[""]));
     let error = sink.append_events(&two_hours()).await.unwrap_err();
     assert!(matches!(error, CallError::Unavailable { .. }), "{error}");
 }
@@ -115,7 +101,7 @@ async fn a_store_that_refuses_everything_is_what_is_wrong() {
 #[tokio::test]
 async fn a_finding_that_is_refused_in_its_place_is_kept_in_another_once() {
     let folder = tempfile::tempdir().unwrap();
-    let sink = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &["account=111122223333"] });
+    let sink = ArchiveSink::new(rejecting(folder.path(), &["account=111122223333"]));
     let finding = finding("2026-11-20T11:30:00Z".parse().unwrap());
     for is_new in [true, false] {
         let filed = sink.append_finding(&finding).await.unwrap();
@@ -128,7 +114,7 @@ async fn a_finding_that_is_refused_in_its_place_is_kept_in_another_once() {
     assert!(name.starts_with("audit/findings/year=2026/month=11/day=20/hour=09/account=refused/region=refused/"), "{name}");
     assert!(!name.contains(finding.id().as_str()), "{name}");
     assert!(matches!(ocsf::read(&serde_json::from_slice(bytes).unwrap()).unwrap(), Read::Finding(read) if *read == finding));
-    let nowhere = ArchiveSink::new(Rejecting { inner: FolderStore::create(folder.path()).unwrap(), texts: &[""] });
+    let nowhere = ArchiveSink::new(rejecting(folder.path(), &[""]));
     let error = nowhere.append_finding(&finding).await.unwrap_err();
     assert!(matches!(error, CallError::Unavailable { .. }), "{error}");
 }

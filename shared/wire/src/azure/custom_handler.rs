@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::unpack::{Unpacked, read_or_keep, unpack};
+use super::unpack::{Unpacked, read_fields, unpack};
 use super::{Parsed, parse_item};
 use crate::SweepCall;
 use crate::cloudtrail::{derived_id, time};
@@ -82,9 +82,8 @@ pub fn parse_invocation(body: &[u8]) -> Result<Invocation, WireError> {
 /// Reads each part of a request by itself. Metadata that cannot be read is left out: what the request brings counts without it.
 fn read_parts(body: &[u8]) -> Option<Value> {
     let Parts { data, metadata } = serde_json::from_slice(body).ok()?;
-    let data: Map<String, Value> = data.into_iter().map(|(name, part)| (name, read_or_keep(part))).collect();
     let metadata = metadata.and_then(|part| serde_json::from_str(part.get()).ok()).unwrap_or(Value::Null);
-    Some(Value::Object([("Data".to_owned(), Value::Object(data)), ("Metadata".to_owned(), metadata)].into_iter().collect()))
+    Some(json!({ "Data": read_fields(data), "Metadata": metadata }))
 }
 
 /// Enough of the body to show.

@@ -101,12 +101,17 @@ fn read_parts(text: &str) -> Option<Value> {
         return Some(Value::Array(items.into_iter().map(read_or_keep).collect()));
     }
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-    let object = Value::Object(fields.into_iter().map(|(name, part)| (name, read_or_keep(part))).collect());
+    let object = read_fields(fields);
     contents(&object).is_some().then_some(object)
 }
 
+/// Reads each named part by itself.
+pub(super) fn read_fields(fields: BTreeMap<String, &RawValue>) -> Value {
+    Value::Object(fields.into_iter().map(|(name, part)| (name, read_or_keep(part))).collect())
+}
+
 /// Reads a part, or keeps it as the text that it came as.
-pub(super) fn read_or_keep(part: &RawValue) -> Value {
+fn read_or_keep(part: &RawValue) -> Value {
     serde_json::from_str(part.get()).unwrap_or_else(|_| Value::from(part.get()))
 }
 
