@@ -4,7 +4,7 @@
 //! sets it aside in the dead-letter queue. Nothing is dropped silently, and no file holds up another.
 
 use jiff::{SignedDuration, Timestamp};
-use reprieve_engine::{BaselineStore, Clock, EvidenceSink, EvidenceStore, NoticeSink, Recorded, Recorder, SealSigner, Sealer, Unrecorded};
+use reprieve_engine::{BaselineStore, Clock, EvidenceSink, EvidenceStore, NoticeSink, Recorded, Recorder, SealSigner, Sealer};
 use reprieve_runtime::Invoked;
 use reprieve_wire::log_notice::{LogFile, LogMessage, RecordingInvocation, SealUntil, parse_recording_invocation};
 use serde_json::{Value, json};
@@ -118,9 +118,9 @@ where
         if stopped_at.duration_since(self.clock.now()) < A_FILE_TAKES {
             return Err("no time was left in this invocation".into());
         }
-        let content = self.recording.source.fetch(&file.bucket, &file.key).await?;
-        let read = ReadFile::of(file, &content.bytes);
-        drop(content);
+        let bytes = self.recording.source.fetch(&file.bucket, &file.key).await?;
+        let read = ReadFile::of(file, &bytes);
+        drop(bytes);
         for complaint in &read.complaints {
             tracing::error!(
                 bucket = file.bucket,
@@ -131,13 +131,7 @@ where
         }
         let mut recorded = Vec::new();
         for batch in &read.batches {
-            let portion = match self.recording.recorder.record(batch, stopped_at).await {
-                Ok(portion) => portion,
-                Err(Unrecorded { error, recorded }) => {
-                    log_amiss(&batch.log_file, &recorded);
-                    return Err(error.into());
-                }
-            };
+            let portion = self.recording.recorder.record(batch, stopped_at).await?;
             log(&batch.log_file, &portion);
             recorded.push(portion);
         }
@@ -192,20 +186,6 @@ fn log(log_file: &str, recorded: &Recorded) {
     );
     if recorded.ahead > 0 {
         tracing::warn!(log_file, ahead = recorded.ahead, "entries claim to be of the future; they were recorded, and not learned from");
-    }
-    log_amiss(log_file, recorded);
-}
-
-/// Names what was kept in another place than its own, and what was not done beside the recording.
-fn log_amiss(log_file: &str, recorded: &Recorded) {
-    if let Some(why) = &recorded.baseline_unsaved {
-        tracing::error!(log_file, why, "the entries were recorded, but nothing was learned from them");
-    }
-    for refused in &recorded.refused {
-        tracing::error!(log_file, error = refused, "an object of the archive was refused for what is in it; the entries are recorded");
-    }
-    for complaint in &recorded.complaints {
-        tracing::error!(log_file, error = complaint, "the entries were recorded, but not everybody could be told");
     }
 }
 

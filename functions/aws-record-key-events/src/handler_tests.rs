@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use reprieve_archive::{ArchiveSink, PORTION_ENTRIES};
-use reprieve_aws_evidence::LogFileBytes;
 use reprieve_engine::{CallError, RecordingMeter, RecordingPorts, RecordingSettings, SealerSettings, Versioned};
 use reprieve_test_support::event::time;
 use reprieve_test_support::{FakeClock, FakeEvidenceStore, FakeNoticeSink, FakeSealSigner, finish};
@@ -21,10 +20,9 @@ const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-
 struct Files(BTreeMap<String, Vec<u8>>);
 
 impl LogSource for Files {
-    async fn fetch(&self, _bucket: &str, key: &str) -> Result<LogFileBytes, CallError> {
+    async fn fetch(&self, _bucket: &str, key: &str) -> Result<Vec<u8>, CallError> {
         let bytes = self.0.get(key).cloned();
-        let bytes = bytes.ok_or(CallError::NotFound { call: "s3:GetObject", message: format!("`{key}`") })?;
-        Ok(LogFileBytes { bytes, etag: String::new() })
+        bytes.ok_or(CallError::NotFound { call: "s3:GetObject", message: format!("`{key}`") })
     }
 }
 

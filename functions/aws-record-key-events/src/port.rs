@@ -3,18 +3,18 @@
 use std::future::Future;
 
 use jiff::Timestamp;
-use reprieve_aws_evidence::{LogFileBytes, S3LogSource};
+use reprieve_aws_evidence::S3LogSource;
 use reprieve_engine::{CallError, RecordingMeter};
 use reprieve_runtime::EmfMeter;
 
 /// Reads log files.
 pub(crate) trait LogSource: Sync {
     /// Reads one, whole and as it was written.
-    fn fetch(&self, bucket: &str, key: &str) -> impl Future<Output = Result<LogFileBytes, CallError>> + Send;
+    fn fetch(&self, bucket: &str, key: &str) -> impl Future<Output = Result<Vec<u8>, CallError>> + Send;
 }
 
 impl LogSource for S3LogSource {
-    async fn fetch(&self, bucket: &str, key: &str) -> Result<LogFileBytes, CallError> {
+    async fn fetch(&self, bucket: &str, key: &str) -> Result<Vec<u8>, CallError> {
         Self::fetch(self, bucket, key).await
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reprieve_azure::{BlobEvidenceStore, Connection, KeyVaultSealSigner};
 use reprieve_core::Posture;
 use reprieve_core::azure::KeyReference;
-use reprieve_engine::recording::{Recorded, Recorder, RecordingMeter, Unrecorded};
+use reprieve_engine::recording::{Recorder, RecordingMeter};
 use reprieve_engine::seal::{Sealed, Sealer, SealerSettings};
 use reprieve_engine::{BaselineStore, Batch, CallError, Clock, EvidenceSink, NoticeSink, SystemClock};
 use reprieve_evidence::seal::SealKeys;
@@ -56,14 +56,7 @@ where
 {
     async fn record(&self, batch: &Batch, takes: Duration) -> Result<String, CallError> {
         let stopped_at = later(self.recorder.ports.clock.now(), takes);
-        let recorded = match self.recorder.record(batch, stopped_at).await {
-            Ok(recorded) => recorded,
-            Err(Unrecorded { error, recorded }) => {
-                log_amiss(&batch.log_file, &recorded);
-                return Err(error);
-            }
-        };
-        log_amiss(&batch.log_file, &recorded);
+        let recorded = self.recorder.record(batch, stopped_at).await?;
         let mut line = format!("{} entries recorded, {} of them unusual", recorded.entries, recorded.findings.len());
         for refused in &recorded.refused {
             // Writing to a string cannot fail.
@@ -83,16 +76,6 @@ where
 
     async fn keep_posture(&self, posture: &Posture) -> Result<(), CallError> {
         self.recorder.ports.evidence.append_posture(posture).await.map(drop)
-    }
-}
-
-/// Names what was kept in another place than its own, and what was not done beside the recording.
-fn log_amiss(log_file: &str, recorded: &Recorded) {
-    for complaint in recorded.complaints.iter().chain(&recorded.baseline_unsaved) {
-        tracing::error!(complaint, log_file, "recorded, but not all that belongs to it was done");
-    }
-    for refused in &recorded.refused {
-        tracing::error!(refused, log_file, "an object of the archive was refused for what is in it");
     }
 }
 

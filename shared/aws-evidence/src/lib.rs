@@ -18,7 +18,7 @@ mod localcloud_tests;
 pub use baseline::{BASELINE, S3BaselineStore};
 pub use client::evidence_s3_client;
 pub use log_archive::{ListedLogFile, LogArchive, LogFileReader};
-pub use log_files::{LogFileBytes, MOST_LOG_FILE_BYTES, S3LogSource};
+pub use log_files::{MOST_LOG_FILE_BYTES, S3LogSource};
 pub use replay_results::{REPLAY_PREFIX, S3ReplayResults};
 pub use signer::KmsSealSigner;
 pub use store::S3EvidenceStore;

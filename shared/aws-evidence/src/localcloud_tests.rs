@@ -24,16 +24,9 @@ static CLOUD: OnceCell<LocalCloud> = OnceCell::const_new();
 /// The configuration that the function has, over the adapters' own transport.
 async fn config() -> SdkConfig {
     let cloud = CLOUD.get_or_init(async || LocalCloud::start(Options::default()).await.unwrap()).await;
-    let settings = reprieve_aws::SinkSettings {
-        region: Region::parse("eu-central-1").unwrap(),
-        credentials: Credentials::new("test", "test", None, None, "test"),
-        endpoint_url: Some(cloud.endpoint_url().to_owned()),
-        audit_bucket: "unused".to_owned(),
-        retention_days: 1,
-        topic_arn: String::new(),
-        webhook_parameter: None,
-    };
-    reprieve_aws::connect_sinks(&settings).unwrap().config
+    let region = Region::parse("eu-central-1").unwrap();
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    reprieve_aws::connect_config(&region, &credentials, Some(cloud.endpoint_url())).unwrap()
 }
 
 /// A bucket of its own, whose default locks for a year as the guard's template does.
@@ -108,18 +101,12 @@ async fn only_the_version_that_was_read_is_replaced_and_a_replaced_one_can_be_cl
 }
 
 #[tokio::test]
-async fn a_file_of_a_trail_is_read_and_its_etag_tells_other_bytes_apart() {
+async fn a_file_of_a_trail_is_read_and_one_that_is_none_is_named_so() {
     let client = evidence_s3_client(&config().await);
     let bucket = bucket(&client).await;
     let source = S3LogSource::new(client.clone());
-    let mut etags = Vec::new();
-    for bytes in [b"one".as_slice(), b"two".as_slice()] {
-        client.put_object().bucket(&bucket).key("AWSLogs/a b.json.gz").body(bytes.to_vec().into()).send().await.unwrap();
-        let file = source.fetch(&bucket, "AWSLogs/a b.json.gz").await.unwrap();
-        assert_eq!(file.bytes, bytes);
-        etags.push(file.etag);
-    }
-    assert_ne!(etags[0], etags[1]);
+    client.put_object().bucket(&bucket).key("AWSLogs/a b.json.gz").body(b"one".to_vec().into()).send().await.unwrap();
+    assert_eq!(source.fetch(&bucket, "AWSLogs/a b.json.gz").await, Ok(b"one".to_vec()));
     assert!(matches!(source.fetch(&bucket, "AWSLogs/none.json.gz").await, Err(CallError::NotFound { .. })));
 }
 

@@ -8,15 +8,6 @@ use crate::store::{GET, body_of, get, senseless};
 /// The most that is read of one file, in bytes, packed as it is. CloudTrail's own files stay far below; a function has only so much memory.
 pub const MOST_LOG_FILE_BYTES: u64 = 128 << 20;
 
-/// A file of a trail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogFileBytes {
-    /// Its bytes, packed as they are.
-    pub bytes: Vec<u8>,
-    /// Its `ETag`: another one, where a file of the same name has other bytes.
-    pub etag: String,
-}
-
 /// Reads files of a trail out of S3.
 #[derive(Debug, Clone)]
 pub struct S3LogSource {
@@ -30,12 +21,12 @@ impl S3LogSource {
         Self { client }
     }
 
-    /// Reads a file.
+    /// Reads a file, packed as it is.
     ///
     /// # Errors
     /// [`CallError::NotFound`] where it does not exist, and [`CallError::Rejected`] where it is too large or makes no sense: trying again
     /// does not help. What another attempt may mend is neither.
-    pub async fn fetch(&self, bucket: &str, key: &str) -> Result<LogFileBytes, CallError> {
+    pub async fn fetch(&self, bucket: &str, key: &str) -> Result<Vec<u8>, CallError> {
         let answer = get(&self.client, bucket, key).await?;
         let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
         let length = length.ok_or_else(|| senseless(GET, "the answer has no `ContentLength`"))?;
@@ -43,8 +34,7 @@ impl S3LogSource {
             let what = format!("`s3://{bucket}/{key}` has {length} bytes, and at most {MOST_LOG_FILE_BYTES} are read of one file");
             return Err(senseless(GET, &what));
         }
-        let etag = answer.e_tag().unwrap_or_default().to_owned();
-        Ok(LogFileBytes { bytes: body_of(answer).await?, etag })
+        body_of(answer).await
     }
 }
 

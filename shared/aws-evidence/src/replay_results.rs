@@ -5,6 +5,7 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumAlgorithm;
+use bytes::Bytes;
 use reprieve_aws::{call_error, put_conditionally};
 use reprieve_engine::CallError;
 
@@ -41,7 +42,7 @@ impl S3ReplayResults {
     /// # Errors
     /// When S3 refuses, or the name does not begin with [`REPLAY_PREFIX`].
     pub async fn put_once(&self, name: &str, bytes: Vec<u8>) -> Result<bool, CallError> {
-        let name = ours(name)?;
+        let (name, bytes) = (ours(name)?, Bytes::from(bytes));
         put_conditionally(|| {
             let put = self.client.put_object().bucket(&self.bucket).key(name).if_none_match("*");
             put.content_type("application/octet-stream").checksum_algorithm(ChecksumAlgorithm::Sha256).body(ByteStream::from(bytes.clone()))

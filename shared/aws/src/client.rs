@@ -61,7 +61,6 @@ pub enum ConnectError {
 /// milliseconds of a cold start.
 #[derive(Debug, Clone)]
 pub struct Clients {
-    config: SdkConfig,
     pub(crate) kms: KmsClients,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) s3: aws_sdk_s3::Client,
@@ -108,8 +107,20 @@ pub fn connect(settings: &AwsSettings) -> Result<Clients, ConnectError> {
         cloudtrail: lazily_cloudtrail(&config),
         ssm: lazily_ssm(&config),
         http,
-        config,
     })
+}
+
+/// Makes the configuration of SDK clients that are made elsewhere, for whoever needs nothing else. Opens no connection.
+///
+/// # Errors
+/// When TLS cannot be set up, or the endpoint is no URL.
+pub fn connect_config(
+    region: &reprieve_core::Region,
+    credentials: &aws_credential_types::Credentials,
+    endpoint_url: Option<&str>,
+) -> Result<SdkConfig, ConnectError> {
+    let http = http_client(endpoint_url)?;
+    Ok(sdk_config(region, credentials, endpoint_url, &http))
 }
 
 /// Makes the HTTP client: plain HTTP is spoken with a local cloud alone.
@@ -130,12 +141,6 @@ pub(crate) fn s3_client(config: &SdkConfig, is_local: bool) -> aws_sdk_s3::Clien
 }
 
 impl Clients {
-    /// Returns what every client is made from, for adapters of further services: they share its connections, waits and retries.
-    #[must_use]
-    pub const fn sdk_config(&self) -> &SdkConfig {
-        &self.config
-    }
-
     /// Makes the engine's ports over these clients.
     #[must_use]
     pub fn ports(&self, settings: &AwsSettings) -> AwsPorts {

@@ -38,7 +38,7 @@ pub use audit::S3AuditSink;
 pub use aws_credential_types::Credentials;
 pub use channels::ChatNoticeSink;
 pub use circumstances::AwsCircumstances;
-pub use client::{AwsNoticeSink, AwsPorts, Clients, ConnectError, connect};
+pub use client::{AwsNoticeSink, AwsPorts, Clients, ConnectError, connect, connect_config};
 pub use conditional::put_conditionally;
 pub use desk_http::desk_http_client;
 pub use error::{Kind, call_error};

@@ -34,7 +34,7 @@ pub use port::{
 };
 pub use posting::{PostFault, post_to_all};
 pub use provision::{MonitoringControl, MonitoringMeter, MonitoringPorts, MonitoringSettings, Occasion, Provisioned, Provisioner};
-pub use recording::{Recorded, Recorder, RecordingMeter, RecordingPorts, RecordingSettings, Unrecorded};
+pub use recording::{Recorded, Recorder, RecordingMeter, RecordingPorts, RecordingSettings};
 pub use rehearse::{
     DrillInventory, DrillKey, DrillMeter, DrillWatch, Note, Rehearsal, RehearsalPorts, RehearsalSettings, Rehearsed, Remembered, Turn,
 };

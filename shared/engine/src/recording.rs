@@ -14,7 +14,7 @@ use reprieve_core::notice::Notice;
 use reprieve_core::{AuditEvent, Finding, Severity};
 use reprieve_evidence::anomaly::{Baseline, NoPlaces, Places, Settings as AnomalySettings};
 
-pub use self::port::{Recorded, RecordingMeter, Unrecorded};
+pub use self::port::{Recorded, RecordingMeter};
 use crate::act::answered_by;
 use crate::evidence::{Appended, BaselineStore, Batch, EvidenceSink, Filed, Versioned};
 use crate::port::{CallError, Clock, Disposition, NoticeSink};
@@ -99,20 +99,18 @@ impl<E: EvidenceSink, B: BaselineStore, N: NoticeSink, C: Clock, M: RecordingMet
     /// Records the entries of a log file. `stopped_at` is when the invocation ends, whatever is still to be done.
     ///
     /// # Errors
-    /// When the entries, or what is unusual about them, could not be written in time: then the log file is worth delivering again, and
-    /// [`Unrecorded::recorded`] says what came of the rest. What was refused for what is in it, and is kept elsewhere, is no error:
-    /// [`Recorded::refused`] says it.
-    pub async fn record(&self, batch: &Batch, stopped_at: Timestamp) -> Result<Recorded, Unrecorded> {
+    /// When the entries, or what is unusual about them, could not be written in time: then the log file is worth delivering again. What
+    /// was refused for what is in it, and is kept elsewhere, is no error: [`Recorded::refused`] says it.
+    pub async fn record(&self, batch: &Batch, stopped_at: Timestamp) -> Result<Recorded, CallError> {
         let end = stopped_at.checked_sub(ENDING_TAKES).unwrap_or(Timestamp::MIN);
         let appended = self.written_by(stopped_at, "the entries", self.ports.evidence.append_events(batch)).await?;
         let Appended { bytes, refused } = appended;
         let mut recorded = Recorded { entries: batch.events.len(), bytes, refused, ..Recorded::default() };
         let result = self.watch(batch, end, &mut recorded).await;
         self.ports.meter.recorded(&recorded, self.ports.clock.now());
-        match result {
-            Ok(()) => Ok(recorded),
-            Err(error) => Err(Unrecorded { error, recorded: Box::new(recorded) }),
-        }
+        // Where it fails as well: the next delivery finds what is written, and may know nothing of this.
+        log_amiss(&batch.log_file, &recorded);
+        result.map(|()| recorded)
     }
 
     /// Waits for something to be written until then. It is tried even where no time is left.
@@ -271,4 +269,17 @@ fn in_order(batch: &Batch) -> Vec<&AuditEvent> {
     let mut events: Vec<&AuditEvent> = batch.events.iter().filter(|event| seen.insert(event.event.id.as_str())).collect();
     events.sort_by_key(|event| event.event.time);
     events
+}
+
+/// Names what was kept in another place than its own, and what was not done beside the recording.
+fn log_amiss(log_file: &str, recorded: &Recorded) {
+    if let Some(why) = &recorded.baseline_unsaved {
+        tracing::error!(log_file, why, "the entries were recorded, but nothing was learned from them");
+    }
+    for refused in &recorded.refused {
+        tracing::error!(log_file, error = refused, "an object of the archive was refused for what is in it; the entries are recorded");
+    }
+    for complaint in &recorded.complaints {
+        tracing::error!(log_file, error = complaint, "the entries were recorded, but not everybody could be told");
+    }
 }

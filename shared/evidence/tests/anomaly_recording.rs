@@ -10,7 +10,7 @@ use reprieve_core::{AuditEvent, Finding, Posture, Severity};
 use reprieve_engine::{Appended, Batch, CallError, Clock as _, EvidenceSink, Filed, Recorded, Recorder, RecordingPorts, RecordingSettings};
 use reprieve_evidence::anomaly::{Baseline, NoPlaces, Settings};
 use reprieve_test_support::{
-    Effect, FailOnCall, FakeBaselineStore, FakeClock, FakeEvidenceSink, FakeNoticeSink, FakeRecordingMeter, Faults, Journal, finish,
+    Effect, FailOnCall, FakeBaselineStore, FakeClock, FakeEvidenceSink, FakeNoticeSink, FakeRecordingMeter, Faults, Journal, finish, logged,
 };
 
 use crate::entries::{ELSEWHERE, KEY, OTHER_KEY, at, eight_weeks, entry, learned};
@@ -40,7 +40,7 @@ fn scene() -> Scene {
 impl Scene {
     fn try_record(&self, batch: &Batch) -> Result<Recorded, CallError> {
         let stopped_at = self.recorder.ports.clock.now() + SignedDuration::from_mins(5);
-        finish(self.recorder.record(batch, stopped_at)).expect("it ends").map_err(|unrecorded| unrecorded.error)
+        finish(self.recorder.record(batch, stopped_at)).expect("it ends")
     }
 
     fn record(&self, batch: &Batch) -> Recorded {
@@ -161,7 +161,7 @@ fn an_archive_that_never_answers_is_given_up_in_time_and_the_log_file_comes_agai
     let stopped_at = clock.now() + SignedDuration::from_mins(4);
     let ports = RecordingPorts { evidence: Silent, baseline, notices, clock, meter };
     let recorder = Recorder { ports, settings: RecordingSettings::default() };
-    let error = finish(recorder.record(&batch("file", vec![usual(0)]), stopped_at)).expect("it ends").unwrap_err().error;
+    let error = finish(recorder.record(&batch("file", vec![usual(0)]), stopped_at)).expect("it ends").unwrap_err();
     assert!(matches!(&error, CallError::Unavailable { .. }) && error.to_string().contains("the entries"), "{error}");
 }
 
@@ -198,10 +198,11 @@ fn what_was_refused_and_what_was_not_told_is_said_where_another_finding_fails_th
     scene.recorder.ports.evidence.fail_next("append_finding", unavailable());
     scene.recorder.ports.evidence.refuse_next("append_finding", "the finding lies elsewhere");
     scene.faults.fail_next("tell", 1, Effect::Before, denied());
-    let unrecorded = finish(scene.recorder.record(&file, at(56, 13, 0))).expect("it ends").unwrap_err();
-    assert_eq!((unrecorded.error, unrecorded.recorded.findings.len()), (unavailable(), 1));
-    assert_eq!(unrecorded.recorded.refused, ["the finding lies elsewhere"]);
-    assert!(unrecorded.recorded.complaints[0].contains("was not told"), "{:?}", unrecorded.recorded.complaints);
+    let (recorded, log) = logged(|| scene.try_record(&file));
+    assert_eq!(recorded, Err(unavailable()));
+    assert_eq!(scene.recorder.ports.meter.recorded()[0].findings.len(), 1);
+    let lines: Vec<&str> = log.lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains("the finding lies elsewhere") && lines[1].contains("was not told"), "{log}");
     let again = scene.record(&file);
     assert_eq!((again.findings.len(), again.told, again.refused.len(), again.complaints.len()), (1, 1, 0, 0));
 }

@@ -1,21 +1,17 @@
 //! Threats O2 and B9: events full of secrets are answered, recorded and told of, and no secret is in a record, a notice, an entry or the log.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up must stop, and says where")]
-
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+#![expect(clippy::panic, reason = "a test that cannot be set up must stop, and says where")]
 
 use reprieve_core::google::GoogleName;
 use reprieve_core::notice::Notice;
 use reprieve_core::{Event, Record};
 use reprieve_test_support::marked::{MARK, azure_items, cloudtrail_record, google_entry};
-use reprieve_test_support::{key, world_with_key};
+use reprieve_test_support::{key, logged, world_with_key};
 use reprieve_wire::audit::{Parsed, parse};
 use reprieve_wire::azure::parse_all;
 use reprieve_wire::chat::{slack, teams};
 use reprieve_wire::row::{AuditRow, line};
 use reprieve_wire::{ecs, ocsf, parse_record};
 use serde_json::{Value, json};
-use tracing_subscriber::fmt::MakeWriter;
 
 const VAULT: &str = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-prod";
 const VERSION: &str = "projects/prod/locations/europe-west3/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1";
@@ -40,37 +36,6 @@ const CALLS: [&str; 16] = [
     "DeriveSharedSecret",
 ];
 
-/// What was logged.
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-/// Returns what an act logs, at every level.
-fn logged(act: impl FnOnce()) -> String {
-    let log = Log::default();
-    let lines = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
-    tracing::subscriber::with_default(lines, act);
-    let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    String::from_utf8(bytes).expect("the log is text")
-}
-
 fn shows_no_secret(what: &str, text: &str) {
     if let Some(at) = text.find(MARK) {
         let shown: String = text.get(at.saturating_sub(200)..).unwrap_or(text).chars().take(300).collect();
@@ -90,7 +55,7 @@ fn no_secret_of_an_event_is_recorded_told_or_logged() {
     let mut records = 0;
     for call in CALLS {
         for refusal in [None, Some("AccessDenied")] {
-            let log = logged(|| {
+            let ((), log) = logged(|| {
                 let (world, key) = world_with_key();
                 let mut record = cloudtrail_record(call, key.as_str());
                 if let (Some(code), Some(fields)) = (refusal, record.as_object_mut()) {

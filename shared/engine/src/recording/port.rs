@@ -3,8 +3,6 @@
 use jiff::Timestamp;
 use reprieve_core::Finding;
 
-use crate::port::CallError;
-
 /// What recording a log file came to. The entries are in the archive.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recorded {
@@ -26,24 +24,6 @@ pub struct Recorded {
     pub refused: Vec<String>,
     /// What went wrong beside it: a notice that could not be sent.
     pub complaints: Vec<String>,
-}
-
-/// Why a log file is worth delivering again, and what came of it until then.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{error}")]
-pub struct Unrecorded {
-    /// What could not be written: the first that could not.
-    pub error: CallError,
-    /// What came of the rest. What was refused of it, and who was not told of what, must be said now: the next delivery finds those findings
-    /// there, and may know nothing of it. Nothing, where the entries themselves are missing.
-    pub recorded: Box<Recorded>,
-}
-
-impl From<CallError> for Unrecorded {
-    /// Makes it of entries that could not be written.
-    fn from(error: CallError) -> Self {
-        Self { error, recorded: Box::default() }
-    }
 }
 
 /// Counts what was recorded.
