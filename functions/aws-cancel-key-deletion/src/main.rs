@@ -16,7 +16,7 @@ use reprieve_aws::{
 };
 use reprieve_engine::sweep::DEFAULT_BUDGET;
 use reprieve_engine::{Guard, Ports, Settings, SystemClock};
-use reprieve_runtime::{Configuration, EmfMeter, Invoked, telemetry};
+use reprieve_runtime::{Basics, Configuration, EmfMeter, Invoked, telemetry};
 use serde_json::Value;
 
 /// The guard on AWS.
@@ -50,22 +50,23 @@ async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), lambda_runti
 /// Reads the configuration, makes the clients and opens their connections, before the first event is asked for.
 async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsGuard, lambda_runtime::Error> {
     let configuration = Configuration::parse(&lookup)?;
-    telemetry::start(configuration.log);
+    let Basics { mode, surroundings } = configuration.basics;
+    telemetry::start(surroundings.log);
     let calls = configuration.kms_calls_per_second;
     let settings = AwsSettings {
-        region: configuration.region,
+        region: surroundings.region,
         credentials: credentials(&lookup)?,
-        endpoint_url: configuration.endpoint_url,
+        endpoint_url: surroundings.endpoint_url,
         ledger_table: configuration.ledger_table,
-        audit_bucket: configuration.audit_bucket,
-        retention_days: configuration.audit_retention_days,
-        topic_arn: configuration.notice_topic_arn,
+        audit_bucket: surroundings.audit_bucket,
+        retention_days: surroundings.audit_retention_days,
+        topic_arn: surroundings.notice_topic_arn,
         lease: DEFAULT_LEASE,
         quotas: Quotas { cancel_per_second: calls, enable_per_second: calls, ..Quotas::default() },
         policy_parameter: configuration.policy_parameter,
         policy_files: policies::bundled(&configuration.policy_folder),
         change_calendars: configuration.change_calendars,
-        webhook_parameter: configuration.webhook_parameter,
+        webhook_parameter: surroundings.webhook_parameter,
     };
     let clients = connect(&settings)?;
     let opened = clients.warm(&settings).await;
@@ -78,12 +79,12 @@ async fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsGuard, lamb
             audit: ports.audit,
             notices: ports.notices,
             clock: ports.clock,
-            meter: EmfMeter::new(configuration.metrics_namespace),
+            meter: EmfMeter::new(surroundings.metrics_namespace),
             circumstances: ports.circumstances,
             policies: ports.policies,
         },
         settings: Settings {
-            mode: configuration.mode,
+            mode,
             domain: configuration.domain,
             rules: configuration.rules,
             owner_tag: configuration.owner_tag,

@@ -15,7 +15,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use reprieve_aws::{AwsNoticeSink, S3AuditSink, SinkSettings, connect_sinks, credentials};
 use reprieve_aws_monitoring::AwsMonitoringControl;
 use reprieve_engine::{MonitoringPorts, MonitoringSettings, Provisioner, SystemClock};
-use reprieve_runtime::{EmfMeter, Invoked, MonitoringConfiguration, telemetry};
+use reprieve_runtime::{Basics, EmfMeter, Invoked, MonitoringConfiguration, telemetry};
 use responses::AwsResponses;
 use serde_json::Value;
 
@@ -46,16 +46,17 @@ async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), lambda_runti
 /// Reads the configuration and makes the clients.
 fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsService, lambda_runtime::Error> {
     let MonitoringConfiguration { basics, function_role, desired } = MonitoringConfiguration::parse(&lookup)?;
-    telemetry::start(basics.log);
-    let is_local = basics.endpoint_url.is_some();
+    let Basics { mode, surroundings } = basics;
+    telemetry::start(surroundings.log);
+    let is_local = surroundings.endpoint_url.is_some();
     let sinks = connect_sinks(&SinkSettings {
-        region: basics.region,
+        region: surroundings.region,
         credentials: credentials(&lookup)?,
-        endpoint_url: basics.endpoint_url,
-        audit_bucket: basics.audit_bucket,
-        retention_days: basics.audit_retention_days,
-        topic_arn: basics.notice_topic_arn,
-        webhook_parameter: basics.webhook_parameter,
+        endpoint_url: surroundings.endpoint_url,
+        audit_bucket: surroundings.audit_bucket,
+        retention_days: surroundings.audit_retention_days,
+        topic_arn: surroundings.notice_topic_arn,
+        webhook_parameter: surroundings.webhook_parameter,
     })?;
     Ok(Service {
         responses: AwsResponses::new(sinks.responses, desired.place.partition.clone(), is_local),
@@ -65,9 +66,9 @@ fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsService, lambda_r
                 audit: sinks.audit,
                 notices: sinks.notices,
                 clock: sinks.clock,
-                meter: EmfMeter::new(basics.metrics_namespace),
+                meter: EmfMeter::new(surroundings.metrics_namespace),
             },
-            settings: MonitoringSettings { mode: basics.mode, desired, own_role: Some(function_role), patience: PATIENCE },
+            settings: MonitoringSettings { mode, desired, own_role: Some(function_role), patience: PATIENCE },
         },
     })
 }

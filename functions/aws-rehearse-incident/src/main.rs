@@ -13,7 +13,7 @@ use reprieve_aws::{AwsNoticeSink, KmsKeyControl, Quotas, S3AuditSink, SinkSettin
 use reprieve_aws_drill::{DynamoDrillInventory, KmsDrillKey, SqsDrillWatch};
 use reprieve_core::drill::{DrillAlias, DrillPlace, Terms};
 use reprieve_engine::{Rehearsal, RehearsalPorts, RehearsalSettings, SystemClock};
-use reprieve_runtime::{DrillConfiguration, EmfMeter, Invoked, telemetry};
+use reprieve_runtime::{Basics, DrillConfiguration, EmfMeter, Invoked, telemetry};
 use serde_json::Value;
 
 /// The drill on AWS.
@@ -44,18 +44,18 @@ async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), lambda_runti
 /// Reads the configuration and makes the clients.
 fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsRehearsal, lambda_runtime::Error> {
     let configuration = DrillConfiguration::parse(&lookup)?;
-    let basics = configuration.basics;
-    telemetry::start(basics.log);
+    let Basics { mode, surroundings } = configuration.basics;
+    telemetry::start(surroundings.log);
     let alias = DrillAlias::parse(&configuration.alias)?;
-    let place = DrillPlace { account: configuration.function_role.account(), region: basics.region.clone() };
+    let place = DrillPlace { account: configuration.function_role.account(), region: surroundings.region.clone() };
     let sinks = connect_sinks(&SinkSettings {
-        region: basics.region,
+        region: surroundings.region,
         credentials: credentials(&lookup)?,
-        endpoint_url: basics.endpoint_url,
-        audit_bucket: basics.audit_bucket,
-        retention_days: basics.audit_retention_days,
-        topic_arn: basics.notice_topic_arn,
-        webhook_parameter: basics.webhook_parameter,
+        endpoint_url: surroundings.endpoint_url,
+        audit_bucket: surroundings.audit_bucket,
+        retention_days: surroundings.audit_retention_days,
+        topic_arn: surroundings.notice_topic_arn,
+        webhook_parameter: surroundings.webhook_parameter,
     })?;
     let terms = Terms {
         guard_deadline_ms: milliseconds(configuration.guard_deadline),
@@ -72,9 +72,9 @@ fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsRehearsal, lambda
             audit: sinks.audit,
             notices: sinks.notices,
             clock: sinks.clock,
-            meter: EmfMeter::new(basics.metrics_namespace),
+            meter: EmfMeter::new(surroundings.metrics_namespace),
         },
-        settings: RehearsalSettings { mode: basics.mode, alias, place, terms, patience: PATIENCE },
+        settings: RehearsalSettings { mode, alias, place, terms, patience: PATIENCE },
     })
 }
 

@@ -1,7 +1,7 @@
 //! Why an invocation failed, under names that the state machine sorts by: what to try again, and what not.
 
 use lambda_runtime::Diagnostic;
-use reprieve_engine::CallError;
+use reprieve_engine::{CallError, Disposition};
 
 /// Why an invocation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,19 +30,7 @@ impl Failure {
     /// Says what was tried when a call failed.
     pub(crate) fn of_call(what: &str, error: &CallError) -> Self {
         let text = format!("{what}: {error}");
-        if is_passing(error) { Self::TryAgain(text) } else { Self::Refused(text) }
-    }
-}
-
-/// Says whether another attempt may bring what this one did not.
-pub(crate) const fn is_passing(error: &CallError) -> bool {
-    match error {
-        CallError::Throttled { .. } | CallError::Unavailable { .. } => true,
-        CallError::NotFound { .. }
-        | CallError::InvalidState { .. }
-        | CallError::Unsupported { .. }
-        | CallError::AccessDenied { .. }
-        | CallError::Rejected { .. } => false,
+        if error.disposition() == Disposition::Retryable { Self::TryAgain(text) } else { Self::Refused(text) }
     }
 }
 

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use handler::Service;
 use lambda_runtime::{LambdaEvent, service_fn};
-use reprieve_aws::{SinkSettings, connect_sinks, credentials};
+use reprieve_aws::{connect_config, credentials};
 use reprieve_aws_evidence::{LogArchive, S3ReplayResults, evidence_s3_client};
 use reprieve_engine::SystemClock;
 use reprieve_runtime::{Invoked, ReplayConfiguration, telemetry};
@@ -51,16 +51,7 @@ async fn run(lookup: impl Fn(&str) -> Option<String>) -> Result<(), lambda_runti
 fn start(lookup: impl Fn(&str) -> Option<String>) -> Result<AwsService, lambda_runtime::Error> {
     let ReplayConfiguration { results_bucket, log, region, endpoint_url } = ReplayConfiguration::parse(&lookup)?;
     telemetry::start(log);
-    // Of the sinks, the configuration of clients alone is used: nobody is told, and nothing is evidence.
-    let sinks = connect_sinks(&SinkSettings {
-        region,
-        credentials: credentials(&lookup)?,
-        endpoint_url,
-        audit_bucket: results_bucket.clone(),
-        retention_days: 1,
-        topic_arn: String::new(),
-        webhook_parameter: None,
-    })?;
-    let s3 = evidence_s3_client(&sinks.config);
-    Ok(Service { logs: LogArchive::new(s3.clone()), results: S3ReplayResults::new(s3, results_bucket), clock: sinks.clock })
+    let config = connect_config(&region, &credentials(&lookup)?, endpoint_url.as_deref())?;
+    let s3 = evidence_s3_client(&config);
+    Ok(Service { logs: LogArchive::new(s3.clone()), results: S3ReplayResults::new(s3, results_bucket), clock: SystemClock })
 }

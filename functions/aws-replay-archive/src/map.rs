@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reprieve_aws_evidence::ListedLogFile;
+use reprieve_engine::Disposition;
 use reprieve_replay::{Collector, Part};
 use reprieve_scan::why_left_out;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::failure::{Failure, is_passing};
+use crate::failure::Failure;
 use crate::part_name;
 use crate::port::{LogFiles, LogReader, Results};
 use crate::queue::Queue;
@@ -136,7 +137,7 @@ impl<L: LogFiles> Shared<L> {
                 return;
             }
             let Some(error) = reader.inner.failure() else { continue };
-            if is_passing(error) {
+            if error.disposition() == Disposition::Retryable {
                 self.fail(|| Failure::of_call(&format!("`s3://{}/{}` could not be read", file.bucket, file.key), error));
                 return;
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use reprieve_core::AuditEvent;
+use reprieve_engine::CallError;
 use reprieve_engine::evidence::Batch;
 use reprieve_evidence::layout;
 
@@ -15,26 +16,8 @@ const JSON_LINES: &str = "application/x-ndjson+gzip";
 /// The content type of Parquet.
 const PARQUET: &str = "application/vnd.apache.parquet";
 
-/// Says why entries cannot be written. The same entries fail again.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum EncodeError {
-    /// The table cannot be made.
-    #[error("the entries of `{name}` cannot be made a Parquet table: {why}")]
-    Table {
-        /// The object's name.
-        name: String,
-        /// What the writer says.
-        why: String,
-    },
-    /// The JSON lines cannot be made.
-    #[error("the entries of `{name}` cannot be made gz JSON lines: {why}")]
-    Lines {
-        /// The object's name.
-        name: String,
-        /// What the writer says.
-        why: String,
-    },
-}
+/// The call that fails where entries cannot be added to the archive.
+pub(crate) const APPEND: &str = "archive:Append";
 
 /// An object to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,24 +44,29 @@ impl Group<'_> {
     }
 
     /// Encodes both forms, the JSON lines first: who finds the table finds them too.
-    pub(crate) fn encode(&self, log_file: &str) -> Result<[Encoded; 2], EncodeError> {
+    pub(crate) fn encode(&self, log_file: &str) -> Result<[Encoded; 2], CallError> {
         let (lines, table) = (self.name(log_file, false), self.name(log_file, true));
         Ok([encode_lines(lines, &self.entries)?, encode_table(table, &self.entries)?])
     }
 }
 
-pub(crate) fn encode_lines(name: String, entries: &[&AuditEvent]) -> Result<Encoded, EncodeError> {
+pub(crate) fn encode_lines(name: String, entries: &[&AuditEvent]) -> Result<Encoded, CallError> {
     match lines::write(entries.iter().copied()) {
         Ok(bytes) => Ok(Encoded { name, content_type: JSON_LINES, bytes }),
-        Err(error) => Err(EncodeError::Lines { name, why: error.to_string() }),
+        Err(error) => Err(not_encoded(&name, "gz JSON lines", &error.to_string())),
     }
 }
 
-pub(crate) fn encode_table(name: String, entries: &[&AuditEvent]) -> Result<Encoded, EncodeError> {
+pub(crate) fn encode_table(name: String, entries: &[&AuditEvent]) -> Result<Encoded, CallError> {
     match table(entries) {
         Ok(bytes) => Ok(Encoded { name, content_type: PARQUET, bytes }),
-        Err(why) => Err(EncodeError::Table { name, why }),
+        Err(why) => Err(not_encoded(&name, "a Parquet table", &why)),
     }
+}
+
+/// The same entries fail again.
+fn not_encoded(name: &str, form: &str, why: &str) -> CallError {
+    CallError::Rejected { call: APPEND, message: format!("the entries of `{name}` cannot be made {form}: {why}") }
 }
 
 /// Returns the entries without those that were there before, by log and id; the first one stays.

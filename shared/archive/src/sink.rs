@@ -13,12 +13,11 @@ use reprieve_evidence::layout;
 use reprieve_wire::ocsf;
 use serde_json::Value;
 
-use crate::encode::{EncodeError, Encoded, Group, encode_lines, encode_table, groups, identity};
+use crate::encode::{APPEND, Encoded, Group, encode_lines, encode_table, groups, identity};
 use crate::lines::read_lines;
 use crate::log_file::short_digest;
 use crate::table::{RowKey, key_of, read_keys};
 
-const APPEND: &str = "archive:Append";
 /// The account and Region under which entries and findings lie that were refused under their own.
 const ELSEWHERE: &str = "refused";
 /// How many of them lie in one object: far below what any archive takes, however large each is.
@@ -109,7 +108,7 @@ impl<S: EvidenceStore> ArchiveSink<S> {
 
     /// Writes one hour of one place. The JSON lines are written first: they alone say what is there.
     async fn append_group(&self, log_file: &str, group: &Group<'_>) -> Result<u64, CallError> {
-        let [lines, table] = group.encode(log_file).map_err(|error| of_encoding(&error))?;
+        let [lines, table] = group.encode(log_file)?;
         if self.put(&lines).await? {
             return Ok(lines.bytes.len() as u64 + self.put_counted(&table).await?);
         }
@@ -125,7 +124,7 @@ impl<S: EvidenceStore> ArchiveSink<S> {
     async fn append_rest(&self, log_file: &str, group: &Group<'_>, name: &str, there: &[u8]) -> Result<u64, CallError> {
         let first = read_there(name, there)?;
         let first_entries: Vec<&AuditEvent> = first.iter().collect();
-        let table = encode_table(group.name(log_file, true), &first_entries).map_err(|error| of_encoding(&error))?;
+        let table = encode_table(group.name(log_file, true), &first_entries)?;
         let mut written = self.put_counted(&table).await?;
         let mut known = first;
         for (name, bytes) in self.read_more(name, LINES_ENDING).await? {
@@ -134,7 +133,7 @@ impl<S: EvidenceStore> ArchiveSink<S> {
             let table_name = name.replacen(layout::Shelf::Events.prefix(), layout::Shelf::EventTable.prefix(), 1);
             let table_name = format!("{}{TABLE_ENDING}", table_name.strip_suffix(LINES_ENDING).unwrap_or(&table_name));
             let entries: Vec<&AuditEvent> = more.iter().collect();
-            written += self.put_counted(&encode_table(table_name, &entries).map_err(|error| of_encoding(&error))?).await?;
+            written += self.put_counted(&encode_table(table_name, &entries)?).await?;
             known.extend(more);
         }
         let known: HashSet<_> = known.iter().map(identity).collect();
@@ -143,7 +142,7 @@ impl<S: EvidenceStore> ArchiveSink<S> {
             return Ok(written);
         }
         let (log_file, rest) = rest_of(log_file, group, entries);
-        for object in rest.encode(&log_file).map_err(|error| of_encoding(&error))? {
+        for object in rest.encode(&log_file)? {
             written += self.put_counted(&object).await?;
         }
         Ok(written)
@@ -281,9 +280,5 @@ fn nowhere(what: &str, refusal: &CallError, error: CallError) -> CallError {
 }
 
 fn table_of(log_file: &str, group: &Group<'_>) -> Result<Encoded, CallError> {
-    encode_table(group.name(log_file, true), &group.entries).map_err(|error| of_encoding(&error))
-}
-
-fn of_encoding(error: &EncodeError) -> CallError {
-    CallError::Rejected { call: APPEND, message: error.to_string() }
+    encode_table(group.name(log_file, true), &group.entries)
 }

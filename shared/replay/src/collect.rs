@@ -57,12 +57,12 @@ impl Collector {
             |Entry { record, parsed }| match parsed {
                 Ok(Parsed::Entry(entry)) => {
                     if let Some(act) = Act::of(*entry) {
-                        self.collected().part.add_act(act);
+                        self.collected().part.gathered.add_act(act);
                     }
                 }
                 Ok(Parsed::NotOurs { .. }) => {}
                 Err(error) => {
-                    self.collected().part.add_problem(Problem {
+                    self.collected().part.gathered.add_problem(Problem {
                         file: name.to_owned(),
                         record: Some(record.ordinal),
                         why: error.to_string(),
@@ -73,10 +73,10 @@ impl Collector {
         self.gather(&mut digests);
         let mut collected = self.collected();
         let part = &mut collected.part;
-        part.files += 1;
+        part.gathered.files += 1;
         part.counts += scan.counts;
         if let Some(fault) = &scan.fault {
-            part.add_problem(Problem { file: name.to_owned(), record: None, why: fault.to_string() });
+            part.gathered.add_problem(Problem { file: name.to_owned(), record: None, why: fault.to_string() });
         }
         drop(collected);
         scan
@@ -84,7 +84,7 @@ impl Collector {
 
     /// Says that a file could not be opened.
     pub fn unreadable(&self, name: &str, why: String) {
-        self.collected().part.add_problem(Problem { file: name.to_owned(), record: None, why });
+        self.collected().part.gathered.add_problem(Problem { file: name.to_owned(), record: None, why });
     }
 
     /// Returns what was read so far: all files that were read to their end, and of others what was seen of them.

@@ -3,20 +3,16 @@
 //! Merging is associative and commutative. It is not idempotent: what is merged must come of different files.
 
 mod bytes;
+mod gathered;
 mod identities;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use reprieve_core::EventId;
 use reprieve_scan::Counts;
 use serde::{Deserialize, Serialize};
 
 pub use self::bytes::PartError;
+pub(crate) use self::gathered::Gathered;
 use self::identities::Identities;
 use crate::act::Act;
-
-/// The most problems that are named; all are counted.
-const MOST_NAMED: usize = 1_000;
 
 /// Something that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,43 +29,18 @@ pub struct Problem {
 /// What some log files hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Part {
-    pub(crate) files: u64,
+    pub(crate) gathered: Gathered,
     pub(crate) counts: Counts,
     identities: Identities,
-    pub(crate) acts: BTreeMap<EventId, Act>,
-    pub(crate) problems: u64,
-    /// Those that come first.
-    pub(crate) named: BTreeSet<Problem>,
 }
 
 impl Part {
     /// Takes in what other files hold.
     pub fn merge(&mut self, other: Self) {
-        let Self { files, counts, identities, acts, problems, named } = other;
-        // A saved part is whatever somebody wrote: too many are as many as there are numbers.
-        self.files = self.files.saturating_add(files);
+        let Self { gathered, counts, identities } = other;
+        self.gathered.merge(gathered);
         self.counts += counts;
         self.identities.merge(identities);
-        for act in acts.into_values() {
-            self.add_act(act);
-        }
-        self.problems = self.problems.saturating_add(problems);
-        self.named.extend(named);
-        self.cut_named();
-    }
-
-    /// Adds an act. One that is known counts once: where two logs tell of it differently, the lesser text counts.
-    pub(crate) fn add_act(&mut self, act: Act) {
-        match self.acts.entry(act.event.id.clone()) {
-            std::collections::btree_map::Entry::Vacant(free) => {
-                free.insert(act);
-            }
-            std::collections::btree_map::Entry::Occupied(mut known) => {
-                if *known.get() != act && text_of(&act) < text_of(known.get()) {
-                    known.insert(act);
-                }
-            }
-        }
     }
 
     /// Adds digests of records' ids, and leaves their memory empty.
@@ -77,23 +48,10 @@ impl Part {
         self.identities.extend(digests);
     }
 
-    /// Adds something that could not be read.
-    pub(crate) fn add_problem(&mut self, problem: Problem) {
-        self.problems = self.problems.saturating_add(1);
-        self.named.insert(problem);
-        self.cut_named();
-    }
-
-    fn cut_named(&mut self) {
-        while self.named.len() > MOST_NAMED {
-            self.named.pop_last();
-        }
-    }
-
     /// Returns how many files it is of.
     #[must_use]
     pub const fn files(&self) -> u64 {
-        self.files
+        self.gathered.files
     }
 
     /// Returns what was read.
@@ -104,7 +62,7 @@ impl Part {
 
     /// Returns the acts that are kept, by the ids of their events.
     pub fn acts(&self) -> impl Iterator<Item = &Act> {
-        self.acts.values()
+        self.gathered.acts.values()
     }
 
     /// Returns how many different records there are: exactly, or estimated where they are more than can be told apart in bounded memory.
@@ -120,17 +78,13 @@ impl Part {
     /// Returns how many things could not be read.
     #[must_use]
     pub const fn problems(&self) -> u64 {
-        self.problems
+        self.gathered.problems
     }
 
     /// Returns what could not be read: of too many, those that come first.
     pub fn named_problems(&self) -> impl Iterator<Item = &Problem> {
-        self.named.iter()
+        self.gathered.named.iter()
     }
-}
-
-fn text_of(act: &Act) -> String {
-    serde_json::to_string(act).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -59,4 +59,12 @@ impl Rules {
             regions: BTreeSet::new(),
         }
     }
+
+    /// Returns what the ledger held of a key, by its canonical name, when something happened: a revocation counts from when it was written.
+    /// `None` where it holds nothing of the key.
+    pub(crate) fn written_as_of(&self, key: &str, time: Option<Timestamp>) -> Option<Written> {
+        let mut written = self.written.get(key)?.clone();
+        written.revocations.retain(|revocation| time.is_none_or(|time| revocation.at <= time));
+        Some(written)
+    }
 }

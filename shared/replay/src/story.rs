@@ -105,7 +105,7 @@ pub struct Told {
 pub fn tell(part: &StoryPart, rules: &Rules) -> Story {
     let mut keys: BTreeSet<String> = part.runs.keys().map(|run| run.key.clone()).collect();
     let mut acts: BTreeMap<String, Vec<&Act>> = BTreeMap::new();
-    for act in part.acts.values() {
+    for act in part.gathered.acts.values() {
         let key = act.key().unwrap_or_else(|| part.asked.trim().to_owned());
         acts.entry(key).or_default().push(act);
     }
@@ -138,9 +138,9 @@ pub fn tell(part: &StoryPart, rules: &Rules) -> Story {
         notes: notes(part, &keys),
         keys: keys.into_iter().collect(),
         chapters,
-        files: part.files,
-        errors: part.problems,
-        problems: part.named.iter().cloned().collect(),
+        files: part.gathered.files,
+        errors: part.gathered.problems,
+        problems: part.gathered.named.iter().cloned().collect(),
     }
 }
 

@@ -13,8 +13,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use reprieve_core::{AccountId, ApprovalKeys, ApprovalRules, Domain, Mode, Region};
-use tracing_subscriber::filter::Targets;
+use reprieve_core::{AccountId, ApprovalRules, Domain};
 
 pub use azure::AzureConfiguration;
 pub use basics::{Basics, Surroundings};
@@ -28,21 +27,15 @@ use crate::environment::{
     APPROVAL_KEYS, APPROVER_ROLES, BREAK_GLASS_HOURS, BREAK_GLASS_ROLES, CHANGE_CALENDARS, KMS_CALLS_PER_SECOND, LEDGER_TABLE,
     MINIMUM_WAITING_DAYS, OWNER_TAG, POLICY_FOLDER, POLICY_PARAMETER, REMEDIATOR_ROLE_ARN, SANDBOX_ACCOUNTS,
 };
-use reader::{Reader, items, number_in, parameter_name, role, roles, text_of};
+use reader::{Reader, approval_keys, items, number_in, parameter_name, role, roles, text_of};
 
 /// What a guard function is configured with.
 #[derive(Debug, Clone)]
 pub struct Configuration {
-    /// Whether plans are carried out.
-    pub mode: Mode,
+    /// What every function is configured with.
+    pub basics: Basics,
     /// The ledger table.
     pub ledger_table: String,
-    /// The audit bucket.
-    pub audit_bucket: String,
-    /// How long a record is locked, in days.
-    pub audit_retention_days: u32,
-    /// The ARN of the notice topic.
-    pub notice_topic_arn: String,
     /// Where the function may act, and as whom.
     pub domain: Domain,
     /// What the deployment says about approving.
@@ -55,18 +48,8 @@ pub struct Configuration {
     pub policy_folder: PathBuf,
     /// The tag that names a key's owner.
     pub owner_tag: String,
-    /// The parameter with the webhooks that hear notices too.
-    pub webhook_parameter: Option<String>,
     /// How often this process calls `CancelKeyDeletion`, and how often `EnableKey`, in a second.
     pub kms_calls_per_second: NonZeroU32,
-    /// The CloudWatch namespace.
-    pub metrics_namespace: String,
-    /// What is logged.
-    pub log: Targets,
-    /// The Region.
-    pub region: Region,
-    /// A local cloud's address, in place of AWS.
-    pub endpoint_url: Option<String>,
 }
 
 /// Every variable that is wrong, and how.
@@ -108,26 +91,18 @@ impl Configuration {
             text.parse::<NonZeroU32>().ok().filter(|calls| calls.get() <= 5).ok_or_else(|| "is out of range".to_owned())
         });
         let assembled = || {
-            let remediator = remediator?;
-            let basics = basics?;
+            let (basics, remediator) = (basics?, remediator?);
+            let region = basics.surroundings.region.clone();
             Some(Self {
-                mode: basics.mode,
+                basics,
                 ledger_table: ledger_table?,
-                audit_bucket: basics.audit_bucket,
-                audit_retention_days: basics.audit_retention_days,
-                notice_topic_arn: basics.notice_topic_arn,
-                domain: Domain { account: Some(remediator.account()), region: Some(basics.region.clone()), remediator: Some(remediator) },
+                domain: Domain { account: Some(remediator.account()), region: Some(region), remediator: Some(remediator) },
                 rules: rules?,
                 change_calendars: change_calendars?,
                 policy_parameter: policy_parameter?,
                 policy_folder: policy_folder?,
                 owner_tag: owner_tag?,
-                webhook_parameter: basics.webhook_parameter,
                 kms_calls_per_second: kms_calls_per_second?,
-                metrics_namespace: basics.metrics_namespace,
-                log: basics.log,
-                region: basics.region,
-                endpoint_url: basics.endpoint_url,
             })
         };
         reader.finish(assembled())
@@ -135,7 +110,7 @@ impl Configuration {
 }
 
 fn read_rules(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<ApprovalRules> {
-    let keys = reader.read(APPROVAL_KEYS, |text| ApprovalKeys::parse(text).map_err(|error| error.to_string()));
+    let keys = reader.read(APPROVAL_KEYS, approval_keys);
     let approver_roles = reader.read(APPROVER_ROLES, roles);
     let break_glass_roles = reader.read(BREAK_GLASS_ROLES, roles);
     let break_glass_hours = reader.read(BREAK_GLASS_HOURS, number_in(1..=168));
@@ -157,6 +132,8 @@ fn read_rules(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<Ap
 mod tests {
     use std::collections::HashMap;
 
+    use reprieve_core::Mode;
+
     use super::*;
 
     fn good() -> HashMap<&'static str, &'static str> {
@@ -176,7 +153,7 @@ mod tests {
     #[test]
     fn the_safe_mode_is_the_default() {
         let configuration = parse(&good()).unwrap();
-        assert_eq!(configuration.mode, Mode::Observe);
+        assert_eq!(configuration.basics.mode, Mode::Observe);
         assert_eq!(configuration.domain.account.unwrap().as_str(), "111122223333");
         assert!(configuration.rules.keys.is_empty() && configuration.rules.approver_roles.is_empty());
     }

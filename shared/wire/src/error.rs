@@ -77,12 +77,6 @@ pub enum WireError {
 }
 
 impl WireError {
-    /// Says whether trying again can help: never, the same input gives the same error.
-    #[must_use]
-    pub const fn is_retryable(&self) -> bool {
-        false
-    }
-
     /// Says what is wrong without a word of the input: for logs, which others read than those who may read events, and for longer.
     #[must_use]
     pub fn unquoted(&self) -> String {

@@ -49,7 +49,8 @@ fuzz_target!(|input: &[u8]| {
     let monitoring = MonitoringConfiguration::parse(lookup);
     let recording = RecordingConfiguration::parse(lookup);
     if let Ok(guard) = &guard {
-        assert!((1..=36_500).contains(&guard.audit_retention_days) && guard.kms_calls_per_second.get() <= 5, "{guard:?}");
+        let days = guard.basics.surroundings.audit_retention_days;
+        assert!((1..=36_500).contains(&days) && guard.kms_calls_per_second.get() <= 5, "{guard:?}");
         assert_eq!(guard.domain.account, guard.domain.remediator.as_ref().map(|role| role.account()));
     }
     if let Ok(azure) = &azure {

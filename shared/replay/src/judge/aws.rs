@@ -1,7 +1,7 @@
 //! The life of a key of AWS, reconstructed from the acts on it: what the function would have observed after each.
 
 use jiff::Timestamp;
-use reprieve_core::approval::{APPROVAL_TAGS, plain};
+use reprieve_core::approval::{APPROVAL_TAGS, Written, plain};
 use reprieve_core::facts::{INCIDENT_HOLD_TAG, Rotation, Tags};
 use reprieve_core::lesson::{self, Lesson};
 use reprieve_core::{
@@ -205,18 +205,10 @@ impl KeyLife {
         if self.tags.contains_key(INCIDENT_HOLD_TAG) {
             assumed.push(Assumption::Hold);
         }
-        let written = rules.written.get(key.as_str());
+        let written = rules.written_as_of(key.as_str(), event.time);
         assumed.push(if written.is_some() { Assumption::Ledger } else { Assumption::NoLedger });
-        // A revocation counts from when it was written.
-        let is_written = |at: Timestamp| event.time.is_none_or(|time| at <= time);
-        let recollection = Recollection {
-            inventory,
-            case: None,
-            approvals: written.map(|written| written.approvals.clone()).unwrap_or_default(),
-            revocations: written
-                .map(|written| written.revocations.iter().filter(|revocation| is_written(revocation.at)).cloned().collect())
-                .unwrap_or_default(),
-        };
+        let Written { approvals, revocations } = written.unwrap_or_default();
+        let recollection = Recollection { inventory, case: None, approvals, revocations };
         let tagging = if plain::needs_setter(&self.tags, threat.action(), &rules.approval) {
             self.tagging.clone().map_or(Known::Absent, Known::Is)
         } else {

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use reprieve_core::approval::Written;
 use reprieve_core::audit::Operation;
 use reprieve_core::azure::decide::{Situation, decide, triage};
 use reprieve_core::azure::event::{Reach, reach};
@@ -110,13 +109,9 @@ impl ResourceLife {
     /// Decides on what was seen, and learns of it. `None` where everything is as it must be.
     fn decide(&mut self, act: &Act, subject: &Subject, world: &World, desired: &Desired, rules: &Rules) -> Option<(Decision, Assumption)> {
         let event = &act.event;
-        let written = rules.written.get(subject.approval_resource().canonical());
-        let is_written = |at: Timestamp| event.time.is_none_or(|time| at <= time);
-        let of_then = written.map_or_else(Written::default, |written| Written {
-            approvals: written.approvals.clone(),
-            revocations: written.revocations.iter().filter(|revocation| is_written(revocation.at)).cloned().collect(),
-        });
-        let memory = Memory { written: Known::Is(of_then), object: Some(self.object.clone()), ..Memory::empty() };
+        let written = rules.written_as_of(subject.approval_resource().canonical(), event.time);
+        let ledger = if written.is_some() { Assumption::Ledger } else { Assumption::NoLedger };
+        let memory = Memory { written: Known::Is(written.unwrap_or_default()), object: Some(self.object.clone()), ..Memory::empty() };
         let plan = plan(subject, world, &memory, desired);
         if plan.is_whole() {
             return None;
@@ -128,7 +123,7 @@ impl ResourceLife {
         if let Some(Lesson::Object(learned)) = lesson(world, &plan, &decision, (event.form, Some(&self.object)), now) {
             self.object = learned;
         }
-        Some((decision, if written.is_some() { Assumption::Ledger } else { Assumption::NoLedger }))
+        Some((decision, ledger))
     }
 }
 

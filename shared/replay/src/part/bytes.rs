@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use reprieve_scan::Counts;
 use serde::{Deserialize, Serialize};
 
-use super::{Identities, Part, Problem};
+use super::{Gathered, Identities, Part, Problem};
 use crate::act::Act;
 
 const FORMAT: &str = "reprieve-replay";
@@ -43,7 +43,21 @@ struct Head {
     version: u32,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What a part is written as. Nothing of it is copied.
+#[derive(Serialize)]
+struct Saving<'a> {
+    files: u64,
+    counts: [u64; 7],
+    level: u32,
+    #[serde(with = "digests")]
+    identities: &'a [u64],
+    acts: Vec<&'a Act>,
+    problems: u64,
+    named: &'a BTreeSet<Problem>,
+}
+
+/// The same, as it is read.
+#[derive(Deserialize)]
 struct Saved {
     files: u64,
     counts: [u64; 7],
@@ -62,19 +76,20 @@ impl Part {
     /// Never for what was read of a log: only where there is no memory left to write to.
     pub fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
         let Counts { bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable } = self.counts;
-        let saved = Saved {
-            files: self.files,
+        let Gathered { files, acts, problems, named } = &self.gathered;
+        let saving = Saving {
+            files: *files,
             counts: [bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable],
             level: self.identities.level(),
-            identities: self.identities.kept().to_vec(),
-            acts: self.acts.values().cloned().collect(),
-            problems: self.problems,
-            named: self.named.iter().cloned().collect(),
+            identities: self.identities.kept(),
+            acts: acts.values().collect(),
+            problems: *problems,
+            named,
         };
         let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
         let head = Head { format: FORMAT.to_owned(), version: VERSION };
         ciborium::into_writer(&head, &mut gz).map_err(std::io::Error::other)?;
-        ciborium::into_writer(&saved, &mut gz).map_err(std::io::Error::other)?;
+        ciborium::into_writer(&saving, &mut gz).map_err(std::io::Error::other)?;
         gz.flush()?;
         gz.finish()
     }
@@ -95,19 +110,11 @@ impl Part {
         }
         let saved: Saved = ciborium::from_reader(&mut rest).map_err(|error| foreign(error.to_string()))?;
         let [bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable] = saved.counts;
-        let mut part = Self {
-            files: saved.files,
+        Ok(Self {
+            gathered: Gathered::of(saved.files, saved.acts, saved.problems, saved.named),
             counts: Counts { bytes_in, bytes_inflated, records, candidates, entries, not_ours, unreadable },
             identities: Identities::of(saved.level, saved.identities),
-            problems: saved.problems,
-            named: BTreeSet::from_iter(saved.named),
-            ..Self::default()
-        };
-        for act in saved.acts {
-            part.add_act(act);
-        }
-        part.cut_named();
-        Ok(part)
+        })
     }
 }
 

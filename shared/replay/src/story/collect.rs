@@ -40,12 +40,14 @@ impl StoryCollector {
         let scan = self.scanner.scan(reader, |Entry { record, parsed }| match parsed {
             Ok(Parsed::Entry(entry)) => self.add(*entry),
             Ok(Parsed::NotOurs { .. }) => {}
-            Err(error) => self.part().add_problem(Problem { file: name.to_owned(), record: Some(record.ordinal), why: error.to_string() }),
+            Err(error) => {
+                self.part().gathered.add_problem(Problem { file: name.to_owned(), record: Some(record.ordinal), why: error.to_string() });
+            }
         });
         let mut part = self.part();
-        part.files += 1;
+        part.gathered.files += 1;
         if let Some(fault) = &scan.fault {
-            part.add_problem(Problem { file: name.to_owned(), record: None, why: fault.to_string() });
+            part.gathered.add_problem(Problem { file: name.to_owned(), record: None, why: fault.to_string() });
         }
         drop(part);
         scan
@@ -54,7 +56,7 @@ impl StoryCollector {
     fn add(&self, entry: AuditEvent) {
         let Some(key) = self.key_of(&entry) else { return };
         if is_kept_whole(&entry) {
-            return self.part().add_act(Act::any(entry));
+            return self.part().gathered.add_act(Act::any(entry));
         }
         let event = entry.event;
         let refused = match event.outcome {
@@ -98,7 +100,7 @@ impl StoryCollector {
 
     /// Says that a file could not be opened.
     pub fn unreadable(&self, name: &str, why: String) {
-        self.part().add_problem(Problem { file: name.to_owned(), record: None, why });
+        self.part().gathered.add_problem(Problem { file: name.to_owned(), record: None, why });
     }
 
     /// Returns what was read so far.

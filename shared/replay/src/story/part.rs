@@ -10,15 +10,12 @@ use fnv::FnvHasher;
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::EventId;
 
-use crate::act::Act;
-use crate::part::Problem;
+use crate::part::Gathered;
 
 /// The most uses whose ids are kept: up to so many are told apart, whatever is repeated.
 pub const MOST_USES: usize = 262_144;
 /// The most runs that are told; where there are more, runs are of a day, then of 30 days.
 const MOST_RUNS: usize = 16_384;
-/// The most problems that are named; all are counted.
-const MOST_NAMED: usize = 1_000;
 /// How long a run is, in seconds: the shortest that leaves no more than [`MOST_RUNS`].
 const SPANS_SECONDS: [i64; 4] = [3_600, 86_400, 30 * 86_400, i64::MAX];
 
@@ -46,8 +43,7 @@ pub(super) struct Run {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoryPart {
     pub(super) asked: String,
-    pub(super) files: u64,
-    pub(super) acts: BTreeMap<EventId, Act>,
+    pub(super) gathered: Gathered,
     pub(super) runs: BTreeMap<RunKey, Run>,
     /// Of ids in the sample, so many of the last bits are zero.
     level: u32,
@@ -55,8 +51,6 @@ pub struct StoryPart {
     span: usize,
     /// How many ids are in the sample.
     kept: usize,
-    pub(super) problems: u64,
-    pub(super) named: BTreeSet<Problem>,
 }
 
 impl StoryPart {
@@ -66,32 +60,15 @@ impl StoryPart {
 
     /// Takes in what other files hold of the same key.
     pub fn merge(&mut self, other: Self) {
-        let Self { asked, files, acts, runs, level, span, kept: _, problems, named } = other;
+        let Self { asked, gathered, runs, level, span, kept: _ } = other;
         if self.asked.is_empty() {
             self.asked = asked;
         }
-        self.files = self.files.saturating_add(files);
-        for act in acts.into_values() {
-            self.add_act(act);
-        }
+        self.gathered.merge(gathered);
         self.lengthen_to(span);
         self.rise_to(level);
         for (key, run) in runs {
             self.add_run(key, run);
-        }
-        self.problems = self.problems.saturating_add(problems);
-        self.named.extend(named);
-        self.cut_named();
-    }
-
-    /// Adds an act. One that is known counts once: where two logs tell of it differently, the lesser text counts.
-    pub(super) fn add_act(&mut self, act: Act) {
-        let text = |act: &Act| serde_json::to_string(act).unwrap_or_default();
-        match self.acts.get(&act.event.id) {
-            Some(known) if *known == act || text(known) <= text(&act) => {}
-            Some(_) | None => {
-                self.acts.insert(act.event.id.clone(), act);
-            }
         }
     }
 
@@ -142,19 +119,6 @@ impl StoryPart {
             run.ids.retain(|id| id.trailing_zeros() >= level);
         }
         self.kept = self.runs.values().map(|run| run.ids.len()).sum();
-    }
-
-    /// Adds something that could not be read.
-    pub(super) fn add_problem(&mut self, problem: Problem) {
-        self.problems += 1;
-        self.named.insert(problem);
-        self.cut_named();
-    }
-
-    fn cut_named(&mut self) {
-        while self.named.len() > MOST_NAMED {
-            self.named.pop_last();
-        }
     }
 
     /// Returns how many uses a run has; an estimate where not all are kept.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reprieve_core::azure::{AuditRoute, Desired, KeyReference, PurgeProtection, ResourceId, SubscriptionId};
-use reprieve_core::{ApprovalKeys, ApprovalRules, Mode};
+use reprieve_core::{ApprovalRules, Mode};
 use tracing_subscriber::filter::Targets;
 
 use super::ConfigurationError;
-use super::reader::{Reader, items, name_of, number_in, optional};
+use super::reader::{Reader, approval_keys, flag, items, mode, name_of, number_in, optional};
 use super::recording::public_keys;
 use crate::environment::{
     ACTION_GROUP, ALERTS_GROUP, ALLOWED_VAULTS, APPROVAL_KEYS, AZURE_ENDPOINT_URL, BREAK_GLASS_HOURS, BREAK_GLASS_PRINCIPALS, CLIENT_ID,
@@ -60,7 +60,7 @@ impl AzureConfiguration {
     /// Names every wrong variable at once.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigurationError> {
         let mut reader = Reader::new(lookup);
-        let mode = reader.read(MODE, |text| Mode::parse(text).ok_or_else(|| "is neither".to_owned()));
+        let mode = reader.read(MODE, mode);
         let log = reader.read(LOG, telemetry::parse_filter);
         let port = reader.read(CUSTOM_HANDLER_PORT, |text| text.parse().map_err(|_| "is none".to_owned()));
         let tenant_id = reader.read(TENANT_ID, guid);
@@ -103,7 +103,7 @@ fn read_desired(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<
     let purge_protection = reader.read(PURGE_PROTECTION, |text| PurgeProtection::parse(text).ok_or_else(|| "is none of them".to_owned()));
     let soft_delete_days = reader.read(SOFT_DELETE_DAYS, number_in(1..=365));
     let immutability_days = reader.read(IMMUTABILITY_DAYS, number_in(1..=146_000));
-    let lock_immutability = reader.read(LOCK_IMMUTABILITY, |text| text.parse().map_err(|_| "is neither".to_owned()));
+    let lock_immutability = reader.read(LOCK_IMMUTABILITY, flag);
     let allowed_vaults = reader.read(ALLOWED_VAULTS, |text| {
         items(text).map(of_type(&["Microsoft.KeyVault/vaults", "Microsoft.KeyVault/managedHSMs"])).collect::<Result<BTreeSet<_>, _>>()
     });
@@ -138,7 +138,7 @@ fn read_desired(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<
 }
 
 fn read_rules(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<ApprovalRules> {
-    let keys = reader.read(APPROVAL_KEYS, |text| ApprovalKeys::parse(text).map_err(|error| error.to_string()));
+    let keys = reader.read(APPROVAL_KEYS, approval_keys);
     let break_glass_principals =
         reader.read(BREAK_GLASS_PRINCIPALS, |text| items(text).map(|id| guid(id).map(|id| id.to_ascii_lowercase())).collect());
     let break_glass_hours = reader.read(BREAK_GLASS_HOURS, number_in(1..=168));

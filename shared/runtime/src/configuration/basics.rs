@@ -3,7 +3,7 @@
 use reprieve_core::{Mode, Region};
 use tracing_subscriber::filter::Targets;
 
-use super::reader::{Reader, arn_of, endpoint, number_in, parameter_name, text_of};
+use super::reader::{Reader, arn_of, endpoint, mode, number_in, parameter_name, text_of};
 use crate::environment::{
     AUDIT_BUCKET, AUDIT_RETENTION_DAYS, AWS_ENDPOINT_URL, AWS_REGION, LOG, METRICS_NAMESPACE, MODE, NOTICE_TOPIC_ARN, WEBHOOK_PARAMETER,
 };
@@ -58,38 +58,14 @@ impl Surroundings {
 pub struct Basics {
     /// Whether plans are carried out.
     pub mode: Mode,
-    /// The audit bucket.
-    pub audit_bucket: String,
-    /// How long a record is locked, in days.
-    pub audit_retention_days: u32,
-    /// The ARN of the notice topic.
-    pub notice_topic_arn: String,
-    /// The parameter with the webhooks that hear notices too.
-    pub webhook_parameter: Option<String>,
-    /// The CloudWatch namespace.
-    pub metrics_namespace: String,
-    /// What is logged.
-    pub log: Targets,
-    /// The Region.
-    pub region: Region,
-    /// A local cloud's address, in place of AWS.
-    pub endpoint_url: Option<String>,
+    /// Evidence, people, metrics, log, place.
+    pub surroundings: Surroundings,
 }
 
 impl Basics {
     pub(super) fn read(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<Self> {
-        let mode = reader.read(MODE, |text| Mode::parse(text).ok_or_else(|| "is neither".to_owned()));
-        let around = Surroundings::read(reader)?;
-        Some(Self {
-            mode: mode?,
-            audit_bucket: around.audit_bucket,
-            audit_retention_days: around.audit_retention_days,
-            notice_topic_arn: around.notice_topic_arn,
-            webhook_parameter: around.webhook_parameter,
-            metrics_namespace: around.metrics_namespace,
-            log: around.log,
-            region: around.region,
-            endpoint_url: around.endpoint_url,
-        })
+        let mode = reader.read(MODE, mode);
+        let surroundings = Surroundings::read(reader);
+        Some(Self { mode: mode?, surroundings: surroundings? })
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use reprieve_core::google::GoogleName;
-use reprieve_core::{ApprovalKeys, ApprovalRules, Mode};
+use reprieve_core::{ApprovalRules, Mode};
 use tracing_subscriber::filter::Targets;
 
 use super::ConfigurationError;
-use super::reader::{Reader, items, name_of, number_in, optional};
+use super::reader::{Reader, approval_keys, items, mode, name_of, number_in, optional};
 use super::recording::public_keys;
 use crate::environment::{
     APPROVAL_KEYS, FORMER_SEAL_KEYS, GOOGLE_AUDIT_BUCKET, GOOGLE_CLAIMS_BUCKET, GOOGLE_ENDPOINT_URL, GOOGLE_PORT, GOOGLE_PROJECTS,
@@ -49,7 +49,7 @@ impl GoogleConfiguration {
     /// Names every wrong variable at once.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigurationError> {
         let mut reader = Reader::new(lookup);
-        let mode = reader.read(MODE, |text| Mode::parse(text).ok_or_else(|| "is neither".to_owned()));
+        let mode = reader.read(MODE, mode);
         let log = reader.read(LOG, telemetry::parse_filter);
         let port = reader.read(GOOGLE_PORT, |text| text.parse().map_err(|_| "is none".to_owned()));
         let projects = reader.read(GOOGLE_PROJECTS, projects);
@@ -58,7 +58,7 @@ impl GoogleConfiguration {
         let seal_key = reader.read(GOOGLE_SEAL_KEY, optional(key_version));
         let former_seal_keys = reader.read(FORMER_SEAL_KEYS, public_keys);
         let webhooks = reader.read(WEBHOOKS, |text| Ok(text.to_owned()));
-        let keys = reader.read(APPROVAL_KEYS, |text| ApprovalKeys::parse(text).map_err(|error| error.to_string()));
+        let keys = reader.read(APPROVAL_KEYS, approval_keys);
         let minimum_waiting_days = reader.read(MINIMUM_WAITING_DAYS, number_in(7..=30));
         let endpoint_url = reader.read(GOOGLE_ENDPOINT_URL, optional(|text| Ok(text.to_owned())));
         if let Some(bucket) = audit_bucket.as_ref().filter(|bucket| Some(*bucket) == claims_bucket.as_ref()) {

@@ -9,8 +9,8 @@ use reprieve_core::monitoring::{
 };
 use reprieve_core::{KeyArn, RoleArn};
 
-use super::reader::{Reader, arn_of, entries, name_of, optional, role, text_of};
-use super::{Basics, ConfigurationError};
+use super::reader::{Reader, arn_of, entries, flag, name_of, optional, role, text_of};
+use super::{Basics, ConfigurationError, Surroundings};
 use crate::environment::{
     ADDITIONAL_FILTERS, CIS_VERSION, DRIFT_DEAD_LETTER_ARN, DRIFT_QUEUE_ARN, DRIFT_RULES, FILTER_NAMESPACE, FUNCTION_ROLE_ARN,
     GUARD_DEAD_LETTER_ARN, GUARD_QUEUE_ARN, GUARD_RULES, NOTICE_TOPIC_ARN, PATTERN_MODE, SUBSCRIBERS, TRAIL_BUCKET, TRAIL_KEY_ARN,
@@ -49,7 +49,7 @@ impl MonitoringConfiguration {
         let mut reader = Reader::new(lookup);
         let basics = Basics::read(&mut reader);
         if let Some(basics) = &basics {
-            check_region_of_topic(&mut reader, basics);
+            check_region_of_topic(&mut reader, &basics.surroundings);
         }
         let function_role = reader.read(FUNCTION_ROLE_ARN, role);
         let baseline = read_baseline(&mut reader);
@@ -66,14 +66,15 @@ impl MonitoringConfiguration {
         let rules = read_rules(&mut reader);
         let assembled = || {
             let (basics, function_role) = (basics?, function_role?);
-            let place = Place { partition: basics.region.partition(), account: function_role.account(), region: basics.region.clone() };
+            let Surroundings { notice_topic_arn, region, .. } = &basics.surroundings;
+            let place = Place { partition: region.partition(), account: function_role.account(), region: region.clone() };
             let desired = Desired {
                 place,
                 baseline: baseline?,
                 trail: trail?,
                 log_group: log_group?,
                 retention_days: retention_days?,
-                topic: TopicWish { arn: basics.notice_topic_arn.clone(), subscribers: subscribers? },
+                topic: TopicWish { arn: notice_topic_arn.clone(), subscribers: subscribers? },
                 namespace: namespace?,
                 rules: rules?,
             };
@@ -84,10 +85,12 @@ impl MonitoringConfiguration {
 }
 
 /// An alarm publishes within its Region alone.
-fn check_region_of_topic(reader: &mut Reader<impl Fn(&str) -> Option<String>>, basics: &Basics) {
-    let region = basics.notice_topic_arn.split(':').nth(3).unwrap_or_default();
-    if region != basics.region.as_str() {
-        let what = format!("`{}` is not in {}, where the alarms are", basics.notice_topic_arn, basics.region);
+fn check_region_of_topic(
+    reader: &mut Reader<impl Fn(&str) -> Option<String>>,
+    Surroundings { notice_topic_arn, region, .. }: &Surroundings,
+) {
+    if notice_topic_arn.split(':').nth(3).unwrap_or_default() != region.as_str() {
+        let what = format!("`{notice_topic_arn}` is not in {region}, where the alarms are");
         reader.complain(NOTICE_TOPIC_ARN, &what);
     }
 }
@@ -95,11 +98,7 @@ fn check_region_of_topic(reader: &mut Reader<impl Fn(&str) -> Option<String>>, b
 fn read_baseline(reader: &mut Reader<impl Fn(&str) -> Option<String>>) -> Option<Baseline> {
     let version = reader.read(CIS_VERSION, |text| CisVersion::parse(text).map_err(|_| "is none".to_owned()));
     let mode = reader.read(PATTERN_MODE, |text| PatternMode::parse(text).map_err(|_| "is neither".to_owned()));
-    let additional = reader.read(ADDITIONAL_FILTERS, |text| match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err("is neither".to_owned()),
-    });
+    let additional = reader.read(ADDITIONAL_FILTERS, flag);
     Some(Baseline::of(version?, mode?, additional?))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use reprieve_core::RoleArn;
+use reprieve_core::{ApprovalKeys, Mode, RoleArn};
 
 use super::ConfigurationError;
 use crate::environment::{ALL, Variable};
@@ -56,6 +56,21 @@ pub(super) fn entries(text: &str) -> Result<Vec<(&str, &str)>, String> {
         Some(_) | None => Err(format!("has the entry `{item}`, which is not of the form `A=B`")),
     };
     items(text).map(entry).collect()
+}
+
+/// Reads whether plans are carried out.
+pub(super) fn mode(text: &str) -> Result<Mode, String> {
+    Mode::parse(text).ok_or_else(|| "is neither".to_owned())
+}
+
+/// Reads the public keys of those who approve.
+pub(super) fn approval_keys(text: &str) -> Result<ApprovalKeys, String> {
+    ApprovalKeys::parse(text).map_err(|error| error.to_string())
+}
+
+/// Reads `true` or `false`.
+pub(super) fn flag(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "is neither".to_owned())
 }
 
 pub(super) fn role(text: &str) -> Result<RoleArn, String> {

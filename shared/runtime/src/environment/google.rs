@@ -25,7 +25,7 @@ pub const GOOGLE_CLAIMS_BUCKET: Variable = Variable {
     name: "REPRIEVE_GOOGLE_CLAIMS_BUCKET",
     default: None,
     accepts: "the name of a bucket of Cloud Storage, another than the audit store",
-    meaning: "Which events are being worked on, and which are settled. It needs no retention.",
+    meaning: "Which events are being worked on, which are settled, and what people are still to be told. It needs no retention.",
     read_by: GOOGLE,
 };
 

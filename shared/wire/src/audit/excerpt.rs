@@ -145,39 +145,16 @@ fn short(text: &str, limit: usize) -> String {
 /// Returns the SHA-256, in hexadecimal, of a document: as JSON without white space, the names of each object sorted; so it is the
 /// same however the log writes it. What is no JSON is taken as it is.
 fn digest(value: &Value) -> String {
-    let mut text = String::new();
-    match opened(value) {
-        Some(document) => write_sorted(&document, &mut text),
-        None => text.push_str(value.as_str().unwrap_or_default()),
-    }
+    let text = match opened(value) {
+        Some(document) => {
+            let mut document = document.into_owned();
+            document.sort_all_objects();
+            document.to_string()
+        }
+        None => value.as_str().unwrap_or_default().to_owned(),
+    };
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
-}
-
-fn write_sorted(value: &Value, text: &mut String) {
-    match value {
-        Value::Object(object) => {
-            let mut entries: Vec<_> = object.iter().collect();
-            entries.sort_unstable_by_key(|(name, _)| *name);
-            text.push('{');
-            for (index, (name, value)) in entries.into_iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { "," });
-                text.push_str(&Value::from(name.as_str()).to_string());
-                text.push(':');
-                write_sorted(value, text);
-            }
-            text.push('}');
-        }
-        Value::Array(items) => {
-            text.push('[');
-            for (index, item) in items.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { "," });
-                write_sorted(item, text);
-            }
-            text.push(']');
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => text.push_str(&value.to_string()),
-    }
 }
 
 fn join(path: &str, name: &str) -> String {

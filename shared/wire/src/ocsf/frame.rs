@@ -58,7 +58,10 @@ impl Frame<'_> {
             "unmapped": { "reprieve": all_of(whole) },
         }));
         event.extend(own);
-        sorted(Value::Object(event))
+        let mut event = Value::Object(event);
+        // In order, whichever map `serde_json` was built with.
+        event.sort_all_objects();
+        event
     }
 }
 
@@ -88,17 +91,4 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
 /// Makes an object out of the fields that are there.
 pub(super) fn fields<const N: usize>(fields: [(&str, Option<Value>); N]) -> Map<String, Value> {
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-}
-
-/// Puts the keys of every object in order, whichever map `serde_json` was built with.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(object) => {
-            let mut entries: Vec<(String, Value)> = object.into_iter().map(|(key, value)| (key, sorted(value))).collect();
-            entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-            Value::Object(entries.into_iter().collect())
-        }
-        Value::Array(items) => items.into_iter().map(sorted).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
-    }
 }

@@ -20,11 +20,6 @@ impl LocalCloud {
         self.proxy.bus.add_fault(fault);
     }
 
-    /// Delivers the events that are held, newest first.
-    pub fn release_held_events(&self) {
-        self.proxy.bus.release();
-    }
-
     /// Takes back all faults; events that are held are lost.
     pub fn clear_faults(&self) {
         self.proxy.call_faults().clear();
