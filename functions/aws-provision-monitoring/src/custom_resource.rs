@@ -14,7 +14,7 @@ use reprieve_runtime::Invoked;
 use reprieve_wire::{AnswerStatus, CustomResourceAnswer, CustomResourceRequest, ReplyTo, RequestType, UnreadableRequest};
 use serde_json::{Value, json};
 
-use crate::handler::{Failure, Service, made};
+use crate::handler::{Failure, Service, made, untold};
 use crate::responses::Responses;
 
 /// What is kept of the invocation's time for answering.
@@ -63,7 +63,13 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
                 let left = Duration::try_from(until.duration_since(self.clock().now())).unwrap_or_default();
                 let work = self.provision(Occasion::Deployment, &invoked.request_id, until);
                 match self.clock().within(left, work).await {
-                    Some(Ok(done)) => self.answer_done(reply_to, &done),
+                    Some(Ok(done)) => {
+                        // What was provisioned stands: a stack does not roll back for a notice.
+                        for error in &done.complaints {
+                            tracing::error!(event_id = %done.record.event.id, %error, "the monitoring was looked at, but not everybody could be told");
+                        }
+                        self.answer_done(reply_to, &done)
+                    }
                     Some(Err(error)) => self.answer_with(reply_to, AnswerStatus::Failed, error.to_string(), BTreeMap::new()),
                     None => self.answer_with(reply_to, AnswerStatus::Failed, time_is_up(), BTreeMap::new()),
                 }
@@ -166,7 +172,8 @@ fn how_it_stands(done: &Provisioned) -> String {
     };
     let findings: Vec<String> = plan.findings.iter().map(ToString::to_string).collect();
     let look = if findings.is_empty() { String::new() } else { format!(" A human must look: {}", findings.join(" ")) };
-    format!("{changed}Before: {}{look}", plan.summary())
+    let told = untold(done).map(|why| format!(" {why}")).unwrap_or_default();
+    format!("{changed}Before: {}{told}{look}", plan.summary())
 }
 
 /// What `Fn::GetAtt` returns.

@@ -31,8 +31,8 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
     /// Answers one invocation.
     ///
     /// # Errors
-    /// When the payload is of no known form, when what was asked for is still open, or when CloudFormation cannot be answered: Lambda
-    /// then tries again, and sets it aside in the dead-letter queue in the end.
+    /// When the payload is of no known form, when what was asked for is still open or could not be told, or when CloudFormation cannot be
+    /// answered: Lambda then tries again, and an alarm goes off.
     pub(crate) async fn answer(&self, payload: &Value, invoked: &Invoked) -> Result<Value, Failure> {
         match parse_monitoring_invocation(payload).map_err(|error| error.unquoted())? {
             MonitoringInvocation::Batch(messages) => Ok(self.answer_batch(messages, invoked).await),
@@ -65,10 +65,10 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
 
     async fn answer_check(&self, invoked: &Invoked) -> Result<Value, Failure> {
         let done = self.provision(Occasion::DailyCheck, &invoked.request_id, invoked.stopped_at).await?;
-        if Status::is_open(&done.record.steps) {
-            return Err(format!("the check is still open: {}", crate::custom_resource::what_failed(&done.record)).into());
-        }
-        Ok(report(&done))
+        let is_open = Status::is_open(&done.record.steps);
+        let open = is_open.then(|| format!("the check is still open: {}", crate::custom_resource::what_failed(&done.record)));
+        let amiss: Vec<String> = open.into_iter().chain(untold(&done)).collect();
+        if amiss.is_empty() { Ok(report(&done)) } else { Err(amiss.join(" ").into()) }
     }
 
     /// Works on a batch and says which messages must be delivered again.
@@ -154,9 +154,11 @@ fn log(occasion: Occasion, done: &Provisioned) {
         findings = done.plan.findings.len(),
         "looked at the monitoring"
     );
-    for complaint in &done.complaints {
-        tracing::error!(event_id = %done.record.event.id, error = %complaint, "the monitoring was looked at, but not everybody could be told");
-    }
+}
+
+/// Says who could not be told of what was found. `None` where everybody was, or nobody needs to be.
+pub(crate) fn untold(done: &Provisioned) -> Option<String> {
+    (!done.complaints.is_empty()).then(|| format!("Not everybody could be told: {}.", done.complaints.join("; ")))
 }
 
 #[cfg(test)]

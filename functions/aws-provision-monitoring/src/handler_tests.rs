@@ -143,6 +143,10 @@ fn unavailable() -> CallError {
     CallError::Unavailable { call: "s3:PutObject", message: "HTTP 503".to_owned() }
 }
 
+fn nobody_is_reached() -> CallError {
+    CallError::Unavailable { call: "sns:Publish", message: "HTTP 503".to_owned() }
+}
+
 #[test]
 fn a_batch_of_drift_is_answered_with_one_look_and_healed() {
     let scene = Scene::healthy();
@@ -203,6 +207,40 @@ fn without_evidence_nothing_is_changed_and_the_message_comes_again() {
     assert_eq!(scene.changes(), 0);
     let error = scene.invoke(&filter_deleted()).unwrap_err();
     assert!(error.to_string().contains("is still open"), "{error}");
+}
+
+/// P32
+#[test]
+fn what_nobody_could_be_told_of_comes_again_whole() {
+    let scene = Scene::healthy();
+    scene.monitoring.delete_filter(FILTER);
+    scene.monitoring.delete_alarm(FILTER);
+    scene.faults.fail_next("tell", 1, Effect::Before, nobody_is_reached());
+    let batch = json!({ "Records": [message("one", &filter_deleted()), message("two", &alarm_deleted())] });
+    let answer = scene.invoke(&batch).unwrap();
+    assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "one" }, { "itemIdentifier": "two" }] }));
+    assert_eq!(scene.invoke(&batch).unwrap(), json!({ "batchItemFailures": [] }));
+    assert_eq!((scene.changes(), scene.notices.notices().len()), (2, 1), "mended once, and told once");
+}
+
+/// P32
+#[test]
+fn a_check_that_nobody_could_be_told_of_fails() {
+    let scene = Scene::healthy();
+    scene.monitoring.stop_trails();
+    scene.faults.fail_next("tell", 1, Effect::Before, nobody_is_reached());
+    let error = scene.invoke(&json!({ "task": "check" })).unwrap_err().to_string();
+    assert!(error.contains("Not everybody could be told") && error.contains("sns:Publish"), "{error}");
+    assert_eq!((scene.changes(), scene.audit.records().last().unwrap().status), (1, Status::Success));
+}
+
+#[test]
+fn a_deployment_does_not_fail_for_a_notice() {
+    let scene = Scene::bare(Mode::Enforce);
+    scene.faults.fail_next("tell", 9, Effect::Before, nobody_is_reached());
+    scene.invoke(&request("Create", None)).unwrap();
+    assert_eq!(scene.answered()["Status"], "SUCCESS");
+    assert!(scene.reason().contains("Not everybody could be told"), "{}", scene.reason());
 }
 
 #[test]

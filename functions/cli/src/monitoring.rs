@@ -1,6 +1,7 @@
 //! `reprieve monitoring plan`: what the function that keeps the monitoring would change, seen with the caller's own credentials.
 //!
-//! The plan is the function's own, by the same adapters and the same planner. Nothing is changed here.
+//! The plan is the function's own, by the same adapters and the same planner, of what the options ask for: what they do not ask for is not
+//! looked at, and the plan says so. Nothing is changed here.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -14,11 +15,23 @@ use reprieve_core::monitoring::world::Place;
 use reprieve_core::monitoring::{Baseline, Desired, MonitoringPlan, RuleWish, TopicWish, TrailWish, plan};
 use reprieve_core::{KeyArn, Region, RoleArn};
 use reprieve_engine::MonitoringControl as _;
+use serde::Serialize;
 
 use crate::args::monitoring::{MonitoringArguments, MonitoringVerb, PlanArguments, WishArguments};
 
 /// Changes are missing.
 const CHANGES_ARE_MISSING: u8 = 3;
+
+/// What a line begins with that names something nobody asked for.
+const NOT_LOOKED_AT: &str = "not looked at: ";
+
+/// The plan as data.
+#[derive(Debug, Serialize)]
+struct Planned<'a> {
+    #[serde(flatten)]
+    plan: &'a MonitoringPlan,
+    not_looked_at: Vec<&'static str>,
+}
 
 /// Runs a verb of the monitoring.
 ///
@@ -39,10 +52,10 @@ async fn show_plan(arguments: &PlanArguments) -> anyhow::Result<ExitCode> {
     let plan = plan(&desired, &control.observe(&desired).await);
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());
     if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &plan)?;
+        serde_json::to_writer_pretty(&mut out, &Planned { plan: &plan, not_looked_at: not_looked_at(&arguments.wishes) })?;
         writeln!(out)?;
     } else {
-        print(&plan, &mut out)?;
+        print(&plan, &arguments.wishes, &mut out)?;
     }
     out.flush()?;
     Ok(if plan.changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CHANGES_ARE_MISSING) })
@@ -87,9 +100,22 @@ fn desired(wishes: &WishArguments, place: Place) -> anyhow::Result<Desired> {
     })
 }
 
-/// Prints the plan as the function itself tells it, in colours.
-fn print(plan: &MonitoringPlan, out: &mut impl Write) -> std::io::Result<()> {
-    text(plan).lines().try_for_each(|line| writeln!(out, "{}", coloured(line)))
+/// Names what is not looked at because the options do not ask for it, each with the option that does.
+fn not_looked_at(wishes: &WishArguments) -> Vec<&'static str> {
+    let parts = [
+        (wishes.guard_rules.is_empty(), "the event rules that feed the guard (give --guard-rules)"),
+        (wishes.drift_rules.is_empty(), "the event rules that tell the function of drift (give --drift-rules)"),
+        (wishes.trail_bucket.is_none(), "where the trail writes its files to (give --trail-bucket)"),
+    ];
+    parts.into_iter().filter_map(|(is_unasked, part)| is_unasked.then_some(part)).collect()
+}
+
+/// Prints the plan as the function itself tells it, in colours, and below it what it is a plan of: a function may be configured otherwise.
+fn print(plan: &MonitoringPlan, wishes: &WishArguments, out: &mut impl Write) -> std::io::Result<()> {
+    text(plan).lines().try_for_each(|line| writeln!(out, "{}", coloured(line)))?;
+    let WishArguments { cis_version, trail_name, log_group, .. } = wishes;
+    writeln!(out, "\nasked for: CIS {}, the trail `{trail_name}`, the log group `{log_group}`", cis_version.as_str())?;
+    not_looked_at(wishes).into_iter().try_for_each(|part| writeln!(out, "{}", coloured(&format!("{NOT_LOOKED_AT}{part}"))))
 }
 
 fn coloured(line: &str) -> String {
@@ -99,6 +125,7 @@ fn coloured(line: &str) -> String {
         ("! ", Style::new().red().bold()),
         ("gap ", Style::new().red()),
         ("holds ", Style::new().green()),
+        (NOT_LOOKED_AT, Style::new().yellow()),
         ("      - ", Style::new().red()),
         ("      + ", Style::new().green()),
     ];

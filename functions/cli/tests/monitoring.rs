@@ -62,6 +62,7 @@ async fn a_bare_account_lacks_everything() {
     let desk = Desk { cloud, region };
     the_plan_reads_as_a_diff(&desk);
     the_plan_is_data_for_scripts(&desk);
+    what_is_not_looked_at_is_said(&desk);
     without_a_bucket_people_are_told_what_is_missing(&desk);
     desk.cloud.stop();
 }
@@ -86,6 +87,25 @@ fn the_plan_is_data_for_scripts(desk: &Desk) {
     assert!(count("changes") > 2 * 16 && count("controls") > 16, "{plan:#}");
     let controls = plan.get("controls").and_then(Value::as_array).unwrap();
     assert!(controls.iter().all(|control| control.get("gaps").is_some_and(Value::is_array)), "no control holds: {controls:#?}");
+}
+
+fn what_is_not_looked_at_is_said(desk: &Desk) {
+    let unasked = |output: &Output| -> Vec<String> {
+        text(&output.stdout).lines().filter_map(|line| line.strip_prefix("not looked at: ").map(str::to_owned)).collect()
+    };
+    let output = desk.with_trail(&[]);
+    let [guard, drift]: [String; 2] = unasked(&output).try_into().unwrap();
+    assert!(guard.contains("--guard-rules") && drift.contains("--drift-rules"), "{guard}, {drift}");
+    let asked = "asked for: CIS 5.0, the trail `reprieve`, the log group `/reprieve/cloudtrail`";
+    assert!(text(&output.stdout).lines().any(|line| line == asked), "{}", text(&output.stdout));
+    assert!(unasked(&desk.plan(&[])).iter().any(|part| part.contains("--trail-bucket")));
+
+    let of_the_guard = ["--guard-rules", "key-api-calls=calls", "--guard-queue", "queue", "--guard-dead-letters", "dead"];
+    let of_drift = ["--drift-rules", "trail=drift", "--drift-queue", "queue", "--drift-dead-letters", "dead"];
+    assert_eq!(unasked(&desk.with_trail(&[of_the_guard, of_drift].concat())), Vec::<String>::new());
+
+    let plan: Value = serde_json::from_slice(&desk.with_trail(&["--json"]).stdout).unwrap();
+    assert_eq!(plan.get("not_looked_at").and_then(Value::as_array).map(Vec::len), Some(2), "{plan:#}");
 }
 
 fn without_a_bucket_people_are_told_what_is_missing(desk: &Desk) {

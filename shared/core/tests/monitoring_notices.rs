@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what builds records for tests is still a test")]
 
 use reprieve_core::event::CallOutcome;
-use reprieve_core::monitoring::event::{SOURCE, bearing};
+use reprieve_core::monitoring::event::{Bearing, SOURCE, bearing};
 use reprieve_core::monitoring::world::Trail;
 use reprieve_core::monitoring::{Change, Finding, MonitoringPlan, Subject, decide, plan};
 use reprieve_core::notice::{Notice, SUBJECT_LIMIT};
@@ -111,6 +111,11 @@ fn planned_with_a_foreign_key() -> MonitoringPlan {
     let mut plan = plan(&desired, &world);
     plan.findings.push(nobody_hears());
     plan
+}
+
+/// Which of two events that came for the first time leads.
+fn lead(events: [&Event; 2], plan: &MonitoringPlan) -> Option<usize> {
+    decide::lead(events.into_iter().enumerate().map(|(index, event)| (index, event, bearing(event))), plan)
 }
 
 fn headline(record: &Record) -> String {
@@ -228,19 +233,33 @@ fn of_calls_that_came_together_only_the_one_on_what_a_human_must_look_at_is_name
         assert_eq!(told.len(), 2, "{told:?}");
         assert_eq!(decision.why().severity, Severity::Medium, "the finding that is told, not the grave one that is not");
     }
-    assert_eq!(decide::lead([(0, &put), (1, &updated)].into_iter(), &plan), Some(1));
-    assert_eq!(decide::lead([(0, &put), (1, &updated)].into_iter(), &MonitoringPlan::default()), Some(0));
+    assert_eq!(lead([&put, &updated], &plan), Some(1));
+    assert_eq!(lead([&put, &updated], &MonitoringPlan::default()), Some(0));
 }
 
 #[test]
 fn a_call_that_blinded_leads_only_where_the_monitoring_relies_on_what_it_took_or_lacks_something() {
     let (plan, updated) = (planned_with_a_foreign_key(), trail_updated("reprieve"));
     let (of_others, ours) = (alarm_of_others_deleted(), filter_deleted());
-    assert_eq!(decide::lead([(0, &of_others), (1, &updated)].into_iter(), &plan), Some(1));
-    assert_eq!(decide::lead([(0, &of_others), (1, &ours)].into_iter(), &plan), Some(1));
-    assert_eq!(decide::lead([(0, &updated), (1, &ours)].into_iter(), &plan), Some(1));
+    assert_eq!(lead([&of_others, &updated], &plan), Some(1));
+    assert_eq!(lead([&of_others, &ours], &plan), Some(1));
+    assert_eq!(lead([&updated, &ours], &plan), Some(1));
     let lacking = MonitoringPlan { changes: changes(), ..plan };
-    assert_eq!(decide::lead([(0, &updated), (1, &of_others)].into_iter(), &lacking), Some(1), "it may have been adopted");
+    assert_eq!(lead([&updated, &of_others], &lacking), Some(1), "it may have been adopted");
+}
+
+#[test]
+fn a_change_that_comes_again_and_is_mended_counts_as_one_that_blinded() {
+    let whole = planned_with_a_foreign_key();
+    let lacking = MonitoringPlan { changes: changes(), ..whole.clone() };
+    for (plan, delivery, expected) in
+        [(&whole, 1, Bearing::Changed), (&whole, 2, Bearing::Blinded), (&lacking, 1, Bearing::Changed), (&lacking, 2, Bearing::Changed)]
+    {
+        assert_eq!(decide::bearing_of(&filter_put(), delivery, plan), expected, "delivery {delivery}");
+    }
+    let mut refused = filter_put();
+    refused.outcome = CallOutcome::Refused { code: "AccessDenied".to_owned(), message: None };
+    assert_eq!(decide::bearing_of(&refused, 2, &whole), Bearing::Attempted);
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod apply;
 mod filters;
 #[path = "monitoring_plan/random.rs"]
 mod random;
+#[path = "monitoring_plan/retention.rs"]
+mod retention;
 #[path = "monitoring_plan/rules.rs"]
 mod rules;
 #[path = "monitoring_plan/say.rs"]
@@ -58,8 +60,9 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    let tables = [trails::cases(), trail_files::cases(), filters::cases(), alarms::cases(), topics::cases(), rules::cases()];
-    tables.into_iter().flatten().collect()
+    let of_trails = [trails::cases(), trail_files::cases(), retention::cases()];
+    let tables = [filters::cases(), alarms::cases(), topics::cases(), rules::cases()];
+    of_trails.into_iter().chain(tables).flatten().collect()
 }
 
 fn steps(plan: &MonitoringPlan, stage: &Stage) -> Vec<String> {

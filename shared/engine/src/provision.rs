@@ -94,7 +94,7 @@ pub struct Provisioned {
     pub plan: MonitoringPlan,
     /// The outcome.
     pub record: Record,
-    /// What went wrong beside it: a notice that could not be sent.
+    /// What went wrong beside it: a notice that could not be sent. Whoever asked says what that is worth: an event comes again.
     pub complaints: Vec<String>,
 }
 
@@ -125,35 +125,62 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
         self.answer(&event, &[], Delivery { received_at: now, count: 1, stopped_at }, Bearing::None, self.look().await).await
     }
 
-    /// Answers a batch of events with one look: whatever they changed, what is there now decides.
+    /// Answers a batch of events with one look: whatever they changed, what is there now decides. Where people could not be told, all that
+    /// the look answers come again: its notice names every caller.
     ///
     /// Returns one answer for each event, in the order given.
     pub async fn handle_batch(&self, batch: &[(Event, Delivery)]) -> Vec<Handled> {
         let drifts: Vec<usize> =
             (0..batch.len()).filter(|index| batch.get(*index).is_some_and(|(event, _)| self.is_drift(event))).collect();
         let plan = if drifts.is_empty() { MonitoringPlan::default() } else { self.look().await };
-        let lead = decide::lead(drifts.iter().filter_map(|index| Some((*index, &batch.get(*index)?.0))), &plan);
+        let meant = |index: &usize| {
+            let (event, delivery) = batch.get(*index)?;
+            Some((*index, event, decide::bearing_of(event, delivery.count, &plan)))
+        };
+        let lead = decide::lead(drifts.iter().filter_map(meant), &plan);
+        let mut first_answer = None;
+        if let Some(index) = lead
+            && let Some((event, delivery)) = batch.get(index)
+        {
+            let others: Vec<&Event> =
+                drifts.iter().filter(|other| **other != index).filter_map(|other| Some(&batch.get(*other)?.0)).collect();
+            first_answer = Some(self.answer_all(event, &others, *delivery, &plan).await);
+        }
+        let untold = first_answer.as_ref().and_then(why_untold);
         let mut answers = Vec::with_capacity(batch.len());
         for (index, (event, delivery)) in batch.iter().enumerate() {
-            let handled = if lead == Some(index) {
-                let others: Vec<&Event> =
-                    drifts.iter().filter(|other| **other != index).filter_map(|other| Some(&batch.get(*other)?.0)).collect();
-                match self.answer(event, &others, *delivery, bearing(event), plan.clone()).await {
-                    Ok(done) if Status::is_open(&done.record.steps) => Handled::Retry {
-                        reason: "a change failed for now".to_owned(),
-                        record: Some(Box::new(done.record)),
-                        told: done.complaints.is_empty(),
-                    },
-                    Ok(done) => Handled::Done { record: Box::new(done.record), complaints: done.complaints },
-                    Err(error) => Handled::Retry { reason: format!("it could not be written down: {error}"), record: None, told: false },
+            if lead == Some(index) {
+                answers.extend(first_answer.take());
+                continue;
+            }
+            let lead = lead.and_then(|lead| Some(&batch.get(lead)?.0)).filter(|_| drifts.contains(&index));
+            let stood = self.stand(event, *delivery, decide::beside(event, lead, self.is_own(event))).await;
+            answers.push(match (stood, &untold) {
+                (Handled::Done { record, .. }, Some(reason)) if lead.is_some() => {
+                    Handled::Retry { reason: reason.clone(), record: Some(record), told: false }
                 }
-            } else {
-                let lead = lead.and_then(|lead| Some(&batch.get(lead)?.0)).filter(|_| drifts.contains(&index));
-                self.stand(event, *delivery, decide::beside(event, lead, self.is_own(event))).await
-            };
-            answers.push(handled);
+                (stood, _) => stood,
+            });
         }
         answers
+    }
+
+    /// Answers an event, and all others that came with it and may have changed the monitoring.
+    async fn answer_all(&self, event: &Event, others: &[&Event], delivery: Delivery, plan: &MonitoringPlan) -> Handled {
+        let bearing = decide::bearing_of(event, delivery.count, plan);
+        let Provisioned { record, complaints, .. } = match self.answer(event, others, delivery, bearing, plan.clone()).await {
+            Ok(done) => done,
+            Err(error) => return Handled::Retry { reason: format!("it could not be written down: {error}"), record: None, told: false },
+        };
+        let (record, told) = (Box::new(record), complaints.is_empty());
+        match (Status::is_open(&record.steps), told) {
+            (false, true) => Handled::Done { record, complaints },
+            (true, true) => Handled::Retry { reason: "a change failed for now".to_owned(), record: Some(record), told },
+            (_, false) => {
+                let reason = format!("not everybody could be told: {}", complaints.join("; "));
+                Handled::Retry { reason, record: Some(record), told }
+            }
+        }
     }
 
     fn is_own(&self, event: &Event) -> bool {
@@ -267,5 +294,13 @@ impl<W: MonitoringControl, A: AuditSink, N: NoticeSink, C: Clock, M: MonitoringM
             remediate_ms: None,
             names: KeyNames::default(),
         }
+    }
+}
+
+/// Returns why an answer comes again of which people do not know. `None` where they do, or nobody needs to.
+fn why_untold(handled: &Handled) -> Option<String> {
+    match handled {
+        Handled::Retry { reason, told: false, .. } => Some(reason.clone()),
+        Handled::Retry { told: true, .. } | Handled::Done { .. } | Handled::Duplicate => None,
     }
 }

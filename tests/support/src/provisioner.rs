@@ -73,11 +73,16 @@ impl MonitoringWorld {
         finish(self.provisioner.look()).expect("no call of this test is killed")
     }
 
-    /// Delivers a batch of events once.
+    /// Delivers a batch of events for the first time.
     pub fn handle_batch(&self, events: &[Event]) -> Vec<Handled> {
+        self.deliver(events, 1)
+    }
+
+    /// Delivers a batch of events for the `count`-th time.
+    pub fn deliver(&self, events: &[Event], count: u32) -> Vec<Handled> {
         let received_at = self.clock.now();
         let stopped_at = received_at.checked_add(SignedDuration::from_mins(15)).expect("a test stays within the years that exist");
-        let batch: Vec<_> = events.iter().map(|event| (event.clone(), Delivery { received_at, count: 1, stopped_at })).collect();
+        let batch: Vec<_> = events.iter().map(|event| (event.clone(), Delivery { received_at, count, stopped_at })).collect();
         finish(self.provisioner.handle_batch(&batch)).expect("no call of this test is killed")
     }
 

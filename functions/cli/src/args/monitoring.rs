@@ -151,6 +151,17 @@ pub(crate) const PLAN_HELP: &str = r#"HOW TO READ IT
   others made is never overwritten; what cannot be read is never taken for
   missing. A variable that is empty counts as not set.
 
+WHAT IS LOOKED AT
+  What these options ask for, and no more: of event rules those that
+  --guard-rules and --drift-rules name, and where the trail writes to only with
+  --trail-bucket. Below the plan stands what was asked for, and what was not
+  looked at: exit code 0 says nothing of that. The function that is deployed
+  plans by its own configuration, all of it, and changes nothing when asked so:
+    aws lambda invoke --function-name "$FUNCTION" \
+        --cli-binary-format raw-in-base64-out --payload '{"task":"plan"}' \
+        /dev/stdout
+  Its name is the output ProvisionFunctionName of the monitoring's stack.
+
 NEEDS
   cloudtrail:DescribeTrails, GetTrailStatus, GetEventSelectors, ListTags
   logs:DescribeLogGroups, DescribeMetricFilters, ListTagsForResource
@@ -161,10 +172,11 @@ NEEDS
 
 OUTPUT WITH --json
   {"changes": [{"change", ...}], "findings": [{"subject", "severity", "sentence", "fix"}],
-   "controls": [{"id", "title", "filter", "alarm", "is_adopted", "gaps"}], "relied_on": []}
+   "controls": [{"id", "title", "filter", "alarm", "is_adopted", "gaps"}], "relied_on": [],
+   "not_looked_at": []}
 
 EXIT CODES
-  0  nothing is to be changed
+  0  nothing is to be changed of what was looked at
   1  AWS failed, or did not allow it
   2  bad input
   3  changes are missing

@@ -9,17 +9,29 @@ use crate::event::{Event, EventForm, Target};
 /// What the warning begins with that every call succeeded and a second look contradicts them.
 pub const STILL_TO_DO: &str = "every call succeeded, and a second look still finds this to do";
 
+/// An event that may have changed the monitoring: its place in the batch, and what it means.
+type Drift<'a> = (usize, &'a Event, Bearing);
+
 /// Picks, out of a batch of events that may have changed the monitoring, the one that the plan answers: one that names what the plan
 /// changes, else the first that blinded, else one that names what a human must look at, else the first. Where nothing is to be changed,
 /// a call that blinded what the monitoring does not rely on is no more than any other.
-pub fn lead<'a>(drifts: impl Iterator<Item = (usize, &'a Event)>, plan: &MonitoringPlan) -> Option<usize> {
-    let drifts: Vec<(usize, &Event)> = drifts.collect();
-    let names_it = |(_, event): &&(usize, &Event)| plan.changes_what(event.target.display_name());
+pub fn lead<'a>(drifts: impl Iterator<Item = Drift<'a>>, plan: &MonitoringPlan) -> Option<usize> {
+    let drifts: Vec<Drift<'_>> = drifts.collect();
+    let names_it = |(_, event, _): &&Drift<'_>| plan.changes_what(event.target.display_name());
     let is_felt = |event: &Event| !plan.changes.is_empty() || touches_ours(event, plan);
-    let blinds = |(_, event): &&(usize, &Event)| bearing(event) == Bearing::Blinded && is_felt(event);
-    let is_found = |(_, event): &&(usize, &Event)| plan.findings.iter().any(|finding| is_told_of(finding, event));
+    let blinds = |(_, event, bearing): &&Drift<'_>| *bearing == Bearing::Blinded && is_felt(event);
+    let is_found = |(_, event, _): &&Drift<'_>| plan.findings.iter().any(|finding| is_told_of(finding, event));
     let lead = drifts.iter().find(names_it).or_else(|| drifts.iter().find(blinds)).or_else(|| drifts.iter().find(is_found));
-    lead.or_else(|| drifts.first()).map(|(index, _)| *index)
+    lead.or_else(|| drifts.first()).map(|(index, ..)| *index)
+}
+
+/// Says what an event means where it may have been answered before. What a call changed may have been mended by an earlier delivery that
+/// could tell nobody, and nothing remembers it: delivered again, and with nothing left to mend, it counts as one that blinded.
+#[must_use]
+pub fn bearing_of(event: &Event, delivery: u32, plan: &MonitoringPlan) -> Bearing {
+    let bearing = bearing(event);
+    let may_be_untold = bearing == Bearing::Changed && delivery > 1 && plan.changes.is_empty();
+    if may_be_untold { Bearing::Blinded } else { bearing }
 }
 
 /// Decides on an event that needs no plan of its own: `lead` answers it too, or it changed nothing.

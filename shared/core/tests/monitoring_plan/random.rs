@@ -24,8 +24,10 @@ fn trespass(change: &Change, stage: &Stage) -> Option<String> {
     let World { alarms, log_groups, .. } = &stage.world;
     let is_allowed = match change {
         Change::CreateLogGroup { log_group } => !matches!(log_groups.get(log_group), Some(Known::Is(_) | Known::Unreadable(_))),
-        // The group in use: it is fed by the trail that the monitoring stands on.
-        Change::PutRetentionPolicy { was_days, days, .. } => was_days.is_none_or(|was| was < *days),
+        // The group of the configuration, or one that the same plan makes.
+        Change::PutRetentionPolicy { log_group, was_days, days } => {
+            was_days.is_none_or(|was| was < *days && *log_group == stage.desired.log_group)
+        }
         Change::CreateTrail { name, .. } => *name == stage.desired.trail.name,
         Change::UpdateTrail { trail, .. } | Change::PutEventSelectors { trail, .. } | Change::StartLogging { trail } => {
             is_in_care(stage, trail)

@@ -68,16 +68,21 @@ fn a_filter_serves_by_what_it_matches_and_not_by_its_words() {
     }
 }
 
-/// P60
-#[test]
-fn what_others_made_is_adopted_or_left_alone() {
-    let desired = monitoring_desired();
-    let mut world = monitoring_world(&desired);
+/// Makes the trail somebody else's.
+fn give_the_trail_away(world: &mut Observed) {
     if let Known::Is(trails) = &mut world.trails {
         for trail in trails {
             (trail.is_ours, trail.name, trail.arn) = (false, "company".to_owned(), trail.arn.replace("trail/reprieve", "trail/company"));
         }
     }
+}
+
+/// P60
+#[test]
+fn what_others_made_is_adopted_or_left_alone() {
+    let desired = monitoring_desired();
+    let mut world = monitoring_world(&desired);
+    give_the_trail_away(&mut world);
     if let Known::Is(alarms) = &mut world.alarms {
         for alarm in alarms {
             alarm.is_ours = false;
@@ -93,6 +98,25 @@ fn what_others_made_is_adopted_or_left_alone() {
     let touched: Vec<String> = plan(&desired, &world).changes.iter().map(|change| change.target().to_owned()).collect();
     let names: BTreeSet<&str> = desired.baseline.controls.iter().map(|control| control.name).collect();
     assert!(!touched.is_empty() && touched.iter().all(|name| !names.contains(name.as_str())), "ours take other names: {touched:?}");
+}
+
+/// P60: how long others keep their events is theirs to say, and people are told of it.
+#[test]
+fn the_log_group_of_others_is_left_as_it_is() {
+    let (.., plan) = planned(|desired, world| {
+        give_the_trail_away(world);
+        if let Known::Is(trails) = &mut world.trails {
+            for trail in trails {
+                trail.log_group_arn = Some(desired.place.arn("logs", "log-group:company:*"));
+            }
+        }
+        if let Some(Known::Is(group)) = world.log_groups.remove(&desired.log_group) {
+            let theirs = LogGroup { name: "company".to_owned(), retention_days: Some(90), is_ours: false, ..group };
+            world.log_groups.insert(theirs.name.clone(), Known::Is(theirs));
+        }
+    });
+    assert_eq!(plan.changes, Vec::new());
+    assert!(plan.findings.iter().any(|finding| finding.sentence.contains("`company` keeps events for 90 days")), "{:?}", plan.findings);
 }
 
 /// P61
@@ -277,6 +301,34 @@ fn a_control_holds_only_up_to_a_human_who_hears() {
         !holds(|desired, world| subscriptions(desired, world, |one| one.filter_policy = Known::Is(deaf_all_the_same.to_owned()))),
         "a message without any attribute passes no policy on attributes"
     );
+}
+
+/// P32: a call on the monitoring whose notice could not be sent comes again, and what was mended is told then, and not mended again.
+#[test]
+fn what_was_mended_and_could_not_be_told_is_told_when_it_comes_again() {
+    for (source, name) in [("logs.amazonaws.com", "PutMetricFilter"), ("logs.amazonaws.com", "DeleteMetricFilter")] {
+        let world = healthy_monitoring();
+        world.monitoring.alter(|observed| set_pattern(&monitoring_desired(), observed, KEY_CONTROL, "{ $.eventName = Nothing }"));
+        world.faults.fail_next("tell", 1, Effect::Before, no_answer());
+        let elses = drift("e2", "monitoring.amazonaws.com", "PutMetricAlarm", "company-billing");
+        let batch = [elses, drift("e1", source, name, KEY_CONTROL)];
+        let handled = world.handle_batch(&batch);
+        assert!(handled.iter().all(|handled| matches!(handled, Handled::Retry { told: false, .. })), "{name}: {handled:?}");
+        let handled = world.deliver(&batch, 2);
+        assert!(handled.iter().all(|handled| matches!(handled, Handled::Done { .. })), "{name}: {handled:?}");
+        assert_eq!(world.changes_tried(), ["PutMetricFilter"], "{name}");
+        let [notice]: [_; 1] = world.notices.notices().try_into().unwrap();
+        assert!(notice.text().contains(&format!("called `{name}` on `{KEY_CONTROL}`")), "{}", notice.text());
+    }
+}
+
+/// P32, P68: of a call on what is none of ours nobody is told, however often it comes.
+#[test]
+fn a_call_on_what_is_not_ours_is_not_told_when_it_comes_again() {
+    let world = healthy_monitoring();
+    let handled = world.deliver(&[drift("e1", "monitoring.amazonaws.com", "PutMetricAlarm", "company-billing")], 2);
+    assert!(matches!(handled.as_slice(), [Handled::Done { .. }]), "{handled:?}");
+    assert_eq!((world.changes_tried().len(), world.notices.notices().len()), (0, 0));
 }
 
 /// P72

@@ -60,15 +60,6 @@ impl FakeMonitoring {
         });
     }
 
-    /// Takes every subscription off a topic.
-    pub fn unsubscribe_all(&self, topic: &str) {
-        self.alter(|world| {
-            if let Some(Known::Is(topic)) = world.topics.get_mut(topic) {
-                topic.subscriptions = Known::Is(Vec::new());
-            }
-        });
-    }
-
     /// Lets every subscriber of a topic follow the link.
     pub fn confirm_all(&self, topic: &str) {
         self.alter(|world| {

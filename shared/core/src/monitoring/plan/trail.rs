@@ -1,7 +1,8 @@
 //! The trail: which one the monitoring stands on, what it lacks, and when one of our own is made.
 //!
 //! A trail that lacks nothing is adopted, whoever made it. One in our care is mended: it bears our tag, the configuration names it, or
-//! it feeds a log group in which our filters stand. Other people's trails are never changed.
+//! it feeds a log group in which our filters stand. Other people's trails are never changed, nor is how long a log group keeps its events
+//! that the configuration does not name.
 
 use super::{Draft, selectors};
 use crate::decision::Severity;
@@ -469,11 +470,10 @@ fn new_feed(draft: &mut Draft<'_>) -> Result<(String, Feed), String> {
 fn feeding<'a>(name: &str, gaps: Vec<String>, draft: &mut Draft<'a>) -> Feeding<'a> {
     draft.rely_on(&[name]);
     let days = draft.desired.retention_days;
-    let retention = |was_days| Change::PutRetentionPolicy { log_group: name.to_owned(), days, was_days };
     let filters = match draft.world.log_groups.get(name) {
         Some(Known::Is(group)) => {
             if let Some(was) = group.retention_days.filter(|was| *was < days) {
-                draft.change(retention(Some(was)));
+                keep_longer(name, was, draft);
             }
             match &group.filters {
                 Known::Is(filters) => Known::Is(filters.as_slice()),
@@ -482,10 +482,23 @@ fn feeding<'a>(name: &str, gaps: Vec<String>, draft: &mut Draft<'a>) -> Feeding<
             }
         }
         Some(Known::Absent) | None => {
-            draft.change(retention(None));
+            draft.change(Change::PutRetentionPolicy { log_group: name.to_owned(), days, was_days: None });
             Known::Absent
         }
         Some(Known::Unreadable(reason)) => Known::Unreadable(reason.clone()),
     };
     Feeding { log_group: name.to_owned(), filters, gaps }
+}
+
+/// Lengthens the retention of the log group that the configuration names. Any other is somebody's, whichever trail feeds it, and the
+/// function's role may not change it: people are told.
+fn keep_longer(name: &str, was: u32, draft: &mut Draft<'_>) {
+    let days = draft.desired.retention_days;
+    if name == draft.desired.log_group {
+        draft.change(Change::PutRetentionPolicy { log_group: name.to_owned(), days, was_days: Some(was) });
+        return;
+    }
+    let sentence = format!("The log group `{name}` keeps events for {was} days instead of {days}, and is not the one that is configured.");
+    let fix = "Lengthen its retention, or name it (TrailLogGroup, or --log-group of `reprieve monitoring plan`) so that it is lengthened.";
+    draft.find(Subject::LogGroup(name.to_owned()), Severity::Medium, sentence, fix);
 }
