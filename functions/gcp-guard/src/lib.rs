@@ -9,8 +9,9 @@
 //! | `GET /healthz`, `GET /health` | the service is up; Google's front end keeps `/healthz` to itself, so only probes inside see it |
 //!
 //! An answer of 2xx says that it was done; 5xx, that it must come again; 4xx, that it can never be read, so that a
-//! subscription with a dead-letter topic puts it aside. *Architecture invariant:* who may call is IAM's to say (`roles/run.invoker`
-//! for Eventarc's and the scheduler's service accounts): the service is deployed without public access, and checks no caller itself.
+//! subscription with a dead-letter topic puts it aside. A sweep that leaves a version lost which nothing lets be lost, or people untold,
+//! is not done. *Architecture invariant:* who may call is IAM's to say (`roles/run.invoker` for Eventarc's and the scheduler's service
+//! accounts): the service is deployed without public access, and checks no caller itself.
 
 mod keep;
 
@@ -124,7 +125,7 @@ async fn sweep<G: Guard>(State(guard): State<Arc<G>>) -> Response {
     let delivery = Delivery { received_at, count: 1, stopped_at: later(received_at, SWEEP_TAKES) };
     let report = guard.sweep(delivery).await;
     for reason in &report.failed {
-        tracing::warn!(reason, "a version or project is still open and will be looked at again");
+        tracing::warn!(reason, "a version, a project or a notice is still open, and the next sweep goes on with it");
     }
     let is_whole = report.failed.is_empty() && report.left == 0;
     let status = if is_whole { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -1,12 +1,16 @@
 //! The binary itself, against the sandbox: deliveries of Eventarc and Pub/Sub, what they come to, what stays in the bucket and its seals.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that goes another way must stop")]
 
+#[path = "guard/left.rs"]
+mod left;
 #[path = "guard/past.rs"]
 mod past;
 #[path = "guard/seals.rs"]
 mod seals;
 #[path = "guard/stage.rs"]
 mod stage;
+#[path = "guard/told.rs"]
+mod told;
 
 use reprieve_core::google::GoogleName;
 use reprieve_test_support::Terms;

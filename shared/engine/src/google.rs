@@ -2,11 +2,12 @@
 //!
 //! An event and the sweep end in the same look at one version of a key. Promises kept here: nothing is changed before its intent is in
 //! the audit store; what is changed is within the plan that was recorded; enabling is not tried where restoring failed; a repeated
-//! delivery adds nothing.
+//! delivery adds nothing. What was refused, or could not be read, is left to the sweeps.
 
 mod act;
 pub mod port;
 mod sweep;
+mod tell;
 
 use std::time::Duration;
 
@@ -15,12 +16,14 @@ use jiff::{SignedDuration, Timestamp};
 use reprieve_core::facts::Known;
 use reprieve_core::google::decide::{decide, triage};
 use reprieve_core::google::{GoogleDomain, GoogleName, GoogleSituation, GoogleTriage, KeyVersion, Loss, VersionFacts, VersionState};
-use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
-use reprieve_core::{ApprovalRules, AuditEvent, Decision, Event, EventForm, KeyNames, Mode, Phase, Plan, Record, Status, StepOutcome};
+use reprieve_core::{
+    ApprovalRules, AuditEvent, Decision, Event, EventForm, EventId, KeyNames, KeyState, Mode, Phase, Plan, Record, Status, StepOutcome,
+};
 
 pub use self::port::{KeyVersionControl, LatestCalls, LostVersions, VersionClaims, VersionMeter};
 pub use self::sweep::VersionSweep;
+use self::tell::Untold;
 use crate::act::not_carried_out;
 use crate::guard::{ATTEMPT_WORTH_TELLING, Delivery, Handled};
 use crate::observe::{NOT_ENOUGH_TIME, in_time};
@@ -84,6 +87,17 @@ pub struct VersionGuard<K, L, A, N, C, M, P> {
     pub settings: VersionSettings,
 }
 
+/// How the work on an event ended, for whoever comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// For good.
+    Settled,
+    /// No delivery does more about it. The next sweep tries again, where it finds the version still lost.
+    Left,
+    /// For now: whoever comes next goes on.
+    Open,
+}
+
 /// What is being worked on.
 struct Work<'a> {
     event: &'a Event,
@@ -107,35 +121,61 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
 {
     /// Works on one entry of the audit log. `None` where it takes no version of a key away.
     pub async fn handle(&self, entry: &AuditEvent, delivery: Delivery) -> Option<Handled> {
+        self.work_on(entry, delivery, false).await.map(|(handled, _)| handled)
+    }
+
+    /// Works on one entry of the audit log, which was delivered, or by which a sweep explains what it found.
+    async fn work_on(&self, entry: &AuditEvent, delivery: Delivery, is_sweep: bool) -> Option<(Handled, End)> {
         let triage = triage(entry, &self.settings.domain)?;
+        let VersionPorts { claims, clock, .. } = &self.ports;
         let event = &entry.event;
         let mut work = Work { event, loss: None, delivery, attempt: delivery.count, claimed: false };
         if let GoogleTriage::Examine { version, loss } = &triage {
             work.loss = Some((version, *loss));
         }
-        match self.ports.claims.claim(&event.id, self.ports.clock.now()).await {
+        let now = clock.now();
+        let claim = if is_sweep { claims.claim_left(&event.id, now).await } else { claims.claim(&event.id, now).await };
+        match claim {
             Ok(Claim::Granted { attempt }) => (work.attempt, work.claimed) = (attempt, true),
-            Ok(Claim::Settled) => return Some(Handled::Duplicate),
+            // A sweep tells everything that is owed before it looks.
+            Ok(Claim::Settled) if is_sweep => return Some((Handled::Duplicate, End::Settled)),
+            Ok(Claim::Settled) => return Some((self.repeat(&event.id, delivery).await, End::Settled)),
             Ok(Claim::Held) => {
-                return Some(Handled::Retry { reason: "somebody else works on this event just now".to_owned(), record: None, told: false });
+                let reason = "somebody else works on this event just now".to_owned();
+                return Some((Handled::Retry { reason, record: None, told: false }, End::Open));
             }
             // The audit store alone must hold the intent. Nobody counts the attempts then.
             Err(error) => tracing::warn!(%error, "the event could not be claimed"),
         }
-        let handled = match &triage {
-            GoogleTriage::Settled(decision) => self.conclude(&work, (**decision).clone(), Vec::new()).await,
+        let (handled, end) = match &triage {
+            GoogleTriage::Settled(decision) => self.conclude(&work, (**decision).clone(), Vec::new(), false).await,
             GoogleTriage::Examine { version, loss } => self.answer(&work, version, *loss).await,
         };
-        Some(self.release(&work, handled).await)
+        Some((self.release(&work, handled, end).await, end))
     }
 
-    /// Ends the claim as the event ended: settled, or open to be claimed again at once.
-    async fn release(&self, work: &Work<'_>, mut handled: Handled) -> Handled {
+    /// Answers the repeated delivery of an event that was worked on to its end: what people could not be told of it they are told now.
+    async fn repeat(&self, event: &EventId, delivery: Delivery) -> Handled {
+        match self.tell_owed(Some(event), delivery.act_until()).await {
+            Ok(()) => Handled::Duplicate,
+            Err(error) => {
+                Handled::Retry { reason: format!("people are still to be told of its answer: {error}"), record: None, told: false }
+            }
+        }
+    }
+
+    /// Ends the claim as the event ended.
+    async fn release(&self, work: &Work<'_>, mut handled: Handled, end: End) -> Handled {
         if !work.claimed {
             return handled;
         }
-        let settled = !matches!(handled, Handled::Retry { .. });
-        if let Err(error) = self.ports.claims.finish(&work.event.id, work.attempt, settled).await {
+        let (claims, event) = (&self.ports.claims, &work.event.id);
+        let ended = match end {
+            End::Settled => claims.finish(event, work.attempt, true).await,
+            End::Left => claims.leave(event, work.attempt).await,
+            End::Open => claims.finish(event, work.attempt, false).await,
+        };
+        if let Err(error) = ended {
             match &mut handled {
                 Handled::Done { complaints, .. } => complaints.push(format!("the claim could not be ended: {error}")),
                 Handled::Duplicate | Handled::Retry { .. } => tracing::warn!(%error, "the claim could not be given back"),
@@ -144,29 +184,31 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
         handled
     }
 
-    async fn answer(&self, work: &Work<'_>, version: &GoogleName, loss: Loss) -> Handled {
+    async fn answer(&self, work: &Work<'_>, version: &GoogleName, loss: Loss) -> (Handled, End) {
         let until = work.delivery.look_until(self.ports.clock.now());
         let facts = match self.look(work, version, loss, until).await {
             Ok(facts) => facts,
             Err(error) => {
-                return Handled::Retry { reason: format!("`{version}` could not be looked at: {error}"), record: None, told: false };
+                let reason = format!("`{version}` could not be looked at: {error}");
+                return (Handled::Retry { reason, record: None, told: false }, End::Open);
             }
         };
         let decision = self.decide(work.event, version, loss, &facts).await;
+        let is_unsure = is_unsure(loss, &facts);
         let Some(plan) = decision.plan() else {
-            return self.conclude(work, decision, Vec::new()).await;
+            return self.conclude(work, decision, Vec::new(), is_unsure).await;
         };
         if self.settings.mode == Mode::Observe {
             let steps = not_carried_out(plan);
-            return self.conclude(work, decision, steps).await;
+            return self.conclude(work, decision, steps, is_unsure).await;
         }
         let intent = self.record(work, Phase::Intent, None, Vec::new(), Status::Pending);
         if let Err(error) = self.ports.audit.append(&intent).await {
             let reason = format!("the intent could not be written down, so nothing was changed: {error}");
-            return Handled::Retry { reason, record: None, told: false };
+            return (Handled::Retry { reason, record: None, told: false }, End::Open);
         }
         let steps = self.carry_out(plan, work.delivery.act_until()).await;
-        self.conclude(work, decision, steps).await
+        self.conclude(work, decision, steps, is_unsure).await
     }
 
     /// Looks at the version, its key's labels and its past. What is not answered until then is asked for again by the next delivery.
@@ -237,8 +279,8 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
         decide(event, version, loss, &GoogleSituation { facts, domain, policy: &policy, rules, now: self.ports.clock.now() })
     }
 
-    /// Verifies, records and tells.
-    async fn conclude(&self, work: &Work<'_>, mut decision: Decision, steps: Vec<StepOutcome>) -> Handled {
+    /// Verifies, records and tells. `is_unsure` says that something which decides could not be read.
+    async fn conclude(&self, work: &Work<'_>, mut decision: Decision, steps: Vec<StepOutcome>, is_unsure: bool) -> (Handled, End) {
         let carried_out = decision.plan().is_some() && self.settings.mode == Mode::Enforce;
         let status = status_of(&decision, &steps, self.settings.mode);
         let seen = match work.loss.filter(|_| carried_out) {
@@ -255,29 +297,30 @@ impl<K: KeyVersionControl, L: VersionClaims, A: AuditSink, N: NoticeSink, C: Clo
         let mut record = self.record(work, Phase::Outcome, Some(decision), steps, status);
         record.state_after = seen.map(|state| state.in_records());
         record.remediate_ms = verified_at.and_then(|at| Some(elapsed_ms(record.event.time?, at)));
-        let is_told = !is_open || work.attempt >= ATTEMPT_WORTH_TELLING;
-        let owed = Notice::of(&record);
-        let notice = owed.as_ref().filter(|_| is_told);
-        let (kept, heard) = join!(self.ports.audit.append(&record), async {
-            match notice {
-                Some(notice) => self.ports.notices.tell(notice, &record).await,
-                None => Ok(()),
+        let end = if is_open {
+            End::Open
+        } else if is_over(&record, is_mended, is_unsure) {
+            End::Settled
+        } else {
+            End::Left
+        };
+        let (kept, told) = join!(self.ports.audit.append(&record), self.tell(work, &record, end));
+        if kept.is_ok() {
+            self.ports.meter.outcome(&record);
+        }
+        let is_told = matches!(told, Ok(true));
+        let retry = match (kept, told) {
+            (Err(error), _) => Some((format!("the outcome could not be written down: {error}"), End::Open)),
+            (Ok(()), Err(Untold { error, is_kept })) => {
+                Some((format!("people could not be told: {error}"), if is_kept { end } else { End::Open }))
             }
-        });
-        let told = heard.is_ok() && notice.is_some() == owed.is_some();
-        if let Err(error) = kept {
-            return Handled::Retry {
-                reason: format!("the outcome could not be written down: {error}"),
-                record: Some(Box::new(record)),
-                told,
-            };
+            (Ok(()), Ok(_)) => is_open.then(|| ("a call failed for now".to_owned(), end)),
+        };
+        let record = Box::new(record);
+        match retry {
+            Some((reason, end)) => (Handled::Retry { reason, record: Some(record), told: is_told }, end),
+            None => (Handled::Done { record, complaints: Vec::new() }, end),
         }
-        self.ports.meter.outcome(&record);
-        if is_open {
-            return Handled::Retry { reason: "a call failed for now".to_owned(), record: Some(Box::new(record)), told };
-        }
-        let complaints = heard.err().map(|error| error.to_string()).into_iter().collect();
-        Handled::Done { record: Box::new(record), complaints }
     }
 
     fn record(&self, work: &Work<'_>, phase: Phase, decision: Option<Decision>, steps: Vec<StepOutcome>, status: Status) -> Record {
@@ -352,6 +395,24 @@ fn reaching_back(past: Known<LatestCalls>, before: Option<Timestamp>) -> Result<
     }
     let message = format!("the latest {} calls on it do not go back so far", past.calls.len());
     if past.is_cut_short { Err(CallError::Unavailable { call: READ_LOG, message }) } else { Ok(Known::Unreadable(message)) }
+}
+
+/// Says whether something that decides could not be read, so that another look may tell more.
+fn is_unsure(loss: Loss, facts: &VersionFacts) -> bool {
+    let VersionFacts { version, labels, past } = facts;
+    // Of a version that was only disabled the log is not asked.
+    let is_past_unread = loss == Loss::Destroyed && past.unreadable_reason().is_some();
+    version.unreadable_reason().is_some() || labels.unreadable_reason().is_some() || is_past_unread
+}
+
+/// Says whether nothing is left to be tried: it stands, the version is back, or a look that could read everything leaves it to a human.
+fn is_over(record: &Record, is_mended: bool, is_unsure: bool) -> bool {
+    match &record.decision {
+        Some(Decision::Stand { .. }) | None => true,
+        Some(Decision::Escalate { .. }) => !is_unsure,
+        Some(Decision::Remedy { .. }) if record.mode == Mode::Observe => true,
+        Some(Decision::Remedy { .. }) => is_mended && (!is_unsure || record.state_after == Some(KeyState::Enabled)),
+    }
 }
 
 fn status_of(decision: &Decision, steps: &[StepOutcome], mode: Mode) -> Status {

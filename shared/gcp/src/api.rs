@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::error::call_error;
 use crate::http::{Answer, Fault, GoogleHttp};
+use crate::pace::Turns;
 use crate::token::MetadataServer;
 
 /// For one call with all that is tried of it.
@@ -46,24 +47,40 @@ impl Api {
 
     /// Reads JSON.
     pub(crate) async fn read_json(&self, name: &'static str, url: &str) -> Result<Value, CallError> {
-        self.json(Call { name, method: Method::GET, url, content_type: "application/json", body: Vec::new() }).await
+        self.json(Call { name, method: Method::GET, url, content_type: "application/json", body: Vec::new() }, None).await
     }
 
     /// Sends JSON, and returns the JSON that is answered.
     pub(crate) async fn send_json(&self, name: &'static str, method: Method, url: &str, body: &Value) -> Result<Value, CallError> {
-        self.json(Call { name, method, url, content_type: "application/json", body: body.to_string().into_bytes() }).await
+        self.json(Call { name, method, url, content_type: "application/json", body: body.to_string().into_bytes() }, None).await
     }
 
-    async fn json(&self, call: Call<'_>) -> Result<Value, CallError> {
+    /// Posts JSON in a turn that has come, and in another one each time that it is tried again. Returns the JSON that is answered.
+    pub(crate) async fn send_json_in_turns(
+        &self,
+        name: &'static str,
+        url: &str,
+        body: &Value,
+        turns: Turns<'_>,
+    ) -> Result<Value, CallError> {
+        let body = body.to_string().into_bytes();
+        self.json(Call { name, method: Method::POST, url, content_type: "application/json", body }, Some(turns)).await
+    }
+
+    async fn json(&self, call: Call<'_>, turns: Option<Turns<'_>>) -> Result<Value, CallError> {
         let name = call.name;
-        let answer = self.call(call, |_| false).await?;
+        let answer = self.persist(call, |_| false, turns).await?;
         let rejected = |error| CallError::Rejected { call: name, message: format!("the answer is not JSON: {error}") };
         serde_json::from_slice(&answer.body).map_err(rejected)
     }
 
     /// Makes a call, until it succeeds, is answered with a status that the caller takes too, fails for good, or its time is up.
     pub(crate) async fn call(&self, call: Call<'_>, takes: impl Fn(StatusCode) -> bool) -> Result<Answer, CallError> {
-        let end = Instant::now() + BUDGET;
+        self.persist(call, takes, None).await
+    }
+
+    async fn persist(&self, call: Call<'_>, takes: impl Fn(StatusCode) -> bool, turns: Option<Turns<'_>>) -> Result<Answer, CallError> {
+        let end = turns.map_or_else(|| Instant::now() + BUDGET, |turns| turns.until);
         let (mut tried, mut renewed) = (0, false);
         loop {
             tried += 1;
@@ -84,6 +101,11 @@ impl Api {
                 return Err(error);
             }
             tokio::time::sleep(pause).await;
+            if let Some(turns) = turns
+                && !turns.take().await
+            {
+                return Err(error);
+            }
         }
     }
 

@@ -9,10 +9,12 @@
 mod api;
 mod audit;
 mod claims;
+mod entries;
 mod error;
 mod http;
 mod kms;
 mod logging;
+mod pace;
 mod signer;
 mod storage;
 mod tls;

@@ -1,10 +1,15 @@
 //! The clients against the sandbox: what each asks for, and what it makes of the answers.
 #![expect(clippy::unwrap_used, reason = "a test that goes another way must stop")]
 
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::google::{GoogleName, VersionState};
-use reprieve_core::{EventId, Mode};
-use reprieve_engine::{CallError, Claim, EvidenceStore as _, KeyVersionControl as _, LostVersions, SealSigner as _, VersionClaims as _};
+use reprieve_core::{EventId, Mode, Target};
+use reprieve_engine::{
+    CallError, Claim, EvidenceStore as _, KeyVersionControl as _, LatestCalls, LostVersions, SealSigner as _, VersionClaims as _,
+};
 use reprieve_evidence::seal::{Draft, Place, SealKeys};
 use reprieve_gcp::{Api, Bucket, CloudKms, CloudKmsSealSigner, Endpoint, GoogleHttp, MetadataServer, StorageClaims};
 use reprieve_google_sandbox::{OWN_ACCOUNT, Sandbox};
@@ -24,6 +29,21 @@ fn name(text: &str) -> GoogleName {
 
 fn kms(api: &Api) -> CloudKms {
     CloudKms::new(api.clone(), ["prod".to_owned()])
+}
+
+/// How often the log was read.
+fn log_reads(cloud: &Sandbox) -> usize {
+    cloud.calls().iter().filter(|call| *call == "ListLogEntries").count()
+}
+
+/// What the calls did, the latest first.
+fn operations(past: &LatestCalls) -> Vec<&str> {
+    past.calls.iter().map(|entry| entry.operation.as_str()).collect()
+}
+
+/// Says whether all calls are on this very version.
+fn are_on(past: &LatestCalls, version: &GoogleName) -> bool {
+    past.calls.iter().all(|entry| entry.event.target == Target::Google(version.clone()))
 }
 
 fn event() -> EventId {
@@ -115,8 +135,7 @@ async fn the_past_of_a_version_is_its_own_and_the_latest_first() {
         cloud.call_as(who, call, version);
     }
     let past = kms(&api).past(&name(&version), None).await.unwrap();
-    let operations: Vec<&str> = past.calls.iter().map(|entry| entry.operation.as_str()).collect();
-    assert_eq!(operations, ["destroy", "enable", "disable"]);
+    assert_eq!(operations(&past), ["destroy", "enable", "disable"]);
     assert!(!past.has_older);
 }
 
@@ -136,6 +155,147 @@ async fn a_project_that_cannot_be_listed_is_named_and_the_next_one_is_listed() {
     assert_eq!(kms.lost().await.found.len(), 2);
 }
 
+/// One place that fails hides none beside it.
+#[tokio::test]
+async fn what_cannot_be_listed_is_named_and_the_search_goes_on_beside_it() {
+    let locations = ["asia-east1", "europe-west3", "us"];
+    for (call, place) in [
+        ("ListKeyRings", "projects/prod/locations/europe-west3"),
+        ("ListCryptoKeys", "projects/prod/locations/europe-west3/keyRings/a"),
+        ("ListCryptoKeyVersions", "projects/prod/locations/europe-west3/keyRings/a/cryptoKeys/k"),
+    ] {
+        let (cloud, api, _) = stage().await;
+        for location in locations {
+            let version = cloud.make_key(&format!("projects/prod/locations/{location}/keyRings/a/cryptoKeys/k"));
+            cloud.set_version_state(&version, "DISABLED");
+        }
+        // The locations are listed in the order of their names.
+        cloud.fail_after(1, call, 403, 1);
+        let lost = kms(&api).lost().await;
+        let found: Vec<_> = lost.found.iter().map(|version| version.name.location()).collect();
+        assert_eq!((found, lost.unread.len()), (vec![Some("asia-east1"), Some("us")], 1), "{call}: {lost:?}");
+        assert!(lost.unread[0].contains("project `prod`") && lost.unread[0].contains(&format!("`{place}`")), "{call}: {lost:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_the_first_page_of_a_list_is_searched_though_the_next_one_fails() {
+    let (cloud, api, _) = stage().await;
+    for _ in 0..3 {
+        let version = cloud.make_key(KEY);
+        cloud.set_version_state(&version, "DISABLED");
+    }
+    cloud.fail_after(1, "ListCryptoKeyVersions", 403, 1);
+    let lost = kms(&api).lost().await;
+    assert_eq!((lost.found.len(), lost.unread.len()), (1, 1), "{lost:?}");
+}
+
+/// P127: whichever name of its project it was called by, the log is asked about the version.
+#[tokio::test]
+async fn a_call_that_names_the_project_by_its_number_is_in_the_versions_past() {
+    let (cloud, api, _) = stage().await;
+    let version = name(&cloud.make_key(KEY));
+    cloud.number_project("prod", "123456789012");
+    let by_number = version.as_str().replace("projects/prod/", "projects/123456789012/");
+    let entry = cloud.call_as("ops@example.com", "Disable", &by_number);
+    assert_eq!(entry["protoPayload"]["resourceName"], by_number.as_str(), "{entry}");
+    cloud.call_as("mallory@example.com", "DestroyCryptoKeyVersion", version.as_str());
+    let past = kms(&api).past(&version, None).await.unwrap();
+    assert_eq!(operations(&past), ["destroy", "disable"]);
+    assert!(are_on(&past, &version), "{past:?}");
+}
+
+/// The log is searched by a part of the name, whatever its case: what is found beside it is nobody's past, and ends no search.
+#[tokio::test]
+async fn the_calls_on_version_12_are_not_in_the_past_of_version_1() {
+    let (cloud, api, _) = stage().await;
+    let versions = [(); 12].map(|()| name(&cloud.make_key(KEY)));
+    let namesake = cloud.make_key(&KEY.replace("card-data", "Card-Data"));
+    cloud.call_as("ops@example.com", "Disable", versions[0].as_str());
+    for _ in 0..300 {
+        cloud.call_as("mallory@example.com", "Disable", versions[11].as_str());
+        cloud.call_as("mallory@example.com", "Enable", versions[11].as_str());
+    }
+    cloud.call_as("mallory@example.com", "Disable", &namesake);
+    let past = kms(&api).past(&versions[0], Some(Timestamp::MAX)).await.unwrap();
+    assert_eq!((operations(&past), past.has_older), (vec!["disable"], false));
+    assert!(are_on(&past, &versions[0]), "{past:?}");
+    let past = kms(&api).past(&versions[11], None).await.unwrap();
+    assert_eq!((past.calls.len(), past.has_older), (600, false));
+}
+
+/// Google takes 60 reads a minute.
+#[tokio::test]
+async fn reads_of_the_log_keep_a_pace_whoever_makes_them_and_each_attempt_counts() {
+    let (cloud, api, _) = stage().await;
+    let (version, kms) = (name(&cloud.make_key(KEY)), kms(&api));
+    cloud.fail("ListLogEntries", 503, 1);
+    let began = Instant::now();
+    for _ in 0..20 {
+        assert!(kms.clone().past(&version, None).await.is_ok());
+    }
+    assert_eq!(log_reads(&cloud), 21);
+    assert!(began.elapsed() >= Duration::from_millis(1_500), "20 at once, and the next one has to wait: {:?}", began.elapsed());
+}
+
+/// So that a sweep over hundreds of versions that have been disabled for years comes to its end.
+#[tokio::test]
+async fn who_waits_for_the_same_turn_shares_a_page_and_finds_the_calls_on_its_own_version() {
+    let (cloud, api, _) = stage().await;
+    let versions = [(); 12].map(|()| name(&cloud.make_key(KEY)));
+    for version in &versions {
+        cloud.call_as("mallory@example.com", "Disable", version.as_str());
+    }
+    let kms = kms(&api);
+    for _ in 0..20 {
+        assert!(kms.past(&versions[0], None).await.is_ok());
+    }
+    let alone = log_reads(&cloud);
+    let pasts = join_all(versions.iter().map(|version| kms.past(version, None))).await;
+    for (version, past) in versions.iter().zip(pasts) {
+        let past = past.unwrap();
+        assert_eq!((operations(&past), past.has_older), (vec!["disable"], false), "{version}");
+        assert!(are_on(&past, version), "{past:?}");
+    }
+    // The first ones may have found turns that were free.
+    let shared = log_reads(&cloud) - alone;
+    assert!(shared <= 6, "{shared} reads");
+}
+
+/// Nor does a reading that fails fail for all that share it: each reads on alone.
+#[tokio::test]
+async fn who_shares_a_reading_that_fails_reads_alone() {
+    let (cloud, api, _) = stage().await;
+    let versions = [(); 4].map(|()| name(&cloud.make_key(KEY)));
+    let kms = kms(&api);
+    for _ in 0..20 {
+        assert!(kms.past(&versions[0], None).await.is_ok());
+    }
+    cloud.fail("ListLogEntries", 400, 1);
+    let pasts = join_all(versions.iter().map(|version| kms.past(version, None))).await;
+    // The first one may have found a turn that was free, and have been alone with the failure.
+    let failed = pasts.iter().filter(|past| past.is_err()).count();
+    assert!(failed <= 1, "{pasts:?}");
+}
+
+/// Who shares a page that does not say enough searches on alone.
+#[tokio::test]
+async fn a_long_past_is_read_to_its_end_though_its_beginning_was_shared() {
+    let (cloud, api, _) = stage().await;
+    let (short, long) = (name(&cloud.make_key(KEY)), name(&cloud.make_key(KEY)));
+    cloud.call_as("ops@example.com", "Disable", short.as_str());
+    for _ in 0..600 {
+        cloud.call_as("ops@example.com", "Enable", long.as_str());
+    }
+    let kms = kms(&api);
+    for _ in 0..20 {
+        assert!(kms.past(&short, None).await.is_ok());
+    }
+    let pasts = join_all([&short, &long].map(|version| kms.past(version, None))).await;
+    let read: Vec<_> = pasts.into_iter().map(|past| past.map(|past| (past.calls.len(), past.has_older))).collect();
+    assert_eq!(read, [Ok((1, false)), Ok((600, false))]);
+}
+
 #[tokio::test]
 async fn a_past_is_read_over_all_pages_though_the_first_is_empty() {
     let (cloud, api, _) = stage().await;
@@ -148,7 +308,7 @@ async fn a_past_is_read_over_all_pages_though_the_first_is_empty() {
     let past = kms(&api).past(&name(&version), None).await.unwrap();
     let latest = past.calls.first().map(|entry| entry.operation.as_str());
     assert_eq!((past.calls.len(), latest, past.has_older), (600, Some("enable"), false));
-    assert_eq!(cloud.calls().iter().filter(|call| *call == "ListLogEntries").count(), 3);
+    assert_eq!(log_reads(&cloud), 3);
 }
 
 #[tokio::test]
@@ -162,7 +322,7 @@ async fn of_a_past_without_end_the_latest_calls_are_read_and_that_there_are_more
         let past = kms(&api).past(&name(&version), None).await.unwrap();
         assert_eq!((past.calls.len(), past.has_older), (1000, has_older));
     }
-    assert_eq!(cloud.calls().iter().filter(|call| *call == "ListLogEntries").count(), 4);
+    assert_eq!(log_reads(&cloud), 4);
 }
 
 #[tokio::test]
@@ -175,10 +335,10 @@ async fn a_past_is_read_no_further_than_to_what_the_version_was() {
     }
     // What was enabled only later does not say what it was before.
     for (before, pages, calls, has_older) in [(Timestamp::MAX, 1, 500, true), (began, 2, 600, false)] {
-        let asked = cloud.calls().len();
+        let asked = log_reads(&cloud);
         let past = kms(&api).past(&name(&version), Some(before)).await.unwrap();
         assert_eq!((past.calls.len(), past.has_older), (calls, has_older), "{before}");
-        assert_eq!(cloud.calls().iter().skip(asked).filter(|call| *call == "ListLogEntries").count(), pages, "{before}");
+        assert_eq!(log_reads(&cloud) - asked, pages, "{before}");
     }
 }
 
@@ -197,7 +357,7 @@ async fn a_search_without_end_has_found_what_it_has_found() {
         assert_eq!(said, is_found.then_some((1, true, true)), "{found:?}");
         // The next search may come to an end.
         assert_eq!(matches!(found, Err(CallError::Unavailable { .. })), !is_found, "{found:?}");
-        assert_eq!(cloud.calls().iter().filter(|call| *call == "ListLogEntries").count(), 20);
+        assert_eq!(log_reads(&cloud), 20);
     }
 }
 
@@ -212,8 +372,7 @@ async fn refused_calls_hide_none_that_took_effect() {
     }
     cloud.call_as("mallory@example.com", "DestroyCryptoKeyVersion", &version);
     let past = kms(&api).past(&name(&version), None).await.unwrap();
-    let operations: Vec<&str> = past.calls.iter().map(|entry| entry.operation.as_str()).collect();
-    assert_eq!(operations, ["destroy", "disable"]);
+    assert_eq!(operations(&past), ["destroy", "disable"]);
 }
 
 #[tokio::test]

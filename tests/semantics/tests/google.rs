@@ -1,6 +1,8 @@
-//! Promises of the guard on Google Cloud that need a clock of their own: what is looked up leaves time to act.
+//! Promises of the guard on Google Cloud that need a clock or answers of their own: what is looked up leaves time to act, and what comes to
+//! nothing is told, and tried again.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that goes another way must stop")]
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,11 +25,12 @@ const VERSION: &str = "projects/prod/locations/global/keyRings/payments/cryptoKe
 /// What is left of an invocation when everything must have been looked up: to act, and to write down the outcome.
 const KEPT: SignedDuration = SignedDuration::from_secs(8);
 
-/// One version of a key. One kind of call is never answered.
+/// One version of a key. One kind of call is never answered, and one kind of change fails so, or has no effect.
 #[derive(Debug, Clone)]
 struct Cloud {
-    state: VersionState,
+    state: Arc<Mutex<VersionState>>,
     silent: Option<&'static str>,
+    fault: Option<(&'static str, Result<(), CallError>)>,
     destroy_at: Timestamp,
     past: Result<LatestCalls, CallError>,
     looks: Arc<Mutex<Vec<&'static str>>>,
@@ -42,9 +45,20 @@ impl Cloud {
         }
     }
 
+    fn change(&self, call: &'static str, state: VersionState) -> Result<(), CallError> {
+        self.changes.lock().unwrap().push(call);
+        match &self.fault {
+            Some((faulty, answer)) if *faulty == call => answer.clone(),
+            Some(_) | None => {
+                *self.state.lock().unwrap() = state;
+                Ok(())
+            }
+        }
+    }
+
     fn seen(&self) -> KeyVersion {
-        let name = GoogleName::parse(VERSION).unwrap();
-        KeyVersion { name, state: self.state.clone(), destroy_at: Some(self.destroy_at), destroyed_at: None, protection_level: None }
+        let (name, state) = (GoogleName::parse(VERSION).unwrap(), self.state.lock().unwrap().clone());
+        KeyVersion { name, state, destroy_at: Some(self.destroy_at), destroyed_at: None, protection_level: None }
     }
 }
 
@@ -60,13 +74,11 @@ impl KeyVersionControl for Cloud {
     }
 
     async fn restore(&self, _version: &GoogleName) -> Result<(), CallError> {
-        self.changes.lock().unwrap().push("restore");
-        Ok(())
+        self.change("restore", VersionState::Disabled)
     }
 
     async fn enable(&self, _version: &GoogleName) -> Result<(), CallError> {
-        self.changes.lock().unwrap().push("enable");
-        Ok(())
+        self.change("enable", VersionState::Enabled)
     }
 
     async fn past(&self, _version: &GoogleName, _before: Option<Timestamp>) -> Result<LatestCalls, CallError> {
@@ -79,21 +91,48 @@ impl KeyVersionControl for Cloud {
     }
 }
 
-/// Grants every claim, for this attempt; without one, none.
-#[derive(Debug)]
+/// Grants every claim, for this attempt; without one, none. Remembers how claims ended, and what was owed.
+#[derive(Debug, Default)]
 struct Claims {
     attempt: Option<u32>,
+    ended: Mutex<Vec<&'static str>>,
+    owed: Mutex<BTreeSet<u64>>,
 }
 
 impl VersionClaims for Claims {
     async fn claim(&self, _event: &EventId, _at: Timestamp) -> Result<Claim, CallError> {
-        let unavailable = || CallError::Unavailable { call: "storage:InsertObject", message: "503".to_owned() };
         self.attempt.map(|attempt| Claim::Granted { attempt }).ok_or_else(unavailable)
     }
 
-    async fn finish(&self, _event: &EventId, _attempt: u32, _settled: bool) -> Result<(), CallError> {
+    async fn claim_left(&self, event: &EventId, at: Timestamp) -> Result<Claim, CallError> {
+        self.claim(event, at).await
+    }
+
+    async fn finish(&self, _event: &EventId, _attempt: u32, settled: bool) -> Result<(), CallError> {
+        self.ended.lock().unwrap().push(if settled { "settled" } else { "open" });
         Ok(())
     }
+
+    async fn leave(&self, _event: &EventId, _attempt: u32) -> Result<(), CallError> {
+        self.ended.lock().unwrap().push("left");
+        Ok(())
+    }
+
+    async fn owe(&self, _record: &Record, what: u64) -> Result<bool, CallError> {
+        Ok(self.owed.lock().unwrap().insert(what))
+    }
+
+    async fn owed(&self, _of: Option<&EventId>) -> Result<Vec<(Record, u64)>, CallError> {
+        Ok(Vec::new())
+    }
+
+    async fn paid(&self, _event: &EventId, _what: u64) -> Result<(), CallError> {
+        Ok(())
+    }
+}
+
+fn unavailable() -> CallError {
+    CallError::Unavailable { call: "storage:InsertObject", message: "503".to_owned() }
 }
 
 /// Counts nothing.
@@ -119,10 +158,11 @@ impl Stage {
         clock.run_out();
         let destroy_at = clock.now() + SignedDuration::from_hours(30 * 24);
         let past = Ok(LatestCalls::default());
-        let cloud = Cloud { state, silent, destroy_at, past, looks: Arc::default(), changes: Arc::default() };
+        let (looks, changes) = (Arc::default(), Arc::default());
+        let cloud = Cloud { state: Arc::new(Mutex::new(state)), silent, fault: None, destroy_at, past, looks, changes };
         let ports = VersionPorts {
             control: cloud.clone(),
-            claims: Claims { attempt: Some(1) },
+            claims: Claims { attempt: Some(1), ..Claims::default() },
             audit: FakeAuditSink::default(),
             notices: FakeNoticeSink::default(),
             clock: clock.clone(),
@@ -299,10 +339,53 @@ fn a_sweep_restores_in_its_last_hours_what_the_log_says_nothing_of() {
             stage.guard.ports.control.destroy_at = stage.clock.now() + SignedDuration::from_hours(hours_left);
             stage.guard.ports.control.past = Err(denied.clone());
             let report = finish(stage.guard.sweep(stage.stopped_after(270))).unwrap();
-            let answered = usize::from(is_restored);
-            assert_eq!((report.answered, report.failed.len()), (answered, 1 - answered), "{silent:?}, {hours_left}: {report:?}");
+            // Disabled as it is, it is still open.
+            assert_eq!((report.answered, report.failed.len()), (0, 1), "{silent:?}, {hours_left}: {report:?}");
             assert_eq!(stage.changes(), if is_restored { vec!["restore"] } else { Vec::new() }, "{silent:?}, {hours_left}");
-            assert_eq!(stage.guard.ports.notices.notices().len(), answered, "{silent:?}, {hours_left}");
+            assert_eq!(stage.guard.ports.notices.notices().len(), usize::from(is_restored), "{silent:?}, {hours_left}");
         }
+    }
+}
+
+/// P24: what a second look does not find as it must be is left to the sweeps; each tries again and says that it is open, and people are
+/// told once.
+#[test]
+fn what_a_second_look_does_not_find_is_tried_again_by_every_sweep() {
+    let mut stage = Stage::start(VersionState::DestroyScheduled, None);
+    stage.guard.ports.control.fault = Some(("enable", Ok(())));
+    stage.guard.ports.control.past = Ok(LatestCalls { calls: vec![destroyed()], has_older: false, is_cut_short: false });
+    let answer = finish(stage.guard.handle(&destroyed(), stage.stopped_after(45))).unwrap();
+    assert!(answer.as_ref().and_then(settled).is_some(), "no delivery does more: {answer:?}");
+    for _ in 0..2 {
+        let report = finish(stage.guard.sweep(stage.stopped_after(270))).unwrap();
+        assert_eq!((report.lost, report.answered, report.known, report.failed.len()), (1, 0, 0, 1), "{report:?}");
+        assert!(report.failed.concat().contains("a second look does not find it as it must be: it is DISABLED"), "{report:?}");
+    }
+    assert_eq!(stage.changes(), ["restore", "enable", "enable", "enable"]);
+    assert_eq!(*stage.guard.ports.claims.ended.lock().unwrap(), ["left", "left", "left"]);
+    assert_eq!(stage.guard.ports.notices.notices().len(), 1);
+    stage.guard.ports.control.fault = None;
+    let report = finish(stage.guard.sweep(stage.stopped_after(270))).unwrap();
+    assert_eq!((report.answered, report.failed.len()), (1, 0), "{report:?}");
+    assert_eq!(stage.guard.ports.claims.ended.lock().unwrap().last(), Some(&"settled"));
+    assert_eq!(stage.guard.ports.notices.notices().len(), 2);
+}
+
+/// P32: people hear of an answer that stays open from the third attempt on; where no claim counts the attempts, after some minutes.
+#[test]
+fn people_are_told_of_what_stays_open() {
+    for (attempt, minutes, is_told) in [(Some(2), 10, false), (Some(3), 0, true), (None, 4, false), (None, 6, true)] {
+        let mut stage = Stage::start(VersionState::DestroyScheduled, None);
+        stage.guard.ports.claims.attempt = attempt;
+        stage.guard.ports.control.fault = Some(("restore", Err(unavailable())));
+        stage.clock.set(time(EVENT_TIME) + SignedDuration::from_mins(minutes));
+        let answer = finish(stage.guard.handle(&destroyed(), stage.stopped_after(45))).unwrap();
+        assert!(matches!(&answer, Some(Handled::Retry { told, .. }) if *told == is_told), "{attempt:?}, {minutes}: {answer:?}");
+        assert_eq!(stage.guard.ports.notices.notices().len(), usize::from(is_told), "{attempt:?}, {minutes}");
+        // The same trouble is told once.
+        stage.guard.ports.claims.attempt = attempt.map(|attempt| attempt + u32::from(is_told));
+        let again = finish(stage.guard.handle(&destroyed(), stage.stopped_after(45))).unwrap();
+        assert!(matches!(&again, Some(Handled::Retry { .. })), "{attempt:?}, {minutes}: {again:?}");
+        assert_eq!(stage.guard.ports.notices.notices().len(), usize::from(is_told), "{attempt:?}, {minutes}: told again");
     }
 }

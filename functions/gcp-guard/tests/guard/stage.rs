@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::post;
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::google::GoogleName;
@@ -21,7 +22,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) const KEY: &str = "projects/prod/locations/europe-west3/keyRings/payments/cryptoKeys/card-data";
 pub(crate) const AUDIT_BUCKET: &str = "acme-audit";
-const CLAIMS_BUCKET: &str = "acme-claims";
+pub(crate) const CLAIMS_BUCKET: &str = "acme-claims";
 
 pub(crate) struct Stage {
     pub(crate) cloud: Sandbox,
@@ -156,9 +157,16 @@ pub(crate) fn base64_of(text: &str) -> String {
 
 /// A chat that hears notices.
 pub(crate) struct Chat {
-    said: Arc<Mutex<Vec<String>>>,
+    heard: Arc<Mutex<Heard>>,
     url: String,
     server: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Heard {
+    said: Vec<String>,
+    /// How many more it refuses.
+    refusals: usize,
 }
 
 impl Drop for Chat {
@@ -169,20 +177,33 @@ impl Drop for Chat {
 
 impl Chat {
     pub(crate) async fn start() -> Self {
-        let said = Arc::<Mutex<Vec<String>>>::default();
+        let heard = Arc::<Mutex<Heard>>::default();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let hear = |State(said): State<Arc<Mutex<Vec<String>>>>, body: String| async move { said.lock().unwrap().push(body) };
-        let router = Router::new().route("/hook", post(hear)).with_state(Arc::clone(&said));
+        let hear = |State(heard): State<Arc<Mutex<Heard>>>, body: String| async move {
+            let mut heard = heard.lock().unwrap();
+            if heard.refusals > 0 {
+                heard.refusals -= 1;
+                return StatusCode::FORBIDDEN;
+            }
+            heard.said.push(body);
+            StatusCode::OK
+        };
+        let router = Router::new().route("/hook", post(hear)).with_state(Arc::clone(&heard));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { said, url, server }
+        Self { heard, url, server }
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
+    /// Lets it refuse the next notices, so many.
+    pub(crate) fn refuse(&self, times: usize) {
+        self.heard.lock().unwrap().refusals = times;
+    }
+
     pub(crate) fn said(&self) -> Vec<String> {
-        self.said.lock().unwrap().clone()
+        self.heard.lock().unwrap().said.clone()
     }
 }

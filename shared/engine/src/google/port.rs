@@ -56,12 +56,25 @@ pub struct LostVersions {
     pub unread: Vec<String>,
 }
 
-/// Sees to it that one event is worked on by one, and to the end once.
+/// Sees to it that one event is worked on by one, and to the end once, and that people hear of how it ended.
 pub trait VersionClaims: Sync {
-    /// Claims an event. A claim whose holder went silent for longer than a lease, or that ended open, is granted again.
+    /// Claims an event that was delivered. A claim whose holder went silent for longer than a lease, or that ended open, is granted again.
+    /// What was left to the sweeps counts as settled.
     fn claim(&self, event: &EventId, at: Timestamp) -> impl Future<Output = Result<Claim, CallError>> + Send;
+    /// Claims an event for a sweep: like [`VersionClaims::claim`], and what was left to the sweeps is granted again.
+    fn claim_left(&self, event: &EventId, at: Timestamp) -> impl Future<Output = Result<Claim, CallError>> + Send;
     /// Ends a claim. An open one (`settled = false`) can be claimed again at once.
     fn finish(&self, event: &EventId, attempt: u32, settled: bool) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Ends a claim, and leaves the event to the sweeps.
+    fn leave(&self, event: &EventId, attempt: u32) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// Keeps an outcome until people were told of it. `what` is what they are told, in short; `false` where the event owed the same before,
+    /// whether or not they were told since.
+    fn owe(&self, record: &Record, what: u64) -> impl Future<Output = Result<bool, CallError>> + Send;
+    /// Returns the outcomes of one event, or of all, of which people are still to be told, the earliest first, each with what they are
+    /// told, in short. Of very many it may return the earliest alone.
+    fn owed(&self, of: Option<&EventId>) -> impl Future<Output = Result<Vec<(Record, u64)>, CallError>> + Send;
+    /// Notes that people were told what was owed.
+    fn paid(&self, event: &EventId, what: u64) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
 /// Counts.

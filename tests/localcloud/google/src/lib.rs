@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 
 pub use self::http::{Reply, get, post};
 pub use self::state::OWN_ACCOUNT;
-use self::state::State;
+use self::state::{Fault, State};
 
 /// A running sandbox; it ends when it is dropped.
 #[derive(Debug)]
@@ -97,6 +97,11 @@ impl Sandbox {
         self.state().label(key, labels);
     }
 
+    /// Gives a project its number, by which its versions can be called ([`Self::call_as`]) as well as by its id.
+    pub fn number_project(&self, id: &str, number: &str) {
+        self.state().numbers.insert(number.to_owned(), id.to_owned());
+    }
+
     /// Calls Cloud KMS as somebody: `DestroyCryptoKeyVersion`, `RestoreCryptoKeyVersion`, `Enable` or `Disable`. Returns the entry that
     /// the call left in the audit log, whether or not it succeeded.
     pub fn call_as(&self, who: &str, call: &str, version: &str) -> Value {
@@ -142,7 +147,12 @@ impl Sandbox {
 
     /// Answers the next `times` calls of this name (`RestoreCryptoKeyVersion`, `GetCryptoKey`, `InsertObject`, ...) with this status.
     pub fn fail(&self, call: &str, status: u16, times: usize) {
-        self.state().faults.push((call.to_owned(), status, times));
+        self.fail_after(0, call, status, times);
+    }
+
+    /// As [`Self::fail`], once so many calls of this name were answered as ever.
+    pub fn fail_after(&self, passing: usize, call: &str, status: u16, times: usize) {
+        self.state().faults.push(Fault { call: call.to_owned(), passing, status, times });
     }
 
     /// Returns the calls that were made over HTTP, by name, in their order.

@@ -29,8 +29,9 @@ pub(crate) struct State {
     pub(crate) is_log_slow: bool,
     /// Every page of a list of entries has a token.
     pub(crate) is_log_endless: bool,
-    /// Calls that fail: the name, the status, and how often yet.
-    pub(crate) faults: Vec<(String, u16, usize)>,
+    /// The ids of projects, by their numbers.
+    pub(crate) numbers: BTreeMap<String, String>,
+    pub(crate) faults: Vec<Fault>,
     pub(crate) calls: Vec<String>,
 }
 
@@ -44,6 +45,18 @@ pub(crate) struct Version {
 pub(crate) struct Object {
     pub(crate) bytes: Bytes,
     pub(crate) created: Timestamp,
+}
+
+/// Calls that fail.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// Their name.
+    pub(crate) call: String,
+    /// How many of them are answered before.
+    pub(crate) passing: usize,
+    pub(crate) status: u16,
+    /// How many of them fail yet.
+    pub(crate) times: usize,
 }
 
 /// An error of Google: the status of HTTP, the word, and the message.
@@ -91,12 +104,20 @@ impl State {
         self.keys.insert(key.to_owned(), labels.clone());
     }
 
-    /// Changes the state of a version, as somebody, and logs it.
+    /// Changes the state of a version, as somebody, and logs it under the name by which it was called.
     pub(crate) fn change(&mut self, who: &str, method: &str, name: &str, request: &Value) -> Result<Value, Refusal> {
-        let answer = self.change_state(method, name, request);
-        let entry = log::entry(self.log.len(), who, method, name, request, &answer);
+        let version = self.by_id(name);
+        let answer = self.change_state(method, &version, request);
+        let entry = log::entry(self.log.len(), who, method, name, &version, request, &answer);
         self.log.push(entry);
         answer
+    }
+
+    /// Returns a name with the id of its project, where it has the number.
+    fn by_id(&self, name: &str) -> String {
+        let parts = name.strip_prefix("projects/").and_then(|rest| rest.split_once('/'));
+        let numbered = parts.and_then(|(project, rest)| Some((self.numbers.get(project)?, rest)));
+        numbered.map_or_else(|| name.to_owned(), |(id, rest)| format!("projects/{id}/{rest}"))
     }
 
     fn change_state(&mut self, method: &str, name: &str, request: &Value) -> Result<Value, Refusal> {
@@ -153,8 +174,12 @@ impl State {
 
     /// Takes a fault that is due for a call.
     pub(crate) fn fault(&mut self, call: &str) -> Option<u16> {
-        let fault = self.faults.iter_mut().find(|(name, _, times)| name == call && *times > 0)?;
-        fault.2 -= 1;
-        Some(fault.1)
+        let fault = self.faults.iter_mut().find(|fault| fault.call == call && fault.times > 0)?;
+        if fault.passing > 0 {
+            fault.passing -= 1;
+            return None;
+        }
+        fault.times -= 1;
+        Some(fault.status)
     }
 }
