@@ -12,6 +12,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 FUNCTIONS = os.path.join(HERE, "..", "..", "functions", "azure-guard")
 
+# The diagnostic setting that the guard makes and mends: shared/core/src/azure/plan/setting.rs.
+OWN_SETTING = "reprieve"
 ALERTS = os.path.join(HERE, "..", "..", "shared", "core", "src", "azure", "plan", "alerts.rs")
 
 # Which trigger brings each function its work.
@@ -33,7 +35,7 @@ REPRIEVE_FORMER_SEAL_KEYS
 OF_THE_HOST = """
 AzureWebJobsStorage__accountName AzureWebJobsStorage__credential AzureWebJobsStorage__clientId
 AuditEvents__fullyQualifiedNamespace AuditEvents__credential AuditEvents__clientId
-APPLICATIONINSIGHTS_CONNECTION_STRING APPLICATIONINSIGHTS_AUTHENTICATION_STRING
+APPLICATIONINSIGHTS_CONNECTION_STRING APPLICATIONINSIGHTS_AUTHENTICATION_STRING AzureWebJobs.SealEvidence.Disabled
 """.split()
 SECRETS = re.compile(r"listkeys|listsecrets|accountkey|sharedaccess|primarykey|secondarykey|password|[?&]sig=|sas", re.IGNORECASE)
 
@@ -353,6 +355,14 @@ def evidence_faults(path, template):
             yield f"`{account['name']}`: evidence under a customer-managed key goes with the key"
 
 
+def destination_faults(_, template):
+    """What the guard mends leads only to what it has a right on: Azure asks whoever writes a setting for one on each destination."""
+    for setting in of_type(template, "Microsoft.Insights/diagnosticSettings"):
+        foreign = [name for name in setting["properties"] if name.endswith("Id") and name != "storageAccountId"]
+        if setting["name"] == OWN_SETTING and foreign:
+            yield f"`{setting['name']}`: leads to {foreign}, on which the guard has no right, so that it could not mend it"
+
+
 def vault_faults(_, template):
     for vault in of_type(template, "Microsoft.KeyVault/vaults"):
         properties = vault["properties"]
@@ -464,7 +474,7 @@ def documentation_faults(templates, text):
 
 
 OF_TEMPLATE = [reference_faults, version_faults, role_faults, assignment_faults, event_faults, function_faults, setting_faults]
-OF_TEMPLATE += [storage_faults, evidence_faults, vault_faults, policy_faults, alert_faults, watch_faults, mode_faults]
+OF_TEMPLATE += [storage_faults, evidence_faults, destination_faults, vault_faults, policy_faults, alert_faults, watch_faults, mode_faults]
 
 
 def all_faults(templates, contracts=None):

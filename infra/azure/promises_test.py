@@ -104,6 +104,11 @@ def encrypt_evidence_with_a_customers_key(templates):
     first(templates["evidence.json"], "Microsoft.Storage/storageAccounts")["properties"]["encryption"]["keySource"] = "Microsoft.Keyvault"
 
 
+def lead_to_workspace(templates):
+    setting = first(templates["subscription.json"], "Microsoft.Insights/diagnosticSettings")
+    setting["properties"]["workspaceId"] = "[parameters('workspaceId')]"
+
+
 def leave_vault_purgeable(templates):
     first(templates["logs.json"], "Microsoft.KeyVault/vaults")["properties"].pop("enablePurgeProtection")
 
@@ -167,6 +172,7 @@ BROKEN = [
     ("evidence without versions", stop_versions, "keep versions"),
     ("records that can be changed", make_audit_mutable, "immutable one by one"),
     ("evidence that falls with a key", encrypt_evidence_with_a_customers_key, "goes with the key"),
+    ("a setting of the guard's that it cannot mend", lead_to_workspace, "so that it could not mend it"),
     ("a log vault that can be purged", leave_vault_purgeable, "enablePurgeProtection is to be true"),
     ("enforcing unasked", enforce_unasked, "is to be observe"),
     ("a policy that changes resources", modify_by_policy, "audits or denies"),

@@ -202,6 +202,9 @@ impl<G: Guard, E: Evidence> App<G, E> {
         for reason in &report.failed {
             tracing::warn!(reason, "a subject is still open and will be looked at again");
         }
+        for complaint in &report.complaints {
+            tracing::error!(complaint, "what the sweep answered could not all be written down or told");
+        }
         for reason in &report.unreadable {
             tracing::error!(reason, "the sweep could not look everywhere");
         }

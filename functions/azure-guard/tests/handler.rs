@@ -252,6 +252,29 @@ async fn a_batch_that_comes_again_is_done_once() {
     assert_eq!(stage.tenant.altered().len(), 2);
 }
 
+/// P32: what people could not be told comes again by Event Grid; in the event hub, the acts behind it would wait.
+#[tokio::test]
+async fn what_people_could_not_be_told_comes_again_and_holds_up_no_batch() {
+    let stage = stage();
+    let fault = || CallError::Unavailable { call: "webhook:Post", message: "HTTP 503".to_owned() };
+    stage.tenant.delete_vault(&vault());
+    stage.faults.fail_next("tell", 1, Effect::Before, fault());
+    let event = || json!({ "event": grid_event() });
+    let answer = stage.post("RecoverVault", event()).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(stage.tenant.is_whole_vault(&vault()) && answer.logs().contains("HTTP 503"), "{}", answer.logs());
+    let altered = stage.tenant.altered().len();
+    assert_eq!(stage.post("RecoverVault", event()).await.status, StatusCode::OK);
+    assert_eq!((stage.tenant.altered().len(), stage.ledger.count_open()), (altered, 0));
+
+    stage.delete_keys();
+    stage.faults.fail_next("tell", 2, Effect::Before, fault());
+    let records = json!({ "events": [{ "records": [audit_record("invoices"), audit_record("orders")] }] });
+    let answer = stage.post("RecoverKey", records).await;
+    assert_eq!((answer.status, stage.has_keys()), (StatusCode::OK, true), "{}", answer.logs());
+    assert_eq!(stage.ledger.count_open(), 2, "the next sweep tells");
+}
+
 #[tokio::test]
 async fn what_is_none_of_a_functions_business_is_left_alone() {
     let stage = stage();

@@ -1,6 +1,7 @@
 //! Makes one change: reads what is there, writes nothing where it is as asked for, else the least that changes it.
 //!
-//! What it must not do: choose. What is written is the change's, merged into what is there, so that nothing else is lost by it.
+//! What it must not do: choose. What is written is the change's, merged into what is there, so that nothing else is lost by it; only our
+//! diagnostic setting writes to nothing that the change does not name.
 
 mod database;
 mod encryption;

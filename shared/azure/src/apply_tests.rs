@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use reprieve_core::azure::world::Companion;
 use reprieve_core::azure::{Desired, KeyReference, PurgeProtection};
 use reprieve_engine::{Disposition, TenantControl as _};
 
@@ -207,4 +208,40 @@ async fn a_subscription_goes_with_its_storage_account_and_zeros_are_no_subscript
         assert_eq!(properties.get("storageAccountSubscriptionId").and_then(Value::as_str), sent, "{endpoint} {said}");
         assert_eq!(properties["queueDelayMs"], json!(4000), "{endpoint} {said}");
     }
+}
+
+fn setting(name: &str) -> ResourceId {
+    id(VAULT).extension("Microsoft.Insights", "diagnosticSettings", name)
+}
+
+/// A workspace that this deployment does not name.
+const WORKSPACE: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/evil";
+
+#[tokio::test]
+async fn our_setting_names_no_destination_that_nobody_asked_for() {
+    let logs = json!([{"categoryGroup": "audit", "enabled": true}]);
+    let metrics = json!([{"category": "AllMetrics", "enabled": true}]);
+    let whole = json!({"storageAccountId": ACCOUNT, "logs": logs});
+    let led_astray = json!({
+        "storageAccountId": null, "workspaceId": WORKSPACE, "eventHubAuthorizationRuleId": "/r", "eventHubName": "h",
+        "marketplacePartnerId": "/p", "serviceBusRuleId": "/b", "logs": [], "metrics": metrics,
+    });
+    let shared = json!({"storageAccountId": ACCOUNT, "workspaceId": WORKSPACE, "logs": logs});
+    let mended = json!({"storageAccountId": ACCOUNT, "logs": logs, "metrics": metrics});
+    for (present, sent) in [(led_astray, Some(mended)), (shared, Some(whole.clone())), (whole.clone(), None)] {
+        let (control, http) = control([answer(200, &json!({ "properties": present })), answer(200, &json!({}))]);
+        control.apply(&Change::PutDiagnosticSetting { setting: setting("reprieve"), properties: whole.clone() }).await.unwrap();
+        let put = http.asked().into_iter().find(|asked| asked.line.starts_with("PUT ")).map(|asked| asked.json());
+        assert_eq!(put, sent.map(|properties| json!({ "properties": properties })), "{present}");
+    }
+}
+
+#[tokio::test]
+async fn a_setting_that_led_to_somebody_elses_is_told_with_what_a_human_can_do() {
+    let (control, _http) = control([missing(), refused(403, "LinkedAuthorizationFailed")]);
+    let companion = Companion { id: setting("corp"), properties: json!({ "workspaceId": WORKSPACE, "logs": [] }) };
+    let error = control.apply(&Change::RestoreCompanion { companion }).await.unwrap_err();
+    assert_eq!(error.disposition(), Disposition::Permanent);
+    let told = error.to_string();
+    assert!(told.contains("make it again by hand, or grant what Azure names") && told.contains("the words of Azure"), "{told}");
 }

@@ -128,6 +128,7 @@ fn case(id: &str, opened: i64) -> Case {
         seen_at: None,
         explained_until: None,
         told: Vec::new(),
+        untold: Vec::new(),
     }
 }
 

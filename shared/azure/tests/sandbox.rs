@@ -322,10 +322,15 @@ async fn settings_alerts_and_the_action_group_are_put_back() {
     let World::Alerts { alerts, .. } = scene.look(&subject).await else { panic!() };
     assert!(!is(&alerts)[0].is_narrowed && is(&alerts)[0].enabled);
     let setting = vault().extension("Microsoft.Insights", "diagnosticSettings", "reprieve");
-    let properties = json!({ "storageAccountId": account(), "logs": [{ "categoryGroup": "audit", "enabled": true }] });
+    let logs = json!([{ "categoryGroup": "audit", "enabled": true }]);
+    let workspace = in_group("Microsoft.OperationalInsights/workspaces/somebodys");
+    let led_astray = json!({ "properties": { "workspaceId": workspace, "logs": logs } });
+    scene.arm("PUT", setting.as_str(), "2021-05-01-preview", led_astray).await;
+    let properties = json!({ "storageAccountId": account(), "logs": logs });
     scene.make(&Change::PutDiagnosticSetting { setting, properties }).await;
     let World::VaultLogging { settings, .. } = scene.look(&Subject::VaultLogging(vault())).await else { panic!() };
     assert!(is(&settings)[0].writes("AuditEvent", &["audit"]));
+    assert_eq!((&is(&settings)[0].storage, &is(&settings)[0].workspace), (&Some(account()), &None));
     scene.keeps_to_contracts();
 }
 
@@ -400,6 +405,7 @@ async fn a_case_is_kept_in_blobs_until_it_is_closed() {
         seen_at: None,
         explained_until: None,
         told: Vec::new(),
+        untold: Vec::new(),
     };
     for _ in 0..2 {
         ledger.keep_case(&subject, Some(&case)).await.unwrap();

@@ -79,7 +79,7 @@ pub fn from_event(event: &Event, decision: &Decision, remediator: Option<&RoleAr
 }
 
 /// Says whether what happened is permitted, and not only for some hours.
-const fn is_meant_to_last(decision: &Decision) -> bool {
+pub(crate) const fn is_meant_to_last(decision: &Decision) -> bool {
     matches!(decision, Decision::Stand { why } if why.permitted && why.pass_ends.is_none())
 }
 

@@ -15,6 +15,8 @@ mod model;
 mod random;
 #[path = "azure_plans/scene.rs"]
 mod scene;
+#[path = "azure_plans/settings.rs"]
+mod settings;
 #[path = "azure_plans/standing.rs"]
 mod standing;
 #[path = "azure_plans/stores.rs"]

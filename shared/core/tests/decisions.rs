@@ -148,16 +148,54 @@ fn rotation_that_is_not_known_to_have_been_on_is_not_switched_on() {
     }
 }
 
+/// P3: a key that cannot be looked at is rescued as if it were in danger; where its tags cannot be read either, it is kept alone.
 #[test]
 fn what_cannot_be_seen_is_rescued_blindly() {
     let blind = KeyFacts::default();
-    for (event, expected) in
-        [(schedule(&key("k")).build(), BOTH), (disable(&key("k")).build(), ENABLE), (disable_rotation(&key("k")).build(), "escalate")]
-    {
-        let decision = decided(&event, &blind);
-        assert_eq!(short(&decision), expected);
+    let unseen = KeyFacts { tags: Known::Is(Tags::new()), ..KeyFacts::default() };
+    for (event, rescue, alone, told) in [
+        (schedule(&key("k")).build(), BOTH, CANCEL, 2),
+        (disable(&key("k")).build(), ENABLE, "escalate", 2),
+        (disable_rotation(&key("k")).build(), "escalate", "escalate", 1),
+    ] {
+        let decision = decided(&event, &unseen);
+        assert_eq!(short(&decision), rescue);
         assert_eq!(decision.why().escalations, ["the key could not be looked at: not looked up"]);
+        let decision = decided(&event, &blind);
+        assert_eq!((short(&decision).as_str(), decision.why().escalations.len()), (alone, told));
     }
+}
+
+/// P17 and P18: a key whose tags cannot be read, which may hold it for an incident, is never enabled; its deletion is cancelled all the same.
+#[test]
+fn a_key_whose_tags_cannot_be_read_is_kept_and_not_enabled() {
+    let unread = |state| KeyFacts { tags: Known::Unreadable("throttled".to_owned()), ..facts_in(state) };
+    let (scheduled, disabled) = (schedule(&key("k")).build(), disable(&key("k")).build());
+    for (event, state, unknown, enabled_before, disabled_before) in [
+        (&scheduled, KeyState::PendingDeletion, CANCEL, CANCEL, CANCEL),
+        (&scheduled, KeyState::PendingReplicaDeletion, CANCEL, CANCEL, CANCEL),
+        (&scheduled, KeyState::Disabled, "escalate", "escalate", "stand"),
+        (&scheduled, KeyState::Unavailable, "escalate", "escalate", "stand"),
+        (&scheduled, KeyState::Enabled, "stand", "stand", "stand"),
+        (&disabled, KeyState::Disabled, "escalate", "escalate", "stand"),
+        (&disabled, KeyState::Unavailable, "escalate", "escalate", "stand"),
+        (&disabled, KeyState::PendingDeletion, "stand", "stand", "stand"),
+        (&disabled, KeyState::Enabled, "stand", "stand", "stand"),
+    ] {
+        let facts = unread(state.clone());
+        let memories = [facts.clone(), remember(facts.clone(), Serving::Enabled), remember(facts, Serving::Disabled)];
+        let decided = memories.map(|facts| short(&decided(event, &facts)));
+        assert_eq!(decided, [unknown, enabled_before, disabled_before], "{}: {state:?}", event.name);
+    }
+    let why = decided(&scheduled, &unread(KeyState::PendingDeletion)).why().clone();
+    assert!(
+        why.sentence.ends_with(
+            "cancel the deletion and leave the key disabled, because its tags could not be read, which may hold it for an incident."
+        ),
+        "{}",
+        why.sentence
+    );
+    assert!(why.escalations.iter().any(|told| told.contains("until its tags can be read") && told.contains("throttled")), "{why:?}");
 }
 
 #[test]

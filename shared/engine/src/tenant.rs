@@ -2,12 +2,14 @@
 //!
 //! Level-triggered: an event and the sweep end in the same look at one subject. Promises kept here: nothing is changed before its
 //! intent is in the audit store; what is changed is the plan that was recorded; a change that builds on one that failed is not tried,
-//! all others are; a subject that is as it must be is not written to; a repeated delivery does what is missing and no more.
+//! all others are; a subject that is as it must be is not written to; a repeated delivery does what is missing and no more; what people
+//! could not be told is told by whoever looks next.
 
 pub mod port;
 mod posture;
 mod remember;
 pub mod sweep;
+mod tell;
 
 use std::time::Duration;
 
@@ -17,7 +19,6 @@ use reprieve_core::azure::decide::{Blame, Situation, decide, is_purged, triage};
 use reprieve_core::azure::event::{Reach, gives_back, reach};
 use reprieve_core::azure::memory::Case;
 use reprieve_core::azure::{AzurePlan, Change, Desired, Discovery, Function, Memory, Subject, World, plan};
-use reprieve_core::notice::Notice;
 use reprieve_core::record::elapsed_ms;
 use reprieve_core::{
     ApprovalRules, Decision, Event, EventForm, EventId, KeyNames, Mode, Phase, Plan, Record, Severity, Status, Step, StepOutcome, Why,
@@ -191,7 +192,7 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         }
         match self.claim(&work, &considering).await {
             Ok(Claim::Granted { attempt }) => (work.attempt, work.claimed) = (attempt, true),
-            Ok(Claim::Settled) => return Handled::Duplicate,
+            Ok(Claim::Settled) => return self.repeat(&work, &look.memory).await,
             Ok(Claim::Held) => {
                 return Handled::Retry { reason: format!("somebody else works on {subject} just now"), record: None, told: false };
             }
@@ -345,34 +346,30 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         let is_told = is_news && (!is_open || is_sweep || work.attempt >= ATTEMPT_WORTH_TELLING);
         let mut record = self.record(work, Phase::Outcome, Some(decision), &considering, steps, status);
         record.remediate_ms = mended_at.filter(|_| !is_sweep).and_then(|at| Some(elapsed_ms(record.event.time?, at)));
-        let mut complaints = Vec::new();
-        let mut told = Vec::new();
-        let mut is_all_told = !is_news;
         // Each event has its record, whoever it turned out to be that did what it found.
-        if !work.is_sweep || is_news || carried_out {
-            let notice = Notice::of(&record).filter(|_| is_told);
-            let (kept, heard) = join!(self.ports.audit.append(&record), async {
-                match &notice {
-                    Some(notice) => self.ports.notices.tell(notice, &record).await,
-                    None => Ok(()),
-                }
-            });
-            is_all_told = heard.is_ok() && (is_told || !is_news);
-            if let Err(error) = kept {
-                return Handled::Retry {
-                    reason: format!("the outcome could not be written down: {error}"),
-                    record: Some(Box::new(record)),
-                    told: is_all_told,
-                };
+        let is_recorded = !work.is_sweep || is_news || carried_out;
+        let (kept, told) =
+            join!(async { if is_recorded { self.ports.audit.append(&record).await } else { Ok(()) } }, self.tell(&record, is_told, memory));
+        let is_all_told = told.owed.is_empty() && (is_told || !is_news);
+        let seen = after.as_ref().or(look);
+        if let Err(error) = kept {
+            // Whoever looks next finds as it must be what was mended, and knows nothing else to tell.
+            let noted = if status == Status::Success && !told.owed.is_empty() {
+                self.remember(work, memory, seen, &record, &told).await
+            } else {
+                self.remember_told_late(work, memory, look.filter(|_| carried_out), &told).await
+            };
+            if let Err(complaint) = noted {
+                tracing::warn!(complaint, "what people are owed could not be kept");
             }
-            if notice.is_some() && heard.is_ok() {
-                told = remember::told_by(&record);
-            }
-            complaints.extend(heard.err().map(|error| error.to_string()));
+            let reason = format!("the outcome could not be written down: {error}");
+            return Handled::Retry { reason, record: Some(Box::new(record)), told: is_all_told };
+        }
+        if is_recorded {
             self.ports.meter.outcome(&record);
         }
-        let seen = after.as_ref().or(look);
-        complaints.extend(self.remember(work, memory, seen, &record, told).await.err());
+        let mut complaints: Vec<String> = told.complaint.iter().cloned().collect();
+        complaints.extend(self.remember(work, memory, seen, &record, &told).await.err());
         if carried_out {
             let finished = self.ports.ledger.finish(&record.event.id, status, !is_open, self.ports.clock.now()).await;
             complaints.extend(finished.err().map(|error| error.to_string()));
@@ -380,6 +377,9 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         if is_open {
             let reason = if goes_on { "what was given back shows more to be done" } else { "a change failed for now" };
             return Handled::Retry { reason: reason.to_owned(), record: Some(Box::new(record)), told: is_all_told };
+        }
+        if told.calls_back(work) {
+            return Handled::Retry { reason: complaints.join("; "), record: Some(Box::new(record)), told: false };
         }
         Handled::Done { record: Box::new(record), complaints }
     }

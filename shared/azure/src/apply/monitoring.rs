@@ -1,5 +1,5 @@
-//! Diagnostic settings and activity-log alerts of ours: made, or mended with what they hold besides. Action groups: made again where they
-//! are gone, and switched on.
+//! Diagnostic settings and activity-log alerts of ours: made, or mended with what they hold besides, but for destinations that nobody asked
+//! for. Action groups: made again where they are gone, and switched on.
 
 use reprieve_core::azure::ResourceId;
 use reprieve_engine::CallError;
@@ -11,11 +11,21 @@ use crate::api;
 use crate::arm::Condition;
 use crate::control::AzureControl;
 
+/// Where a diagnostic setting can write to. Azure asks whoever writes it for a right on each that it names.
+/// <https://learn.microsoft.com/rest/api/monitor/diagnostic-settings/create-or-update>
+const DESTINATIONS: [&str; 6] =
+    ["eventHubAuthorizationRuleId", "eventHubName", "marketplacePartnerId", "serviceBusRuleId", "storageAccountId", "workspaceId"];
+
 impl AzureControl {
     pub(super) async fn put_diagnostic_setting(&self, setting: &ResourceId, wanted: &Value) -> Result<(), CallError> {
         let present = self.arm.get(setting.as_str(), api::DIAGNOSTIC_SETTINGS).await?;
         let present = writable(present.as_ref().and_then(|present| present.get("properties")), &[]);
-        self.put_properties(setting.as_str(), api::DIAGNOSTIC_SETTINGS, &present, wanted).await
+        let wanted = without_other_destinations(wanted);
+        if holds(&present, &wanted) {
+            return Ok(());
+        }
+        let body = json!({ "properties": writable(Some(&merged(&present, &wanted)), &[]) });
+        self.arm.put(setting.as_str(), api::DIAGNOSTIC_SETTINGS, &body, Condition::Always).await.map(drop)
     }
 
     pub(super) async fn put_activity_log_alert(&self, alert: &ResourceId, wanted: &Value) -> Result<(), CallError> {
@@ -51,4 +61,15 @@ impl AzureControl {
         let body = json!({ "properties": { "enabled": true } });
         self.arm.patch(group.as_str(), api::ACTION_GROUPS, &body, Condition::Always).await.map(drop)
     }
+}
+
+/// Returns properties with a null for each destination that they do not name: it is to be absent.
+fn without_other_destinations(wanted: &Value) -> Value {
+    let mut wanted = wanted.clone();
+    if let Some(properties) = wanted.as_object_mut() {
+        for destination in DESTINATIONS {
+            properties.entry(destination).or_insert(Value::Null);
+        }
+    }
+    wanted
 }

@@ -15,6 +15,9 @@ use crate::control::{AzureControl, is_managed_hsm};
 const VAULT_SKU: (&str, &str) = ("A", "standard");
 const HSM_SKU: (&str, &str) = ("B", "Standard_B1");
 
+/// What a refusal begins with that is not about what is written, but about what it leads to: a workspace, an event hub, a function.
+const LINKED: &str = "`LinkedAuthorizationFailed`";
+
 impl AzureControl {
     pub(super) async fn patch_vault(&self, id: &ResourceId, location: &str, soft_delete: bool, purge: bool) -> Result<(), CallError> {
         let vault = self.vault(id).await?.ok_or_else(|| gone(id))?;
@@ -78,7 +81,19 @@ impl AzureControl {
             return Ok(());
         }
         let body = json!({ "properties": companion.properties });
-        unless_granted(self.arm.put(path, version, &body, Condition::Always).await)
+        with_way_out(unless_granted(self.arm.put(path, version, &body, Condition::Always).await))
+    }
+}
+
+/// Says what a human can do where a setting or a subscription is refused for what it leads to: the guard has no right on that.
+fn with_way_out(answer: Result<(), CallError>) -> Result<(), CallError> {
+    match answer {
+        Err(CallError::AccessDenied { call, message }) if message.starts_with(LINKED) => {
+            let way_out = "it leads to what the guard has no right on; make it again by hand, or grant what Azure names here";
+            let message = format!("{LINKED}: {way_out}{}", message.trim_start_matches(LINKED));
+            Err(CallError::AccessDenied { call, message })
+        }
+        answer => answer,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a look teaches: the state to give back the next time. Pure.
 //!
-//! Only a state that is as it must be, or that an approval covers, is learned: what an attacker left is not.
+//! Only a state that is as it must be, or that an approval covers, is learned: what an attacker left is not, nor what a broken glass lets
+//! pass for some hours.
 
 use jiff::Timestamp;
 
@@ -9,6 +10,7 @@ use super::world::{ActionGroup, ActionGroupInventory, ObjectInventory, VaultInve
 use crate::decision::Decision;
 use crate::event::EventForm;
 use crate::facts::Known;
+use crate::lesson::is_meant_to_last;
 
 /// What is to be remembered of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub fn lesson(
     (form, known): (EventForm, Option<&ObjectInventory>),
     now: Timestamp,
 ) -> Option<Lesson> {
-    let is_meant = plan.is_whole() || matches!(decision, Decision::Stand { why } if why.permitted);
+    let is_meant = plan.is_whole() || is_meant_to_last(decision);
     match world {
         World::Vault { vault: Known::Is(vault), companions: Known::Is(companions), .. } if plan.is_whole() => {
             Some(Lesson::Vault(Box::new(VaultInventory { vault: vault.clone(), companions: companions.clone(), as_of: now })))

@@ -1,6 +1,7 @@
 //! What the ledger remembers of a subject: approvals given outside of it, what was there before, and what is being done about it.
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -8,6 +9,7 @@ use super::world::{ActionGroupInventory, ObjectInventory, VaultInventory, World}
 use crate::approval::Written;
 use crate::event::Event;
 use crate::facts::Known;
+use crate::record::Record;
 
 /// An open case: something was done to the subject, and is being undone, or was let stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,9 +36,13 @@ pub struct Case {
     /// before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explained_until: Option<Timestamp>,
-    /// What people were told, so that a sweep does not tell it again.
+    /// What people were told, or are owed, so that a sweep does not tell it again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<String>,
+    /// The outcomes that people are owed, the oldest first: what tells of them could not be sent. None where another version kept the
+    /// case and writes them otherwise.
+    #[serde(default, deserialize_with = "as_far_as_readable", skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Record>,
 }
 
 impl Case {
@@ -57,10 +63,10 @@ impl Case {
     }
 }
 
-/// A case is read whatever another version wrote into it of what was found.
-fn as_far_as_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<World>>, D::Error> {
+/// A case is read whatever another version wrote into it of what was found, and of what people are owed.
+fn as_far_as_readable<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
     let written = Option::<Value>::deserialize(deserializer)?;
-    Ok(written.and_then(|found| serde_json::from_value(found).ok()))
+    Ok(written.and_then(|written| serde_json::from_value::<T>(written).ok()).unwrap_or_default())
 }
 
 /// Everything that the ledger holds about one subject.

@@ -55,6 +55,20 @@ impl Function {
         }
     }
 
+    /// Says whether it hears of what vaults log, by the event hub. There, a batch that is to come again holds up all behind it.
+    #[must_use]
+    pub const fn hears_by_hub(self) -> bool {
+        match self {
+            Self::RecoverKey | Self::RestoreRotationPolicy => true,
+            Self::RestoreSoftDelete
+            | Self::RecoverVault
+            | Self::ProtectStorage
+            | Self::EncryptActivityLogs
+            | Self::LockAuditStorage
+            | Self::ProvisionAlerts => false,
+        }
+    }
+
     /// Returns the function of this name.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {

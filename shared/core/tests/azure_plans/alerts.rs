@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use reprieve_core::azure::change::Change;
-use reprieve_core::azure::id::SubscriptionId;
+use reprieve_core::azure::id::{ResourceId, SubscriptionId};
 use reprieve_core::azure::lesson::{Lesson, lesson};
 use reprieve_core::azure::plan::ALERTS;
 use reprieve_core::azure::plan::Remedy::{Mended, NeedsHuman, Unreadable};
@@ -13,18 +13,23 @@ use serde_json::{Value, json};
 
 use super::Case;
 use super::scene::{
-    Scene, action_group, alert, alerts, event_hub_rule, id, log_storage, other_vault, read, remembered_group, setting, subscription,
-    unreadable, vault_logging,
+    Scene, action_group, alert, alerts, event_hub_rule, id, log_storage, read, remembered_group, setting, subscription, unreadable,
+    vault_logging,
 };
 use crate::facts;
 
-const SETTING: &str = "put diagnostic setting `reprieve`";
+pub(crate) const SETTING: &str = "put diagnostic setting `reprieve`";
 const DELETED: &str = "put activity-log alert `Reprieve-VaultDeleted`";
 const NO_ALERT: (reprieve_core::azure::plan::Remedy, Severity, &str) =
     (Mended, Severity::Medium, "calls action group `oncall` when a vault was deleted, with the keys in it");
 
 pub(crate) fn cases() -> Vec<Case> {
     [vaults(), exports(), alarms(), groups()].into_iter().flatten().collect()
+}
+
+/// A workspace that nobody configured.
+pub(crate) fn workspace() -> ResourceId {
+    id("Microsoft.OperationalInsights/workspaces/law")
 }
 
 fn vaults() -> Vec<Case> {
@@ -75,6 +80,41 @@ fn vaults() -> Vec<Case> {
             },
             &[SETTING],
             &[(Mended, Severity::Medium, "to storage")],
+        ),
+        case(
+            "a setting of ours that was led to somebody's workspace alone",
+            |scene| {
+                facts!(scene, VaultLogging: settings);
+                let ours = read(settings).first_mut().unwrap();
+                (ours.storage, ours.event_hub_rule, ours.event_hub_name, ours.workspace) = (None, None, None, Some(workspace()));
+            },
+            &[SETTING],
+            &[(
+                Mended,
+                Severity::High,
+                "and storage; its setting `reprieve` also writes to workspace `law`: that is not configured, and is taken out",
+            )],
+        ),
+        case(
+            "a setting of ours that was led to a storage account, an event hub and a workspace of somebody else's",
+            |scene| {
+                facts!(scene, VaultLogging: settings);
+                let ours = read(settings).first_mut().unwrap();
+                let rule = id("Microsoft.EventHub/namespaces/evil").child("authorizationRules", "send");
+                ours.storage = Some(id("Microsoft.Storage/storageAccounts/stevil"));
+                (ours.event_hub_rule, ours.workspace) = (Some(rule), Some(workspace()));
+            },
+            &[SETTING],
+            &[(Mended, Severity::High, "storage account `stevil`, event hub `vault-audit` of namespace `evil`, workspace `law`:")],
+        ),
+        case(
+            "a setting of ours that writes to somebody's workspace as well",
+            |scene| {
+                facts!(scene, VaultLogging: settings);
+                read(settings).first_mut().unwrap().workspace = Some(workspace());
+            },
+            &[],
+            &[],
         ),
         case(
             "a vault that logs policies alone",
@@ -155,6 +195,17 @@ fn exports() -> Vec<Case> {
             },
             &[SETTING],
             &[(Mended, Severity::High, "does not export Alert, Policy of its Activity Log to storage")],
+        ),
+        case(
+            "a subscription that a setting of ours exports to a workspace alone",
+            |scene| {
+                facts!(scene, Alerts: settings);
+                let mut ours = setting("reprieve", &["Administrative", "Alert", "Policy", "Security"]);
+                (ours.storage, ours.workspace) = (None, Some(workspace()));
+                *settings = Known::Is(vec![ours]);
+            },
+            &[SETTING],
+            &[(Mended, Severity::High, "to storage; its setting `reprieve` also writes to workspace `law`: that is not configured")],
         ),
         case(
             "a subscription that exports to a workspace alone, where no storage is configured",
@@ -300,7 +351,7 @@ fn groups() -> Vec<Case> {
     ]
 }
 
-fn written(scene: &Scene) -> Value {
+pub(crate) fn written(scene: &Scene) -> Value {
     match scene.plan().changes.pop() {
         Some(Change::PutActivityLogAlert { properties, .. } | Change::PutDiagnosticSetting { properties, .. }) => properties,
         other => panic!("{other:?}"),
@@ -335,19 +386,6 @@ fn an_action_group_is_remembered_as_long_as_somebody_hears_it() {
         let expected = kept.filter(|_| is_learned).map(|kept| Lesson::ActionGroup(Box::new(kept)));
         assert_eq!(learned, expected, "{enabled} {receivers}");
     }
-}
-
-#[test]
-fn our_setting_leaves_out_the_storage_that_another_uses() {
-    let mut scene = vault_logging();
-    facts!(scene, VaultLogging: settings);
-    *settings = Known::Is(vec![setting("corp", &["AuditEvent"])]);
-    let expected = json!({
-        "eventHubAuthorizationRuleId": event_hub_rule("send"),
-        "eventHubName": "vault-audit",
-        "logs": [{ "categoryGroup": "audit", "enabled": true }],
-    });
-    assert_eq!(written(&scene), expected);
 }
 
 #[test]
@@ -388,26 +426,4 @@ fn an_alert_is_put_in_the_subscription_that_it_hears_of() {
     scene.subject = Subject::Alerts(other.clone());
     let changes = scene.plan().changes;
     assert!(changes.iter().all(|change| change.resource().subscription() == other), "{changes:#?}");
-}
-
-#[test]
-fn a_setting_is_about_what_it_is_put_on() {
-    let mut scene = vault_logging();
-    facts!(scene, VaultLogging: settings);
-    *settings = Known::Absent;
-    let changes = scene.plan().changes;
-    let about: Vec<_> = changes.iter().filter_map(|change| change.resource().parent()).collect();
-    assert_eq!(about, vec![other_vault()]);
-}
-
-#[test]
-fn our_setting_is_mended_where_it_is_one_of_five() {
-    let mut scene = vault_logging();
-    facts!(scene, VaultLogging: settings);
-    let others = (1..=4).map(|number| setting(&format!("corp-{number}"), &["AllMetrics"]));
-    let mut ours = setting("Reprieve", &["audit"]);
-    ours.storage = None;
-    *settings = Known::Is(others.chain([ours]).collect());
-    let made: Vec<String> = scene.plan().changes.iter().map(ToString::to_string).collect();
-    assert_eq!(made, [SETTING]);
 }

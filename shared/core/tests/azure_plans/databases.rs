@@ -441,15 +441,14 @@ fn what_must_be_kept_for_longer_than_auditing_can_is_kept_for_ever() {
 }
 
 #[test]
-fn our_setting_keeps_the_categories_that_it_writes() {
+fn our_setting_keeps_the_categories_that_it_writes_and_no_workspace() {
     let mut scene = mysql();
     facts!(scene, DatabaseAuditing: settings);
     let mut ours = setting("reprieve", &["MySqlSlowLogs"]);
     ours.workspace = Some(super::scene::id("Microsoft.OperationalInsights/workspaces/law"));
-    *settings = Known::Is(vec![ours.clone()]);
+    *settings = Known::Is(vec![ours]);
     let expected = json!({
         "storageAccountId": super::scene::log_storage(),
-        "workspaceId": ours.workspace,
         "logs": [{ "category": "MySqlAuditLogs", "enabled": true }, { "category": "MySqlSlowLogs", "enabled": true }],
     });
     assert_eq!(written(&scene), expected);

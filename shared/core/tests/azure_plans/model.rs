@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use reprieve_core::Known;
 use reprieve_core::azure::change::Change;
+use reprieve_core::azure::desired::Desired;
 use reprieve_core::azure::id::{KeyReference, ResourceId};
 use reprieve_core::azure::world::{
     ActionGroup, ActivityLogAlert, BlobService, Companion, Container, DiagnosticSetting, Immutability, ServerParameter, SqlAuditing, Vault,
@@ -63,7 +64,7 @@ pub(crate) fn apply(scene: &mut Scene, change: &Change) -> Outcome {
         (
             Change::PutDiagnosticSetting { setting, properties },
             World::DatabaseAuditing { settings, .. } | World::VaultLogging { settings, .. } | World::Alerts { settings, .. },
-        ) => put_setting(settings, setting, properties),
+        ) => put_setting(settings, setting, properties, &scene.desired),
         (Change::PutActivityLogAlert { alert, properties }, World::Alerts { alerts, .. }) => put_alert(alerts, alert, properties),
         (Change::RestoreActionGroup { body, .. }, World::Alerts { group: group @ Known::Absent, .. }) => {
             let receivers = body.pointer("/properties/emailReceivers").and_then(Value::as_array).map_or(0, Vec::len);
@@ -239,7 +240,15 @@ fn ids(value: Option<&Value>) -> Option<ResourceId> {
     ResourceId::parse(value?.as_str()?).ok()
 }
 
-fn put_setting(settings: &mut Known<Vec<DiagnosticSetting>>, id: &ResourceId, properties: &Value) -> Outcome {
+/// Azure asks for a right on each destination, which the guard has on what is configured alone.
+fn may_lead_to_all(setting: &DiagnosticSetting, desired: &Desired) -> bool {
+    let rule = desired.audit_route.as_ref().map(|route| &route.event_hub_rule);
+    setting.workspace.is_none()
+        && (setting.storage.is_none() || setting.storage == desired.log_storage)
+        && (setting.event_hub_rule.is_none() || setting.event_hub_rule.as_ref() == rule)
+}
+
+fn put_setting(settings: &mut Known<Vec<DiagnosticSetting>>, id: &ResourceId, properties: &Value, desired: &Desired) -> Outcome {
     let logs = properties.get("logs").and_then(Value::as_array).ok_or("no logs")?;
     let named = |log: &Value| {
         Some((log.get("category").or_else(|| log.get("categoryGroup"))?.as_str()?.to_lowercase(), log.get("enabled")?.as_bool()?))
@@ -262,8 +271,10 @@ fn put_setting(settings: &mut Known<Vec<DiagnosticSetting>>, id: &ResourceId, pr
     let mut all: Vec<DiagnosticSetting> = settings.value().cloned().unwrap_or_default();
     let before = all.iter().position(|setting| setting.name.eq_ignore_ascii_case(&after.name)).map(|index| all.remove(index));
     if let Some(before) = before {
-        expect(before.workspace == after.workspace && after.categories.is_superset(&before.categories), "it drops what the setting does")?;
+        expect(after.categories.is_superset(&before.categories), "it drops what the setting logs")?;
     }
+    expect(after.storage.is_some() || after.event_hub_rule.is_some(), "it leads nowhere")?;
+    expect(may_lead_to_all(&after, desired), "LinkedAuthorizationFailed")?;
     let is_taken = |other: &DiagnosticSetting| {
         let shares = !other.categories.is_disjoint(&after.categories);
         shares

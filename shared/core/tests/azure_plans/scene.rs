@@ -151,6 +151,7 @@ pub(crate) fn recovering() -> OpenCase {
         seen_at: None,
         explained_until: None,
         told: Vec::new(),
+        untold: Vec::new(),
     }
 }
 

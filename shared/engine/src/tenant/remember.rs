@@ -8,6 +8,7 @@ use reprieve_core::azure::plan::Remedy;
 use reprieve_core::{Decision, EventForm, Mode, Record, Status};
 
 use super::port::{TenantControl, TenantLedger, TenantMeter};
+use super::tell::Told;
 use super::{Look, TenantGuard, Work};
 use crate::port::{AuditSink, CallError, Clock, NoticeSink, PolicySource};
 
@@ -22,7 +23,7 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
     }
 
     fn case(&self, work: &Work<'_>, memory: &Memory, look: &Look, stands: bool, recovering: bool) -> Case {
-        let told = memory.case.as_ref().map(|case| case.told.clone()).unwrap_or_default();
+        let (told, untold) = memory.case.as_ref().map(|case| (case.told.clone(), case.untold.clone())).unwrap_or_default();
         let open = work.case(memory);
         let event = open.map_or(&work.event, |case| &case.event).clone();
         let earlier = memory.case.as_ref().filter(|_| !event.actor.is_known());
@@ -36,17 +37,18 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         let is_shown = is_read && (kept.is_none() || !is_purged(&look.world));
         let (found, seen_at) =
             if is_shown { (Some(Box::new(look.world.clone())), Some(look.at)) } else { (kept, open.and_then(|case| case.seen_at)) };
-        Case { event, opened_at, stands, recovering, found, seen_at, explained_until, told }
+        Case { event, opened_at, stands, recovering, found, seen_at, explained_until, told, untold }
     }
 
-    /// Keeps, closes or leaves the case, and learns what the look taught. `told` is what people were told just now.
+    /// Keeps, closes or leaves the case, and learns what the look taught. `told` is what people were told just now, and what they are owed:
+    /// until they know it, the case is kept.
     pub(super) async fn remember(
         &self,
         work: &Work<'_>,
         memory: &Memory,
         seen: Option<&Look>,
         record: &Record,
-        told: Vec<String>,
+        told: &Told,
     ) -> Result<(), String> {
         let Some((look, decision)) = seen.zip(record.decision.as_ref()) else { return Ok(()) };
         let owed = !look.plan.changes.is_empty() && record.status != Status::NothingToDo;
@@ -54,11 +56,18 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         let enforces = self.settings.mode == Mode::Enforce;
         let recovering = owed && enforces && (memory.is_recovering() || recovers_a_vault(&look.plan));
         let mut case = self.case(work, memory, look, stands, recovering);
-        let told: Vec<String> = told.into_iter().filter(|sentence| !case.told.contains(sentence)).collect();
-        case.told.extend(told);
+        told.note_in(&mut case);
+        // What is kept for what people are owed alone stays the case of whoever did it: who only looked is not named in their place.
+        if let Some(open) = memory.case.as_ref().filter(|_| record.status == Status::NothingToDo && !stands) {
+            (case.event, case.opened_at) = (open.event.clone(), open.opened_at);
+        }
         let is_open = owed || stands || matches!(decision, Decision::Escalate { .. });
+        // What was mended, and is done again, is news.
+        if !is_open {
+            case.told.clear();
+        }
         let has_case = memory.case.is_some() || record.status != Status::NothingToDo;
-        let kept = match (is_open, has_case) {
+        let kept = match (is_open || !case.untold.is_empty(), has_case) {
             (true, _) => self.ports.ledger.keep_case(work.subject, Some(&case)).await,
             // Whoever does not know what is owed cannot say that nothing is.
             (false, true) if look.recalled => self.ports.ledger.keep_case(work.subject, None).await,
@@ -66,6 +75,26 @@ impl<T: TenantControl, L: TenantLedger, A: AuditSink, N: NoticeSink, C: Clock, M
         };
         kept.and(self.learn(work, memory, look, decision).await)
             .map_err(|error| format!("{} could not be remembered: {error}", work.subject))
+    }
+
+    /// Notes what people were told late where the outcome could not be written down, so that they do not hear it again: whoever answers
+    /// the event again tells of the outcome itself. `opened` is the look that the case was opened with for this answer.
+    pub(super) async fn remember_told_late(
+        &self,
+        work: &Work<'_>,
+        memory: &Memory,
+        opened: Option<&Look>,
+        told: &Told,
+    ) -> Result<(), String> {
+        let Some(earlier) = &memory.case else { return Ok(()) };
+        let untold: Vec<Record> = earlier.untold.iter().filter(|record| told.owed.contains(record)).cloned().collect();
+        if untold.len() == earlier.untold.len() {
+            return Ok(());
+        }
+        let mut case = opened.map_or_else(|| earlier.clone(), |look| self.case(work, memory, look, false, recovers_a_vault(&look.plan)));
+        case.told.retain(|sentence| !told.given_up.contains(sentence));
+        case.untold = untold;
+        self.ports.ledger.keep_case(work.subject, Some(&case)).await.map_err(|error| error.to_string())
     }
 
     async fn learn(&self, work: &Work<'_>, memory: &Memory, look: &Look, decision: &Decision) -> Result<(), CallError> {
@@ -106,7 +135,7 @@ pub(super) fn silence_what_was_told(decision: &mut Decision, memory: &Memory, wo
     }
 }
 
-/// Returns what people know once they were told of an outcome. That something was mended is told each time.
+/// Returns what people know once they are told of an outcome. That something was mended is told each time.
 pub(super) fn told_by(record: &Record) -> Vec<String> {
     let Some(why) = record.decision.as_ref().map(Decision::why) else { return Vec::new() };
     let sentence = Some(&why.sentence).filter(|_| record.status != Status::Success);

@@ -32,8 +32,10 @@ pub struct TenantSweep {
     pub mended: usize,
     /// How many need a human.
     pub escalated: usize,
-    /// How many could not be looked at, or mended, for now.
+    /// What could not be looked at, or mended, for now, and why.
     pub failed: Vec<String>,
+    /// What went wrong beside the answers: a notice that could not be sent, a ledger that could not be written.
+    pub complaints: Vec<String>,
     /// How many are left to the next sweep for want of time.
     pub left: usize,
     /// What could not be looked through.
@@ -235,7 +237,10 @@ fn is_in(vaults: &[ResourceId], subject: &Subject) -> bool {
 impl TenantSweep {
     fn count(&mut self, subject: &Subject, handled: &Handled, was_open: bool) {
         let record = match handled {
-            Handled::Done { record, .. } => record,
+            Handled::Done { record, complaints } => {
+                self.complaints.extend(complaints.iter().map(|complaint| format!("{subject}: {complaint}")));
+                record
+            }
             Handled::Duplicate => return,
             Handled::Retry { reason, .. } => return self.failed.push(format!("{subject}: {reason}")),
         };

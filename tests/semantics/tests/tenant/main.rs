@@ -3,11 +3,13 @@
 
 mod acting;
 mod approving;
+mod breaking_glass;
 mod failing;
 mod orders;
 mod purging;
 mod standing;
 mod sweeping;
+mod telling;
 
 use reprieve_core::azure::{ResourceId, Subject};
 use reprieve_engine::CallError;

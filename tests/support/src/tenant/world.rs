@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use reprieve_core::azure::{Desired, Function, ResourceId, Subject};
-use reprieve_core::{Event, EventId, Mode, Phase, Policy, Record};
+use reprieve_core::{ApprovalRules, Event, EventId, Mode, Phase, Policy, Record};
 use reprieve_engine::{
     Clock as _, Delivery, Handled, TenantControl as _, TenantGuard, TenantLedger as _, TenantPorts, TenantSettings, TenantSweep,
 };
@@ -101,6 +101,13 @@ impl TenantBuilder {
     #[must_use]
     pub fn desired(mut self, desired: Desired) -> Self {
         self.settings.desired = desired;
+        self
+    }
+
+    /// Sets what the deployment says about approving.
+    #[must_use]
+    pub fn rules(mut self, rules: ApprovalRules) -> Self {
+        self.settings.rules = rules;
         self
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::setting::{self, Unwritten, Wanted};
 use super::{AzurePlan, Remedy, named};
 use crate::azure::change::Change;
-use crate::azure::desired::{AuditRoute, Desired};
+use crate::azure::desired::Desired;
 use crate::azure::id::{ResourceId, SubscriptionId};
 use crate::azure::memory::Memory;
 use crate::azure::world::{ActionGroup, ActionGroupInventory, ActivityLogAlert, DiagnosticSetting, Vault};
@@ -80,7 +80,7 @@ pub(super) fn vault(
         }
         return;
     }
-    let route = desired.audit_route.as_ref().filter(|route| !audits.iter().any(|setting| is_routed(setting, route)));
+    let route = desired.audit_route.as_ref().filter(|route| !audits.iter().any(|setting| setting::is_routed(setting, route)));
     let storage = desired
         .log_storage
         .as_ref()
@@ -94,7 +94,7 @@ pub(super) fn vault(
     let hub = route.map(|route| format!("event hub `{}`", route.event_hub_name));
     let known_by = hub.into_iter().chain(storage.map(|_| "storage".to_owned())).map(|to| format!("no audit events to {to}")).collect();
     let unwritten = Unwritten { severity, sentence: format!("{name} does not log its audit events to {whither}"), known_by };
-    let wanted = Wanted { categories: &["AuditEvent"], group: Some("audit"), storage, route };
+    let wanted = Wanted { categories: &["AuditEvent"], group: Some("audit"), storage, route, desired };
     setting::mend(plan, id, settings, unwritten, &wanted);
 }
 
@@ -107,13 +107,6 @@ fn settings_of<'a>(plan: &mut AzurePlan, name: &str, settings: &'a Known<Vec<Dia
             None
         }
     }
-}
-
-/// Says whether a setting writes to this event hub, by whatever rule of its namespace.
-fn is_routed(setting: &DiagnosticSetting, route: &AuditRoute) -> bool {
-    let namespace = |rule: &ResourceId| rule.within("Microsoft.EventHub/namespaces").unwrap_or_else(|| rule.clone());
-    let is_namespace = setting.event_hub_rule.as_ref().is_some_and(|rule| namespace(rule) == namespace(&route.event_hub_rule));
-    is_namespace && setting.event_hub_name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&route.event_hub_name))
 }
 
 /// Plans for what a subscription exports, for its activity-log alerts, and for the action group that they call.
@@ -150,7 +143,7 @@ fn exported(plan: &mut AzurePlan, subscription: &SubscriptionId, settings: &Know
         let sentence = format!("{sentence}, and no storage account is configured for that");
         return plan.find_known_by(known_by, Remedy::NeedsHuman, Severity::Medium, sentence);
     };
-    let wanted = Wanted { categories: &missing, group: None, storage: Some(storage), route: None };
+    let wanted = Wanted { categories: &missing, group: None, storage: Some(storage), route: None, desired };
     setting::mend(plan, &id, settings, Unwritten { severity: Severity::High, sentence, known_by }, &wanted);
 }
 

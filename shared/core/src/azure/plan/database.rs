@@ -306,6 +306,6 @@ fn written_to_storage(plan: &mut AzurePlan, id: &ResourceId, settings: &Known<Ve
         let sentence = format!("{sentence}, and no storage account is configured for that");
         return plan.find(Remedy::NeedsHuman, Severity::Medium, sentence);
     };
-    let wanted = Wanted { categories: &[category], group: None, storage: Some(storage), route: None };
+    let wanted = Wanted { categories: &[category], group: None, storage: Some(storage), route: None, desired };
     setting::mend(plan, id, settings, Unwritten { severity: Severity::High, sentence, known_by }, &wanted);
 }
