@@ -221,6 +221,13 @@ def key_policy_faults(template):
             yield f"{where}: no statement denies kms:Sign to all but those who sign (Principal *, ArnNotEquals aws:PrincipalArn)"
 
 
+def alias_faults(template):
+    """No alias stays when its stack goes, or is rolled back: the next one makes an alias of the same name, and KMS refuses it."""
+    for name, resource in template.get("Resources", {}).items():
+        if resource.get("Type") == "AWS::KMS::Alias" and {"DeletionPolicy", "UpdateReplacePolicy"} & resource.keys():
+            yield f"`Resources.{name}`: an alias that stays is in the way of the next stack; set neither DeletionPolicy nor UpdateReplacePolicy"
+
+
 def write_faults(template, written):
     """A role writes into its own folders of the audit bucket, and nowhere else in S3. A bucket's policy speaks of services of AWS."""
     found = {}
@@ -402,7 +409,7 @@ def main(paths):
         with open(path, encoding="utf-8") as file:
             source = file.read()
         template = cfn_yaml.loads(source)
-        of_template = (pattern_faults, queue_policy_faults, key_policy_faults, managed_policy_faults, query_faults, state_machine_faults)
+        of_template = (pattern_faults, queue_policy_faults, key_policy_faults, alias_faults, managed_policy_faults, query_faults, state_machine_faults)
         name = os.path.basename(path)
         of_statements = (statement_faults(template, NARROWED.get(name, {})), write_faults(template, WRITTEN.get(name, {})), unbounded_faults(template, UNBOUNDED.get(name, {})))
         checks = (*of_statements, *(check(template) for check in of_template), source_faults(source), partition_faults(source))

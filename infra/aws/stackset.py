@@ -1,7 +1,8 @@
 """Writes the templates of the StackSets, stackset-*.json, from guard.yaml, monitoring.yaml and drill.yaml, so that there is one truth.
 
 StackSets with service-managed permissions take no transform, and their stacks have random names: so AWS::Serverless is expanded here,
-roles are named, and what the guard's outputs say reaches the others by exports. It must not change what a resource does or may do.
+roles are named, and what the guard made reaches the others by exports. What is set at the guard stays a parameter of the others too, and
+its exports, which earlier stacks import, stay with the guard. It must not change what a resource does or may do.
 
 Usage: python infra/aws/stackset.py [--check]    --check writes nothing, and fails where a file is not current
 Needs aws-sam-translator from PyPI.
@@ -16,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
 
-from deployment.aws import FROM_GUARD  # noqa: E402 - found by the line above
+from deployment.aws import FROM_GUARD, SET_AT_THE_GUARD  # noqa: E402 - found by the line above
 
 STAGES = ("guard", "monitoring", "drill")
 # `scripts/scp --stack StackSet-reprieve` exempts roles of these names, and protects whatever begins so.
@@ -75,7 +76,7 @@ def check_conditions(stage, template, derived):
 def stackset_template(stage, text):
     """Returns the template of a StackSet, as a text of JSON."""
     template = expanded(text)
-    derived = FROM_GUARD.get(stage, {})
+    derived = {name: output for name, output in FROM_GUARD.get(stage, {}).items() if name not in SET_AT_THE_GUARD}
     check_conditions(stage, template, derived)
     for name in derived:
         del template["Parameters"][name]

@@ -44,6 +44,8 @@ FROM_GUARD = {
     "drill": {"AuditBucket": "AuditBucketName", "LedgerTable": "LedgerTableName"}
     | {name: name for name in ("AuditRetentionDays", "NoticeTopicArn", "MetricsNamespace")},
 }
+# Of these, what is set by hand at the guard. An organisation hands it on as it is set there: an export cannot change while it is imported.
+SET_AT_THE_GUARD = ("AuditRetentionDays", "MetricsNamespace")
 # What S3 says of an object that is not there, or that may not be read. Anything else, such as a timeout, says nothing of it.
 NOT_THERE = r"\((404|NoSuchKey|NoSuchBucket)\)|Not Found"
 NOT_TO_BE_READ = rf"{NOT_THERE}|\((403|AccessDenied)\)|Forbidden"
@@ -250,7 +252,7 @@ def enforcing(options, account, stages, standing):
     if "drill" in observing:
         say("The drill will schedule the deletion of a key that it makes for itself, every six days, and watch it come back.")
     if "monitoring" in observing:
-        say("The monitoring will make and mend trail, filters and alarms; `reprieve monitoring plan` says which.")
+        say("The monitoring will make and mend trail, filters and alarms; its own plan (task `plan`) says which.")
     return turned
 
 

@@ -174,6 +174,7 @@ def put_all(tenant, deployment, is_first):
             functionAppId=guard["functionAppId"],
             evidenceStorageId=evidence["evidenceStorageId"],
             eventsIdentityId=evidence["eventsIdentityId"],
+            actionGroupId=guard["actionGroupId"],
         )
         deployment.put("group", subscription, tenant.alerts_group, "alerts", actionGroupId=guard["actionGroupId"])
     if tenant.log_storage:

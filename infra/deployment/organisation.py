@@ -320,7 +320,8 @@ def apply(options, root, only_show):
     if not steps:
         return
     if any("enforce" in step.what for step in steps) or configuration.mode == "enforce":
-        say("Enforcing accounts take back what nobody approved, from the first sweep on: `scripts/deploy aws report` there.")
+        say("Enforcing accounts take back what nobody approved, from the first sweep on. What that would have been, in account and Region:")
+        say("  scripts/deploy aws report --stack STACK, where STACK begins with `StackSet-reprieve-guard-`: shared/docs/operations.md")
     calls.agree(f"Carry these {len(steps)} steps out?", options.yes)
     for region in configuration.regions:
         for stage in configuration.stages:

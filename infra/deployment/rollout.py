@@ -51,6 +51,8 @@ class Configuration:
         self.operation = OPERATION | read.get("operation", {})
         self.modes = {account: settings.get("mode") for account, settings in read.get("accounts", {}).items() if isinstance(settings, dict)}
         self.check(path, read)
+        set_once = {name: value for name, value in self.parameters.get("guard", {}).items() if name in single.SET_AT_THE_GUARD}
+        self.parameters = {stage: set_once | self.parameters.get(stage, {}) for stage in self.stages}
 
     def check(self, path, read):
         """Refuses what AWS would refuse late, or take in another sense."""

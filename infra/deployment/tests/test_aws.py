@@ -136,8 +136,8 @@ class Templates(unittest.TestCase):
     def test_what_holds_evidence_is_what_stays(self):
         stays = {name for stage in aws.STAGES for name in stacks.retained(template(stage))}
         self.assertLessEqual(set(stacks.EVIDENCE), stays)
-        # Roles, aliases and results stay too, and hold none.
-        self.assertEqual(stays - set(stacks.EVIDENCE), {"TrailLogRole", "SealKeyAlias", "ResultsBucket", "ResultsBucketPolicy"})
+        # A role and results stay too, and hold none.
+        self.assertEqual(stays - set(stacks.EVIDENCE), {"TrailLogRole", "ResultsBucket", "ResultsBucketPolicy"})
 
     def test_what_is_derived_is_a_parameter_there_and_an_output_of_the_guard(self):
         outputs = set(re.findall(r"^  ([A-Za-z]+): \{", template("guard").partition("\nOutputs:\n")[2], re.MULTILINE))

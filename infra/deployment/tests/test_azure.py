@@ -78,6 +78,12 @@ class Azure(ScriptCase):
             self.assertEqual(self.deployed("subscription", subscription)["guardPrincipalId"], "guard-principal")
             self.assertEqual(self.deployed("events", subscription)["functionAppId"], "/functionAppId")
 
+    def test_who_is_told_of_alerts_is_told_of_dead_letters(self):
+        self.first()
+        for subscription in (HOME, OTHER):
+            for template in ("alerts", "events"):
+                self.assertEqual(self.deployed(template, subscription)["actionGroupId"], "/actionGroupId", template)
+
     def test_each_deployment_is_asked_about_after_it_was_shown(self):
         code, said, _ = self.deploy("apply", "--location", "westeurope", typed="y\ny\nn\n")
         self.assertEqual(code, 4)

@@ -13,7 +13,8 @@ import zipfile
 from fakes import ROOT, ScriptCase
 
 sys.path.insert(0, str(ROOT / "infra"))
-from deployment import calls, organisation  # noqa: E402 - found by the line above
+from deployment import aws, calls, organisation  # noqa: E402 - found by the line above
+from deployment.rollout import STAGES, Configuration  # noqa: E402 - likewise
 
 CONFIG = {
     "units": ["ou-abcd-11111111"],
@@ -133,6 +134,19 @@ class Organisation(ScriptCase):
         self.assertEqual((code, errors), (0, ""), said)
         self.assertIn("update every stack: CodeKey", said)
         self.assertEqual(self.modes("guard")["111122223333 us-east-1"], "enforce")
+
+    def test_what_is_set_at_the_guard_is_set_at_the_others_too(self):
+        self.deploy("apply", "--yes")
+        parameters = {"guard": {"AuditRetentionDays": 730, "MetricsNamespace": "Keys"}}
+        code, said, errors = self.deploy("apply", "--yes", parameters=parameters)
+        self.assertEqual((code, errors), (0, ""), said)
+        for name, one in self.seen()["sets"].items():
+            values = {(runs["AuditRetentionDays"], runs["MetricsNamespace"]) for runs in one["stacks"].values()}
+            self.assertEqual(values, {("730", "Keys")}, name)
+        self.assertIn("Nothing changes.", self.deploy("plan", parameters=parameters)[1])
+        code, _, errors = self.deploy("plan", parameters={"drill": {"AuditRetentionDays": 30}})
+        self.assertEqual(code, 2)
+        self.assertIn("`AuditRetentionDays` follows from other settings", errors)
 
     def test_a_unit_that_is_added_gets_its_stacks(self):
         self.deploy("apply", "--yes")
@@ -359,6 +373,15 @@ class Organisation(ScriptCase):
             self.assertIn(named, errors)
             self.assertFalse(self.state.exists() and self.seen().get("sets"))
 
+    def test_the_file_that_ships_lets_nobody_enforce(self):
+        configuration = Configuration(ROOT / "infra" / "aws" / "stackset.example.json")
+        self.assertEqual((configuration.mode, configuration.modes), ("observe", {}))
+
+    def test_whoever_enforces_is_told_how_to_ask_what_that_would_have_done(self):
+        code, said, errors = self.deploy("apply", "--yes", accounts={"111122223333": {"mode": "enforce"}})
+        self.assertEqual((code, errors), (0, ""), said)
+        self.assertIn("scripts/deploy aws report --stack STACK, where STACK begins with `StackSet-reprieve-guard-`", said)
+
     def test_a_parameter_that_no_template_has_is_refused(self):
         code, _, errors = self.deploy("plan", parameters={"guard": {"NoticeMail": "a@example.com"}})
         self.assertEqual(code, 2)
@@ -402,6 +425,17 @@ class Templates(unittest.TestCase):
             imported |= set(re.findall(r'"Fn::ImportValue": "([^"]+)"', text))
         self.assertGreater(len(imported), 10)
         self.assertLessEqual(imported, exported)
+
+    def test_what_is_set_at_the_guard_can_change_because_no_stack_imports_it(self):
+        read = {stage: (ROOT / "infra" / "aws" / f"stackset-{stage}.json").read_text(encoding="utf-8") for stage in STAGES}
+        for name in aws.SET_AT_THE_GUARD:
+            parameter = {stage: json.loads(text)["Parameters"][name] for stage, text in read.items()}
+            for stage in ("monitoring", "drill"):
+                self.assertNotIn(f'"reprieve-{name}"', read[stage])
+                # Where nobody sets it, each has the guard's.
+                self.assertEqual(parameter[stage]["Default"], parameter["guard"]["Default"], stage)
+            # Stacks of a former release import it until they are updated, after the guard's.
+            self.assertIn(f'"reprieve-{name}"', read["guard"])
 
     def test_roles_are_named_as_the_service_control_policies_exempt_them(self):
         for stage, role in (

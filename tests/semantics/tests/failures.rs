@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that goes another way must stop")]
 
 use jiff::SignedDuration;
-use reprieve_core::facts::Rotation;
+use reprieve_core::facts::{INCIDENT_HOLD_TAG, Rotation};
 use reprieve_core::{Event, EventId, Inventory, KeyArn, KeyState, Phase, Record, Serving, Status, Step, StepResult};
 use reprieve_engine::{CallError, Clock as _};
 use reprieve_test_support::event::{disable, disable_rotation, schedule, time};
@@ -228,6 +228,33 @@ fn a_sweep_survives_the_failure_of_any_call() {
 fn a_refusal_of_any_call_is_made_good_by_the_next_sweep() {
     for scenario in [Scenario::Deletion, Scenario::Disablement] {
         fail_every_call(scenario, &[denied()], 2);
+    }
+}
+
+/// P17, P18 and P24: whichever call fails, a key that an incident holds is kept, and never enabled.
+#[test]
+fn a_held_key_is_never_enabled_whatever_fails() {
+    for scenario in [Scenario::Deletion, Scenario::Disablement, Scenario::LostEvent, Scenario::LostDisablement] {
+        let play = |fault: Option<(usize, Effect, CallError)>| {
+            let (world, key) = (guard().build(), key("held"));
+            scenario.begin(&world, &key);
+            world.keys.change(&key, |key| drop(key.tags.insert(INCIDENT_HOLD_TAG.to_owned(), "INC-7".to_owned())));
+            let context = format!("{scenario:?}: {fault:?}");
+            if let Some((number, effect, error)) = fault {
+                world.faults.fail_call(number, effect, error);
+            }
+            scenario.play(&world, &key, 3);
+            let is_kept = world.keys.find(&key).is_some_and(|key| key.pending.is_none());
+            assert_eq!((world.journal.made("enable"), is_kept), (0, true), "{context}\n{}", story(&world));
+            world.journal.entries().len()
+        };
+        for number in 1..=play(None) {
+            for effect in EFFECTS {
+                for error in [no_answer(), denied()] {
+                    play(Some((number, effect, error)));
+                }
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod delivery;
+mod holding;
 mod parsing;
 mod restoring;
 

@@ -1,7 +1,7 @@
 //! What a broken glass lets pass for some hours, and what becomes of it afterwards.
 
 use reprieve_core::{ApprovalRules, KeyState, Severity, Status, Threat};
-use reprieve_engine::Ledger as _;
+use reprieve_engine::{CallError, Ledger as _};
 use reprieve_test_support::event::{disable, session, time};
 use reprieve_test_support::world::approval_rules;
 use reprieve_test_support::{Effect, Terms, finish, sealed_approval};
@@ -49,6 +49,29 @@ fn a_disablement_that_a_broken_glass_lets_pass_is_taken_back_afterwards() {
     assert_eq!(world.keys.state(&key), KeyState::Disabled);
     world.clock.set(time("2026-11-20T15:00:00Z"));
     assert_eq!(world.sweep("after-the-pass").given_back, 1);
+    assert_eq!(world.keys.state(&key), KeyState::Enabled);
+}
+
+/// P47, P24: nor is it forgotten where its tags are refused by then: that is told, and once, until they can be read.
+#[test]
+fn what_passed_is_told_once_where_refused_tags_keep_it_disabled() {
+    let (world, key) = world_with(for_four_hours());
+    world.sweep("before");
+    world.clock.set(time("2026-11-20T10:30:00Z"));
+    world.keys.disable(&key).unwrap();
+    world.settle(&disable(&key).by(session("BreakGlass", "oscar@example.com")).at("2026-11-20T10:30:00Z").build());
+    let told_before = world.notices.notices().len();
+    let refused = CallError::AccessDenied { call: "kms:ListResourceTags", message: "no policy allows it".to_owned() };
+    world.faults.fail_next("tags", 1_000, Effect::Before, refused);
+    for (sweep, at) in [("after-the-pass", "2026-11-20T15:00:00Z"), ("later", "2026-11-20T16:00:00Z"), ("latest", "2026-11-20T17:00:00Z")] {
+        world.clock.set(time(at));
+        let report = world.sweep(sweep);
+        assert_eq!((report.not_reached, report.open, report.given_back), (0, 1, 0), "{sweep}: {report:?}");
+        assert_eq!((world.keys.state(&key), world.notices.notices().len()), (KeyState::Disabled, told_before + 1), "{sweep}");
+    }
+    world.faults.clear();
+    world.clock.set(time("2026-11-20T18:00:00Z"));
+    assert_eq!(world.sweep("read-again").given_back, 1);
     assert_eq!(world.keys.state(&key), KeyState::Enabled);
 }
 

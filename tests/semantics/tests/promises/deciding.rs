@@ -1,24 +1,52 @@
 //! Promises of deciding and of approval.
 
+use jiff::SignedDuration;
 use reprieve_core::policy::SHIPPED_SCHEMA;
 use reprieve_core::{Actor, ApprovalFinding, Details, KeyState, Policy, Severity, Status, Target};
+use reprieve_engine::Handled;
 use reprieve_test_support::event::{disable, event, schedule, time};
 use reprieve_test_support::{Effect, FakeKey, Terms, guard, key, sealed_approval, world_with_key};
 
 use crate::no_answer;
 
-/// P3: tags that cannot be read hold no approval, though one is there.
+/// P3: tags that cannot be read hold no approval, though one is there; what was cancelled is told, though it is approved by then.
 #[test]
 fn an_approval_that_cannot_be_read_is_none() {
     let (world, key) = world_with_key();
     world.tag_approval(&key, &sealed_approval(&key, &Terms::default()));
     world.keys.schedule_deletion(&key, 7).unwrap();
     world.faults.fail_next("tags", 1, Effect::Before, no_answer());
-    let record = world.settle(&schedule(&key).build());
-    assert_eq!((record.status, world.keys.state(&key)), (Status::Success, KeyState::Enabled));
+    let event = schedule(&key).build();
+    let Handled::Retry { record: Some(record), .. } = world.handle(&event) else { unreachable!("the tags are read again") };
+    assert_eq!((record.status, world.keys.state(&key)), (Status::Partial, KeyState::Disabled));
     let why = record.decision.unwrap().why().clone();
     assert!(matches!(&why.approval, ApprovalFinding::Unreadable { reason } if reason.contains("connection reset")), "{:?}", why.approval);
     assert!(why.sentence.contains("which counts as none"), "{}", why.sentence);
+
+    let record = world.settle(&event);
+    assert_eq!((record.status, record.decision.unwrap().why().permitted), (Status::NothingToDo, true));
+    let [notice] = world.notices.notices().try_into().unwrap();
+    assert!(notice.text().contains("is not pending deletion any more"), "{}", notice.text());
+}
+
+/// P3: what was cancelled is told all the same where a sweep reads the approval before the next delivery does, and once.
+#[test]
+fn what_was_cancelled_is_told_though_a_sweep_came_between() {
+    let (world, key) = world_with_key();
+    world.tag_approval(&key, &sealed_approval(&key, &Terms::default()));
+    world.keys.schedule_deletion(&key, 7).unwrap();
+    world.faults.fail_next("tags", 1, Effect::Before, no_answer());
+    let event = schedule(&key).build();
+    assert!(matches!(world.handle(&event), Handled::Retry { .. }));
+    world.clock.advance(SignedDuration::from_mins(5));
+    assert_eq!((world.sweep("sweep-1").standing, world.notices.notices()), (1, Vec::new()));
+
+    world.clock.advance(SignedDuration::from_mins(5));
+    assert_eq!(world.settle(&event).status, Status::NothingToDo);
+    let [notice] = world.notices.notices().try_into().unwrap();
+    assert!(notice.text().contains("is not pending deletion any more"), "{}", notice.text());
+    assert_eq!(world.handle(&event), Handled::Duplicate);
+    assert_eq!((world.sweep("sweep-2").standing, world.notices.notices().len()), (1, 1));
 }
 
 /// P3: a key that cannot be looked at is rescued as if it were in danger.

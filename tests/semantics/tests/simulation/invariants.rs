@@ -191,7 +191,9 @@ impl Check<'_> {
         let is_sandbox = self.play.plan.is_sandbox;
         let undone = undone.or_else(|| is_sandbox.then(|| format!("changed key {key} in a sandbox")));
         let is_known = self.can_be_known(told);
-        if let Some(undone) = undone.filter(|_| is_known && !self.was_blind(&change.key, invocation)) {
+        // Whoever cannot read whether an incident holds a key leaves it disabled.
+        let enables_held = before.pending.is_none() && before.disabled.is_some() && self.truth.is_held(key, began);
+        if let Some(undone) = undone.filter(|_| enables_held || (is_known && !self.was_blind(&change.key, invocation))) {
             let at = self.when(change.at);
             let about = self.about(invocation);
             self.breaks(Invariant::WhatIsApprovedStands, format!("invocation {invocation} ({about}) {undone}, at {at}"));
