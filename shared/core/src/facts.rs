@@ -268,10 +268,27 @@ impl Default for KeyFacts {
 }
 
 impl KeyFacts {
-    /// Returns the incident that holds the key disabled.
+    /// Returns the incident that holds the key disabled. Where the tags could not be read, `None` says nothing: see
+    /// [`Self::unread_hold`].
     #[must_use]
     pub fn incident_hold(&self) -> Option<&str> {
         self.tags.value()?.get(INCIDENT_HOLD_TAG).map(String::as_str)
+    }
+
+    /// Returns why nobody can tell whether an incident holds the key, where that decides: it may be disabled, and is not known to be
+    /// meant so. Such a key is not enabled.
+    #[must_use]
+    pub fn unread_hold(&self) -> Option<&str> {
+        let reason = self.tags.unreadable_reason()?;
+        let may_be_disabled = match &self.description {
+            Known::Is(description) => {
+                description.deletion_is_pending() || matches!(description.state, KeyState::Disabled | KeyState::Unavailable)
+            }
+            Known::Unreadable(_) => true,
+            Known::Absent => false,
+        };
+        let is_meant_so = self.inventory().is_some_and(|inventory| inventory.serving == Serving::Disabled);
+        (may_be_disabled && !is_meant_so).then_some(reason)
     }
 
     /// Returns the state to give back, where the ledger knows it.

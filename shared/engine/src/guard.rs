@@ -26,12 +26,12 @@ use reprieve_core::{
 
 use self::memory::complain;
 use self::record::mark_late_effects;
-use crate::observe::{NOT_ENOUGH_TIME, in_time};
-use crate::port::{AuditSink, Circumstances, Claim, Clock, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
+use crate::observe::{NOT_ENOUGH_TIME, Sight, in_time};
+use crate::port::{AuditSink, CallError, Circumstances, Claim, Clock, KeyControl, Ledger, Meter, NoticeSink, PolicySource};
 use crate::whose::{Overtaken, is_left_over};
 use crate::{act, observe};
 
-/// An attempt from which people are told of a case that is still open.
+/// An attempt from which people are told of a case that is still open. It is also the last that waits for a key's tags.
 pub(crate) const ATTEMPT_WORTH_TELLING: u32 = 3;
 
 /// The pauses before a look that contradicts a fresh event is repeated.
@@ -154,6 +154,8 @@ struct Work<'a> {
     claimed: bool,
     /// A claim is held, and must be ended.
     holds_claim: bool,
+    /// The key's tags were refused to us: no further attempt can read them.
+    tags_are_refused: bool,
     /// What looking at the key taught.
     seen: Option<Lesson>,
     /// The intent, where the ledger holds it and the audit store could not take it yet.
@@ -163,7 +165,30 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     /// What nobody has claimed yet, and is worked on for the first time.
     fn of(event: &'a Event, delivery: Delivery, threat: Option<Threat>, considering: Plan) -> Self {
-        Self { event, delivery, threat, considering, attempt: 1, claimed: true, holds_claim: false, seen: None, unkept_intent: None }
+        Self {
+            event,
+            delivery,
+            threat,
+            considering,
+            attempt: 1,
+            claimed: true,
+            holds_claim: false,
+            tags_are_refused: false,
+            seen: None,
+            unkept_intent: None,
+        }
+    }
+
+    /// Says whether a further delivery is waited for that may read the tags. Once people are told, it is left to the sweep; and nobody
+    /// delivers again what a sweep found.
+    fn may_read_tags_later(&self) -> bool {
+        !self.tags_are_refused && self.attempt < ATTEMPT_WORTH_TELLING && self.event.form != EventForm::Sweep
+    }
+
+    /// Says whether a further delivery is waited for because the case could not be noted: without it, no sweep knows that the key is owed
+    /// anything.
+    fn can_note_later(&self, noted: &Result<(), CallError>) -> bool {
+        noted.is_err() && self.event.form != EventForm::Sweep
     }
 }
 
@@ -275,10 +300,10 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         let until = work.delivery.look_until(clock.now());
         let intent_record = self.intent_record(&work);
         let intent = self.intent(&work);
-        let (claim, intent_kept, mut facts, policy) = join!(
+        let (claim, intent_kept, sight, policy) = join!(
             in_time(until, clock, "ledger:Claim", ledger.claim(&intent)),
             in_time(until, clock, "audit:Append", audit.append(&intent_record)),
-            self.look_before(until, work.event, key, threat),
+            self.see_before(until, work.event, key, threat),
             self.policy_before(until)
         );
         match claim {
@@ -299,28 +324,19 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 (work.attempt, work.claimed) = (work.delivery.count, false);
             }
         }
-        for pause in LOOK_AGAIN_AFTER {
-            if !observe::may_be_stale(work.event, threat, &facts, clock.now()) {
-                break;
-            }
-            if clock.now().checked_add(pause).unwrap_or(Timestamp::MAX) >= until {
-                facts.description =
-                    Known::Unreadable(format!("it looks as if nothing had happened to it, and {NOT_ENOUGH_TIME} to look again"));
-                break;
-            }
-            clock.sleep(pause).await;
-            facts = self.look_before(until, work.event, key, threat).await;
-        }
+        let Sight { mut facts, tags_are_refused } = self.look_again(until, work.event, key, threat, sight).await;
+        work.tags_are_refused = tags_are_refused;
         work.seen = facts.description.value().and_then(|description| lesson::from_sight(description, work.event, clock.now()));
         self.recall_disabling(work.event, key, &mut facts, &policy, until).await;
         self.recall_rotation(work.event, key, &mut facts, until).await;
         let mut decision = self.decide(work.event, &facts, &policy);
-        // What a sweep gave back before does not stand, whatever covers it by now, and only the next sweep could tell it.
+        // What a sweep gave back before does not stand, whatever covers it by now, and only the next sweep could tell it. What we
+        // cancelled, because its approval could not be read yet, is told as well.
         let (is_found, mut is_over) = (work.event.form == EventForm::Sweep, false);
         if let Decision::Stand { why } = &mut decision
             && let Some(unfinished) = observe::unfinished(work.attempt, threat, &facts)
             && work.claimed
-            && (is_found || !why.permitted)
+            && (is_found || !why.permitted || observe::was_cancelled_for(work.event, threat, &facts))
         {
             why.escalations.push(unfinished);
             is_over = is_found;
@@ -352,13 +368,44 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 self.conclude(&work, record, true).await
             }
             Decision::Escalate { .. } => {
-                self.note_escalated(&work, key, threat, &facts, &decision).await;
+                let noted = self.note_escalated(&work, key, threat, &facts, &decision).await;
+                let is_withheld = observe::is_withheld(&decision, threat, &facts);
+                let waits = is_withheld && (work.may_read_tags_later() || work.can_note_later(&noted));
+                complain(noted, "the case could not be noted");
                 // Whether a key rotated before is not guessed: the memory that would say so may answer the next time.
                 let is_unsure = threat == Threat::RotationDisabled && facts.recollection.unreadable_reason().is_some();
-                let mut record = self.outcome(&work, decision, Vec::new(), Status::Escalated);
+                let status = self.status_of_escalation(threat, is_withheld);
+                let mut record = self.outcome(&work, decision, Vec::new(), status);
                 record.names = self.names(&work, key, &facts).await;
-                self.conclude(&work, record, !is_unsure).await
+                self.conclude(&work, record, !(is_unsure || waits)).await
             }
+        }
+    }
+
+    /// Repeats a look that contradicts a fresh event, while there is time for it.
+    async fn look_again(&self, until: Timestamp, event: &Event, key: &KeyArn, threat: Threat, mut sight: Sight) -> Sight {
+        let clock = &self.ports.clock;
+        for pause in LOOK_AGAIN_AFTER {
+            if !observe::may_be_stale(event, threat, &sight.facts, clock.now()) {
+                break;
+            }
+            if clock.now().checked_add(pause).unwrap_or(Timestamp::MAX) >= until {
+                sight.facts.description =
+                    Known::Unreadable(format!("it looks as if nothing had happened to it, and {NOT_ENOUGH_TIME} to look again"));
+                break;
+            }
+            clock.sleep(pause).await;
+            sight = self.see_before(until, event, key, threat).await;
+        }
+        sight
+    }
+
+    /// Says how it ended with what people alone can help with. A key that is kept and left disabled for its tags is not given back.
+    fn status_of_escalation(&self, threat: Threat, is_withheld: bool) -> Status {
+        match (self.settings.mode, is_withheld) {
+            (Mode::Enforce, true) if threat == Threat::DeletionScheduled => Status::Partial,
+            (Mode::Enforce, true) => Status::Failure,
+            (Mode::Enforce, false) | (Mode::Observe, _) => Status::Escalated,
         }
     }
 
@@ -409,8 +456,9 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             }
             steps.push(step);
         }
-        let status = Status::of_steps(&steps);
-        let settled = !Status::is_open(&steps);
+        // A key that is not enabled, because its tags could not be read, is not given back yet.
+        let lacks_enabling = Status::of_steps(&steps) == Status::Success && observe::is_withheld(&decision, threat, facts);
+        let status = if lacks_enabling { Status::Partial } else { Status::of_steps(&steps) };
         let (state_after, noted, names) = join!(
             async {
                 if status == Status::Success { act::verify(key, plan, keys, clock, self.settings.patience, act_until).await } else { None }
@@ -418,6 +466,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             self.note_ended(work, key, facts, &case, status),
             self.names(work, key, facts)
         );
+        let waits = lacks_enabling && (work.may_read_tags_later() || work.can_note_later(&noted));
+        let settled = !Status::is_open(&steps) && !waits;
         complain(noted, "the case could not be noted");
         let mut record = self.outcome(work, decision, steps, status);
         // A key whose store is not connected is as the plan wanted it, and does not serve yet.

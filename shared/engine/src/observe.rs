@@ -4,11 +4,11 @@ use futures_util::join;
 use jiff::{SignedDuration, Timestamp};
 use reprieve_core::approval::plain;
 use reprieve_core::facts::Recollection;
-use reprieve_core::{Case, Event, EventForm, KeyArn, KeyFacts, KeyState, Known, Threat, lesson};
+use reprieve_core::{Case, Decision, Event, EventForm, KeyArn, KeyFacts, KeyState, Known, Threat, lesson};
 
 use crate::act::answered_by;
 use crate::guard::{Guard, Ports};
-use crate::port::{AuditSink, CallError, Circumstances, Clock, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource};
+use crate::port::{AuditSink, CallError, Circumstances, Clock, Disposition, KeyControl, Ledger, Meter, NoticeSink, PastCall, PolicySource};
 
 /// How long it may take to look up who set plain tags. A later answer is no approval: meanwhile a disabled key is out of service.
 const SETTER_WAIT: SignedDuration = SignedDuration::from_secs(6);
@@ -19,19 +19,38 @@ const LONGEST_LOOK: SignedDuration = SignedDuration::from_mins(15);
 /// Why what was not answered before the time to act counts as unreadable.
 pub(crate) const NOT_ENOUGH_TIME: &str = "there was not enough time left in this invocation";
 
+/// What a look at a key found.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    /// What was observed.
+    pub(crate) facts: KeyFacts,
+    /// The tags were refused to us: reading them again soon gives the same answer.
+    pub(crate) tags_are_refused: bool,
+}
+
 impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, H: Circumstances, P: PolicySource>
     Guard<K, L, A, N, C, M, H, P>
 {
     /// Looks at the key where nothing waits to be acted on in this invocation.
     pub(crate) async fn look(&self, event: &Event, key: &KeyArn, threat: Threat) -> KeyFacts {
+        self.see(event, key, threat).await.facts
+    }
+
+    /// Looks at the key where nothing waits to be acted on in this invocation, and says whether its tags were refused.
+    pub(crate) async fn see(&self, event: &Event, key: &KeyArn, threat: Threat) -> Sight {
         let until = self.ports.clock.now().checked_add(LONGEST_LOOK).unwrap_or(Timestamp::MAX);
-        self.look_before(until, event, key, threat).await
+        self.see_before(until, event, key, threat).await
+    }
+
+    /// Looks at the key for as long as there is time.
+    pub(crate) async fn look_before(&self, until: Timestamp, event: &Event, key: &KeyArn, threat: Threat) -> KeyFacts {
+        self.see_before(until, event, key, threat).await.facts
     }
 
     /// Looks at the key, its tags, what the ledger knows of it, the change calendar and, where rotation is what was attacked, its
     /// rotation: in one round trip. Only where its tags approve the act without a seal, who set them is looked up next. What is not
     /// answered until then is unreadable.
-    pub(crate) async fn look_before(&self, until: Timestamp, event: &Event, key: &KeyArn, threat: Threat) -> KeyFacts {
+    pub(crate) async fn see_before(&self, until: Timestamp, event: &Event, key: &KeyArn, threat: Threat) -> Sight {
         let (keys, ledger, clock) = (&self.ports.keys, &self.ports.ledger, &self.ports.clock);
         let rotation = async {
             if threat != Threat::RotationDisabled {
@@ -51,6 +70,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             calendar
         );
         let now = clock.now();
+        let tags_are_refused = tags.as_ref().is_err_and(|error| error.disposition() == Disposition::Permanent);
         let recollection = recollection.map(|recollection| believed(recollection, now));
         let mut facts = KeyFacts {
             description: known(description),
@@ -64,7 +84,7 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         if is_plain && let Some(time) = event.time {
             facts.tagging = self.who_set_tags(key, time, until).await;
         }
-        facts
+        Sight { facts, tags_are_refused }
     }
 
     /// CloudTrail's times are whole seconds: whoever tags and acts within one is looked up as well, and found to have come too late.
@@ -101,6 +121,26 @@ pub(crate) fn unfinished(attempt: u32, threat: Threat, facts: &KeyFacts) -> Opti
              as the provider's log tells"
         )
     })
+}
+
+/// Says whether enabling the key was left out of what is done about it, because its tags, which may hold it for an incident, could not be
+/// read. Then it is owed.
+pub(crate) fn is_withheld(decision: &Decision, threat: Threat, facts: &KeyFacts) -> bool {
+    !matches!(decision, Decision::Stand { .. }) && threat.endangers_state() && facts.unread_hold().is_some()
+}
+
+/// Says whether all that is left to do for the key waits for its tags.
+pub(crate) fn waits_for_tags(decision: &Decision, threat: Threat, facts: &KeyFacts) -> bool {
+    matches!(decision, Decision::Escalate { .. }) && is_withheld(decision, threat, facts)
+}
+
+/// Says whether we cancelled the deletion in answer to this very act. A sweep that took up its case gave that an id of its own.
+pub(crate) fn was_cancelled_for(event: &Event, threat: Threat, facts: &KeyFacts) -> bool {
+    let is_its_case = |case: &Case| match event.time {
+        Some(_) => case.threat == threat && case.event_time == event.time,
+        None => case.event_id == event.id,
+    };
+    facts.case().is_some_and(|case| case.cancelled_at.is_some() && is_its_case(case))
 }
 
 /// Takes from a memory what cannot be believed of it.

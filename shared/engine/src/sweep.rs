@@ -4,6 +4,7 @@
 //! EventBridge delivers on a best-effort basis, so an event can be lost. What the sweep finds without an event goes through the same
 //! loop as an event, and is counted as lost.
 
+mod again;
 mod found;
 
 use std::collections::BTreeMap;
@@ -11,13 +12,12 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, join, stream};
 use jiff::{SignedDuration, Timestamp};
-use reprieve_core::approval::plain;
 use reprieve_core::{
-    Case, Decision, Event, EventId, KeyArn, KeyDescription, KeyFacts, KeyState, Known, Mode, Policy, Recollection, Serving, Status, Target,
-    Threat, lesson,
+    Case, Event, EventId, KeyArn, KeyDescription, KeyState, Known, Mode, Policy, Recollection, Serving, Status, Target, Threat, lesson,
 };
 use serde::Serialize;
 
+use self::again::OpenCase;
 use self::found::{case_of_store, found_event, is_as_meant, is_own_rescue, taken_means};
 use crate::guard::{Delivery, Guard, Handled, Ports};
 use crate::observe::{believed, known};
@@ -68,7 +68,7 @@ enum Seen {
     Well,
     /// It was let stand before and still is: nothing new to record.
     Standing,
-    /// Its case was recorded and told before, and the mode is `observe` or people alone can help.
+    /// Its case was recorded and told before, and the mode is `observe`, people alone can help, or it waits for its tags.
     Told,
     /// An earlier sweep gave it back, and could not end that: it could not tell people, or could not write it down, and may not yet.
     Ended(Box<Handled>),
@@ -176,23 +176,16 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             }
         }
         if let Some(case) = case {
-            if case.stands {
-                let facts = self.look(&event, key, threat).await;
-                if matches!(self.decide(&event, &facts, policy), Decision::Stand { .. }) {
-                    return Seen::Standing;
-                }
-                // It stood when all could be read. What passes by itself shall not undo a planned deletion that has weeks to go.
-                let is_unsure = approval_is_unreadable(&facts) || policy.closed_reason().is_some();
-                if is_unsure && threat == Threat::DeletionScheduled && !is_near(description.as_ref(), now) {
-                    tracing::error!(%key, "what lets the deletion stand could not be read; the next sweep decides on it");
-                    return Seen::NotReached;
-                }
-            } else if self.settings.mode == Mode::Observe || (threat.takes_means() && !is_gone) {
-                return Seen::Told;
+            let open = OpenCase { case, key, threat, description: description.as_ref(), is_gone, now };
+            if let Some(seen) = self.see_again(open, &mut event, policy).await {
+                return seen;
             }
         }
         let lost = case.is_none() && is_lost(&event, now);
         let handled = self.answer(key, &event, threat, recollection.case.as_ref(), now, stopped_at).await;
+        if matches!(handled, Handled::Duplicate) && case.is_some_and(|case| case.event_id == event.id) {
+            return Seen::Told;
+        }
         Seen::Endangered { lost, handled: Box::new(handled) }
     }
 
@@ -395,9 +388,7 @@ impl SweepReport {
                 self.endangered += 1;
                 self.lost_events += usize::from(lost);
                 match handled.as_ref() {
-                    Handled::Done { record, .. } | Handled::Retry { record: Some(record), .. }
-                        if !record.steps.is_empty() && record.steps.iter().all(|step| step.result.is_success()) =>
-                    {
+                    Handled::Done { record, .. } | Handled::Retry { record: Some(record), .. } if record.status == Status::Success => {
                         self.given_back += 1;
                     }
                     Handled::Done { record, .. } if record.status == Status::NothingToDo => self.standing += 1,
@@ -449,14 +440,6 @@ fn warn_unless_noted(key: &KeyArn, noted: Result<(), CallError>) {
     if let Err(error) = noted {
         tracing::warn!(%error, %key, "what was answered could not be noted for the next sweep");
     }
-}
-
-/// Says whether something that approvals or policies stand on could not be read.
-fn approval_is_unreadable(facts: &KeyFacts) -> bool {
-    let KeyFacts { tags, recollection, tagging, calendar, description: _, rotation: _ } = facts;
-    let is_plain = tags.value().is_some_and(plain::is_plain);
-    let unread = [tags.unreadable_reason(), recollection.unreadable_reason(), calendar.unreadable_reason()];
-    unread.iter().any(Option::is_some) || (is_plain && tagging.unreadable_reason().is_some())
 }
 
 /// The default of [`crate::guard::Settings::sweep_budget`]: of the 15 minutes that a function may run, it leaves enough for the last keys.

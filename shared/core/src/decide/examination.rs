@@ -12,6 +12,20 @@ use crate::threat::Threat;
 /// What is to be done about a rotation that is not known to have been on.
 const SWITCH_ON: &str = "Switch it on (EnableKeyRotation) if the key is meant to rotate.";
 
+/// Why a key that is meant to serve is left disabled for now.
+const UNREAD_HOLD: &str = "its tags could not be read, which may hold it for an incident";
+
+/// How a key is to be once it is kept, and why.
+#[derive(Debug, Clone, Copy)]
+enum Afterwards {
+    /// Usable.
+    Enabled(&'static str),
+    /// Not usable.
+    Disabled(&'static str),
+    /// Usable, unless an incident holds it, which could not be read: it is left disabled until that can be.
+    Unknown,
+}
+
 /// An examination under way: what every answer needs.
 struct Examination<'a> {
     event: &'a Event,
@@ -84,25 +98,45 @@ pub(super) fn examine(event: &Event, key: &KeyArn, threat: Threat, situation: &S
 impl Examination<'_> {
     /// A deletion was scheduled and nothing covers it: cancel it, and give the key back in the state it had.
     fn deletion(self) -> Decision {
-        let cancel = Step::CancelKeyDeletion { key: self.key.clone() };
-        let enable = Step::EnableKey { key: self.key.clone() };
-        let (serves, because) = self.meant_to_serve();
-        let restore = |first: Option<Step>| Plan::new(first.into_iter().chain(serves.then(|| enable.clone())).collect());
-        let Some(description) = self.facts.description.value() else {
-            return self.remedy(restore(Some(cancel)), because);
+        let afterwards = self.afterwards();
+        let Some(description) = self.facts.description.value().filter(|description| !description.deletion_is_pending()) else {
+            return self.cancellation(afterwards);
         };
-        if description.deletion_is_pending() {
-            return self.remedy(restore(Some(cancel)), because);
-        }
-        match &description.state {
-            KeyState::Enabled => self.stand("and has been given back already: it is enabled."),
-            KeyState::Disabled | KeyState::Unavailable if serves => self.remedy(restore(None), because),
-            KeyState::Disabled => self.stand(&format!("and the deletion has been cancelled already; it stays disabled: {because}.")),
-            KeyState::PendingImport => self.needs_material(),
-            KeyState::Unavailable => self.stand("and the deletion has been cancelled already; its key store is not connected."),
-            KeyState::PendingDeletion | KeyState::PendingReplicaDeletion | KeyState::Creating | KeyState::Updating | KeyState::Other(_) => {
+        match (&description.state, afterwards) {
+            (KeyState::Enabled, _) => self.stand("and has been given back already: it is enabled."),
+            (KeyState::Disabled | KeyState::Unavailable, Afterwards::Enabled(because)) => self.enabling(because),
+            (KeyState::Disabled | KeyState::Unavailable, Afterwards::Unknown) => {
+                self.left_disabled("and the deletion has been cancelled already")
+            }
+            (KeyState::Disabled, Afterwards::Disabled(because)) => {
+                self.stand(&format!("and the deletion has been cancelled already; it stays disabled: {because}."))
+            }
+            (KeyState::Unavailable, Afterwards::Disabled(_)) => {
+                self.stand("and the deletion has been cancelled already; its key store is not connected.")
+            }
+            (KeyState::PendingImport, _) => self.needs_material(),
+            (
+                KeyState::PendingDeletion | KeyState::PendingReplicaDeletion | KeyState::Creating | KeyState::Updating | KeyState::Other(_),
+                _,
+            ) => {
                 let state = description.state.as_str().to_owned();
                 self.escalate(&format!("and is in state `{state}`, in which we cannot act: look at it before its deadline."))
+            }
+        }
+    }
+
+    /// Takes the key out of its waiting period at once, whatever cannot be read, and gives it back as it is to be.
+    fn cancellation(mut self, afterwards: Afterwards) -> Decision {
+        let cancel = Step::CancelKeyDeletion { key: self.key.clone() };
+        match afterwards {
+            Afterwards::Enabled(because) => {
+                let enable = Step::EnableKey { key: self.key.clone() };
+                self.remedy(Plan::new(vec![cancel, enable]), because)
+            }
+            Afterwards::Disabled(because) => self.remedy(Plan::new(vec![cancel]), because),
+            Afterwards::Unknown => {
+                self.tell_unread_hold();
+                self.remedy(Plan::new(vec![cancel]), UNREAD_HOLD)
             }
         }
     }
@@ -112,24 +146,54 @@ impl Examination<'_> {
         if let Some(incident) = self.facts.incident_hold().map(ToOwned::to_owned) {
             return self.stand(&format!("and is held disabled for incident `{incident}`."));
         }
-        let plan = Plan::new(vec![Step::EnableKey { key: self.key.clone() }]);
-        let (serves, because) = self.meant_to_serve();
         let Some(description) = self.facts.description.value() else {
-            return if serves { self.remedy(plan, because) } else { self.stand(&format!("and stays so: {because}.")) };
+            return self.undo_disablement();
         };
         if description.deletion_is_pending() {
             return self.stand("and its deletion is pending, which is answered on its own.");
         }
         match &description.state {
             KeyState::Enabled => self.stand("and is enabled again already."),
-            KeyState::Disabled | KeyState::Unavailable if serves => self.remedy(plan, because),
-            KeyState::Disabled | KeyState::Unavailable => self.stand(&format!("and stays so: {because}.")),
+            KeyState::Disabled | KeyState::Unavailable => self.undo_disablement(),
             KeyState::PendingImport => self.needs_material(),
             KeyState::PendingDeletion | KeyState::PendingReplicaDeletion | KeyState::Creating | KeyState::Updating | KeyState::Other(_) => {
                 let state = description.state.as_str().to_owned();
                 self.escalate(&format!("and is in state `{state}`, in which we cannot enable it: look at it."))
             }
         }
+    }
+
+    fn undo_disablement(self) -> Decision {
+        match self.afterwards() {
+            Afterwards::Enabled(because) => self.enabling(because),
+            Afterwards::Disabled(because) => self.stand(&format!("and stays so: {because}.")),
+            Afterwards::Unknown => {
+                let uncovered = approved::uncovered(self.event, &self.why);
+                self.left_disabled(&format!("and {uncovered}"))
+            }
+        }
+    }
+
+    fn enabling(self, because: &str) -> Decision {
+        let plan = Plan::new(vec![Step::EnableKey { key: self.key.clone() }]);
+        self.remedy(plan, because)
+    }
+
+    /// Leaves a key disabled that serves again only once its tags can be read: enabling it blindly would undo the work of whoever disabled
+    /// it for an incident. Nothing but that is owed to it.
+    fn left_disabled(mut self, so_far: &str) -> Decision {
+        self.tell_unread_hold();
+        // It is not pending deletion, or not any more.
+        self.why.deadline = None;
+        self.escalate(&format!("{so_far}; it is left disabled, because {UNREAD_HOLD}."))
+    }
+
+    fn tell_unread_hold(&mut self) {
+        let reason = self.facts.unread_hold().unwrap_or_default();
+        self.why.escalations.push(format!(
+            "it is left disabled until its tags can be read, which may hold it for an incident: {reason}. Whoever knows that none holds it \
+             can enable it at once (EnableKey)"
+        ));
     }
 
     /// Automatic rotation was switched off and nothing covers it: switch it on, with the period it had. That it was on before is known
@@ -173,15 +237,18 @@ impl Examination<'_> {
         self.escalate("and holds no key material. Only importing the same key material again makes it usable.")
     }
 
-    /// Says whether the key is to be usable afterwards, and why.
-    fn meant_to_serve(&self) -> (bool, &'static str) {
+    /// Says how the key is to be afterwards, and why.
+    fn afterwards(&self) -> Afterwards {
         if self.facts.incident_hold().is_some() {
-            return (false, "it is held disabled for an incident");
+            return Afterwards::Disabled("it is held disabled for an incident");
+        }
+        if self.facts.unread_hold().is_some() {
+            return Afterwards::Unknown;
         }
         match self.facts.inventory().map(|inventory| inventory.serving) {
-            Some(Serving::Enabled) => (true, "it was enabled before"),
-            Some(Serving::Disabled) => (false, "it was disabled before"),
-            None => (true, "its state before is not known, so it is taken as enabled"),
+            Some(Serving::Enabled) => Afterwards::Enabled("it was enabled before"),
+            Some(Serving::Disabled) => Afterwards::Disabled("it was disabled before"),
+            None => Afterwards::Enabled("its state before is not known, so it is taken as enabled"),
         }
     }
 

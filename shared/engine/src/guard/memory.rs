@@ -2,7 +2,8 @@
 //!
 //! The ledger's notes beside an act are for the next look: losing one loses no key. A key has one case, of the gravest that is open. It is
 //! opened before a step is tried, and closed once the key is back; that of a rescue by a sweep is closed by the sweep, because nobody
-//! delivers again what it found: an open case of a settled claim says that people were told, and that the outcome may not be written down.
+//! delivers again what it found: an open case of a settled claim says that people were told, and that the outcome may not be written down,
+//! or that the key, whose tags could not be read, is still to be enabled.
 //! Another act on the key that is as grave, or keeps it from serving, takes that case's place, and what was owed is lost with it.
 
 use jiff::Timestamp;
@@ -38,6 +39,17 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
         }
     }
 
+    /// Returns the event's case, which keeps that we cancelled the deletion in answer to the same act: people may still be owed that.
+    fn case_anew(&self, work: &Work<'_>, threat: Threat, facts: &KeyFacts, decision: &Decision) -> Case {
+        let case = self.case(work, threat, decision);
+        let is_dated = case.event_time.is_some();
+        let is_same = |open: &&Case| {
+            is_dated && open.threat == threat && open.event_time == case.event_time && !is_left_over(open, facts.inventory())
+        };
+        let cancelled_at = facts.case().filter(is_same).and_then(|open| open.cancelled_at);
+        Case { cancelled_at, ..case }
+    }
+
     /// Opens or renews the key's case, unless a graver one is open: what endangers the key itself is not forgotten over an alias. One
     /// that is left over from before the key served again gives way to whatever keeps the key from serving now.
     pub(super) async fn note_case(&self, key: &KeyArn, facts: &KeyFacts, case: &Case) -> Result<(), CallError> {
@@ -67,19 +79,25 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
             complain(ledger.learn(key, lesson, Some(rotation)).await, "that the key is not meant to rotate could not be noted");
         }
         if !is_over && (decision.why().permitted || facts.incident_hold().is_some()) {
-            let case = Case { stands: true, ..self.case(work, threat, decision) };
+            let case = Case { stands: true, ..self.case_anew(work, threat, facts, decision) };
             complain(self.note_case(key, facts, &case).await, "what was let stand could not be noted for the sweep");
         }
     }
 
     /// Notes what people alone can help with. Of a key that is gone nothing is left to do.
-    pub(super) async fn note_escalated(&self, work: &Work<'_>, key: &KeyArn, threat: Threat, facts: &KeyFacts, decision: &Decision) {
-        let noted = if matches!(facts.description, Known::Absent) {
+    pub(super) async fn note_escalated(
+        &self,
+        work: &Work<'_>,
+        key: &KeyArn,
+        threat: Threat,
+        facts: &KeyFacts,
+        decision: &Decision,
+    ) -> Result<(), CallError> {
+        if matches!(facts.description, Known::Absent) {
             self.ports.ledger.close_case(key).await
         } else {
-            self.note_case(key, facts, &self.case(work, threat, decision)).await
-        };
-        complain(noted, "the case could not be noted");
+            self.note_case(key, facts, &self.case_anew(work, threat, facts, decision)).await
+        }
     }
 
     /// Closes the case of a key that is back, or gone, and renews any other.

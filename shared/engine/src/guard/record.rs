@@ -65,7 +65,8 @@ impl<K: KeyControl, L: Ledger, A: AuditSink, N: NoticeSink, C: Clock, M: Meter, 
                 Some(step) if complaints.is_empty() => {
                     format!("{} is still open: {:?}", step.step.name(), step.result)
                 }
-                _ => complaints.join("; "),
+                None if complaints.is_empty() => "what could not be read is read again by the next delivery".to_owned(),
+                Some(_) | None => complaints.join("; "),
             };
             Handled::Retry { reason, record: Some(Box::new(record)), told: is_told }
         }
